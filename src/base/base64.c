@@ -1,0 +1,64 @@
+#include "base/base64.h"
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void base64_add(struct buf *out, struct slice bytes)
+{
+    const unsigned char *in = (const unsigned char *)bytes.data;
+    char *to = buf_reserve(out, (bytes.len + 2) / 3 * 4);
+    if (to == NULL)
+        return;
+    char *start = to;
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        unsigned word = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) |
+                        (left > 2 ? in[i + 2] : 0);
+        *to++ = alphabet[word >> 18];
+        *to++ = alphabet[word >> 12 & 63];
+        *to++ = left > 1 ? alphabet[word >> 6 & 63] : '=';
+        *to++ = left > 2 ? alphabet[word & 63] : '=';
+    }
+    buf_grow(out, (size_t)(to - start));
+}
+
+static int value_of(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == '+')
+        return 62;
+    return c == '/' ? 63 : -1;
+}
+
+enum err base64_decode(struct buf *out, struct slice text)
+{
+    size_t padding = 0;
+
+    if (text.len % 4 != 0)
+        return E_BAD_INPUT;
+    while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=')
+        padding++;
+    char *to = buf_reserve(out, text.len / 4 * 3);
+    if (to == NULL)
+        return E_LIMIT;
+    size_t written = 0;
+    for (size_t i = 0; i < text.len; i += 4) {
+        unsigned word = 0;
+        for (size_t j = 0; j < 4; j++) {
+            bool is_padding = i + j >= text.len - padding;
+            int value = is_padding ? 0 : value_of(text.data[i + j]);
+            if (value < 0)
+                return E_BAD_INPUT;
+            word = word << 6 | (unsigned)value;
+        }
+        to[written++] = (char)(word >> 16);
+        to[written++] = (char)(word >> 8);
+        to[written++] = (char)word;
+    }
+    buf_grow(out, written - padding);
+    return E_OK;
+}
