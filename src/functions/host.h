@@ -42,7 +42,9 @@ struct host *host_new(const struct host_options *options);
 void host_add(struct host *host, const char *directory);
 /* host_reload reads all apps again (SIGHUP); changed ones restart, draining first. */
 void host_reload(struct host *host);
-/* host_started: every trigger of every app has had its first answer, good or bad. */
+/* host_node_died: peers.is_dead() would now say yes for one more node; its messages are taken over at once. */
+void host_node_died(struct host *host);
+/* host_is_started: every trigger of every app has had its first answer, good or bad. */
 bool host_is_started(const struct host *host);
 /* host_drain: no new work, wait for what runs, acknowledge, stop the workers; the op ends E_OK, or
  * E_TIMEOUT when the limit cut it short (nothing is lost then either: it is delivered again). */
