@@ -12,7 +12,7 @@ enum resp_type {
     RESP_STATUS,
     RESP_ERROR, /* text = the whole line, as "NOGROUP No such key" */
     RESP_INTEGER,
-    RESP_BULK,
+    RESP_BULK, /* also big numbers as sent, and verbatim texts without their format */
     RESP_NIL,
     RESP_ARRAY, /* also sets */
     RESP_MAP,   /* count = 2 x pairs, children alternate: looks like RESP2's flat array */
@@ -35,6 +35,7 @@ struct resp_limits {
     uint32_t depth_max; /* 1 = no arrays in arrays; at most RESP_DEPTH_MAX */
 };
 #define RESP_DEPTH_MAX 32
+#define RESP_LINE_MAX_BYTES (1024 * 1024) /* a status, an error, a number */
 
 /* The parser keeps its place, so that a reply that arrives in many pieces is scanned once. Zeroed =
  * new. */
@@ -42,7 +43,8 @@ struct resp_parser {
     struct resp *nodes; /* the reply; valid when resp_parse() returned E_OK */
     uint32_t count;
     uint32_t cap;
-    size_t at; /* bytes looked at so far */
+    size_t at;      /* bytes looked at so far */
+    uintptr_t base; /* where `in` was at the last call: texts follow it when it moves */
     uint32_t depth;
     uint32_t open[RESP_DEPTH_MAX]; /* node of each array that still lacks children */
     uint32_t left[RESP_DEPTH_MAX]; /* how many it lacks */
@@ -50,15 +52,17 @@ struct resp_parser {
 };
 
 /* resp_parse looks for one whole reply at the start of `in`. `in` must start with the same bytes at
- * every call until it ended; it may have moved: node texts hold offsets until the end, then become
- * pointers into `in`. E_OK: parser->nodes[0] is the reply, *ret_used its size. E_MORE: call again
- * with more bytes. E_LIMIT, E_BAD_WIRE: the connection is useless (text in why). After E_OK call
- * resp_parser_next() before the next reply. */
+ * every call until it ended; it may have moved. E_OK: parser->nodes[0] is the reply, its texts
+ * point into this `in`, *ret_used is its size. E_MORE: call again with more bytes. E_LIMIT,
+ * E_BAD_WIRE: the connection is useless (text in why). After E_OK call resp_parser_next() before
+ * the next reply. Attributes of RESP3 are read and dropped. */
 enum err resp_parse(struct resp_parser *parser, struct slice in, const struct resp_limits *limits,
                     size_t *ret_used, struct cause *why);
 void resp_parser_next(struct resp_parser *parser); /* forget the reply, keep the memory */
-/* resp_parser_detach hands the node array over (free() ends it), to keep a reply for longer. */
+/* resp_parser_detach hands the node array over (free() ends it), to keep a reply for longer; after
+ * it, resp_parser_attach may lend the empty parser another array to fill, which it then owns. */
 struct resp *resp_parser_detach(struct resp_parser *parser);
+void resp_parser_attach(struct resp_parser *parser, struct resp *nodes, uint32_t cap);
 void resp_parser_done(struct resp_parser *parser);
 
 /* Reading a reply. resp_child: NULL if there is no such child. */
