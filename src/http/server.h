@@ -1,0 +1,96 @@
+/* http/server.h - an HTTP/1.1 server whose handler runs on the loop.
+ * Rules: a polling thread of its own reads whole requests, with their body, and hands them over in
+ * one locked queue; the handler runs on the loop and answers each exactly once, now or any time
+ * later, with http_respond() or http_respond_stream(). Everything here is called on the loop's
+ * thread. What is malformed or too large never reaches the handler (400, 413, 431). A client that
+ * has gone meanwhile is not noticed: the answer is dropped in silence.
+ * Use:  static void handle(void *ctx, struct http_request *request)
+ *       {
+ *           struct buf body;
+ *           buf_init(&body, BODY_MAX_BYTES);
+ *           buf_addf(&body, "{\"ok\":true}");
+ *           http_respond(request, 200, "application/json", &body);
+ *       } */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "loop/op.h"
+
+#define HTTP_SERVER_CONNECTIONS 1024             /* when connections_max is 0 */
+#define HTTP_SERVER_BODY_MAX_BYTES (1024 * 1024) /* when body_max_bytes is 0 */
+#define HTTP_SERVER_TIMEOUT_S 60                 /* when timeout_s is 0 */
+#define HTTP_REQUEST_HEAD_MAX_BYTES (32 * 1024)  /* request line and headers; above: 431 */
+#define HTTP_SEGMENTS_MAX 32
+#define HTTP_PARAMETERS_MAX 32
+#define HTTP_STREAM_MAX_BYTES (1024 * 1024) /* when buffer_max_bytes is 0 */
+
+struct loop;
+struct http_request;
+struct http_server;
+struct http_stream;
+
+struct http_server_options {
+    const char *address; /* "127.0.0.1:7070", "[::1]:7070", "localhost:0"; port 0 = a free one */
+    uint32_t connections_max;
+    size_t body_max_bytes;
+    uint32_t timeout_s; /* a connection that sends nothing for so long is closed */
+    void (*handler)(void *ctx, struct http_request *request);
+    void *ctx;
+};
+
+/* http_server_start: E_OK and *ret, listening; or E_BAD_INPUT (address), E_EXISTS (in use),
+ * E_DENIED, E_IO, with the address named. */
+enum err http_server_start(struct loop *loop, const struct http_server_options *options,
+                           struct http_server **ret, struct cause *why);
+uint16_t http_server_port(const struct http_server *server);
+
+/* http_server_close stops listening and answers 503 to new requests on open connections; streams
+ * are ended. When all requests are answered and sent, or after grace_ms at the latest, connections
+ * are closed, the server is freed, and the op ends: E_OK, or E_TIMEOUT if some request was cut off.
+ * A request that its handler still holds then stays valid until it is answered, to nobody. */
+void http_server_close(struct http_server *server, uint32_t grace_ms, struct op *op);
+
+/* The request. Slices are valid until the request is answered. */
+struct slice http_request_method(const struct http_request *request);
+struct slice http_request_path(const struct http_request *request); /* as sent, still escaped */
+/* The path's segments, unescaped: "/api/a%2Fb/" has "api", "a/b". Empty ones are left out. Index
+ * past the end: SLICE_NONE. */
+size_t http_request_segment_count(const struct http_request *request);
+struct slice http_request_segment(const struct http_request *request, size_t index);
+/* http_request_parameter: the unescaped value of the first query parameter of that name (any case,
+ * as Azure has it); empty for "?name"; SLICE_NONE if absent. */
+struct slice http_request_parameter(const struct http_request *request, struct slice name);
+/* http_request_header: the first field of that name (any case), or SLICE_NONE. */
+struct slice http_request_header(const struct http_request *request, struct slice name);
+struct slice http_request_body(const struct http_request *request);
+
+/* http_reply_header adds a field to the answer to come. False, and nothing added, if name or value
+ * hold bytes that must not be there. */
+bool http_reply_header(struct http_request *request, struct slice name, struct slice value);
+
+/* http_respond answers and ends the request. content_type NULL = none. `body` NULL = empty; else it
+ * is emptied and its bytes go out without a copy; one that missed something becomes a 500. */
+void http_respond(struct http_request *request, int status, const char *content_type,
+                  struct buf *body);
+
+/* An answer that goes on, sent chunked. The stream lives until http_stream_end(). `gone` (may be
+ * NULL) is called once, with `ctx`, when the client has left or the server closes; the stream must
+ * then be ended. Noticed at the next write at the latest. */
+struct http_stream_options {
+    const char *content_type;
+    size_t buffer_max_bytes; /* what may wait for a slow client */
+    void (*gone)(void *ctx);
+    void *ctx;
+};
+struct http_stream *http_respond_stream(struct http_request *request, int status,
+                                        const struct http_stream_options *options);
+/* http_stream_write takes all of `bytes` or none: E_OK; E_LIMIT when the client is too slow, try
+ * again later or drop; E_CLOSED when it is gone. */
+enum err http_stream_write(struct http_stream *stream, struct slice bytes);
+/* http_stream_end ends the answer after what was written; the stream is invalid afterwards. */
+void http_stream_end(struct http_stream *stream);
+
+#endif
