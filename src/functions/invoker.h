@@ -19,8 +19,8 @@ struct invoker;
 struct invocation {
     /* Ends with E_OK; E_FAILED: the function, or what it asked for, failed; E_TIMEOUT:
      * functionTimeout; E_CRASHED: its worker died (signal or exit code in op.why); E_CANCELED:
-     * aborted, or ended because another run in the same worker timed out (is_bystander): then it
-     * may be run again without using up a retry. */
+     * aborted, or ended because another run in the same worker timed out or crashed it
+     * (is_bystander): then it may be run again without using up a retry. */
     struct op op;
     const struct function *function;
     struct id id;
@@ -43,6 +43,7 @@ struct invocation {
     struct list_node node;
     void *worker;
     uint64_t expires_at_ms; /* 0 = never */
+    enum err result;        /* how it ends, while it waits for its turn to be told so */
 };
 
 enum invoker_state {
@@ -68,7 +69,9 @@ struct invoker_options {
     const struct app *app;    /* must outlive the invoker */
     const char *host_version; /* "4.x.y" */
     const char *worker_dir;   /* where the built-in workers are installed */
-    const char *cache_dir;    /* for compiled functions */
+    const char *cache_dir;    /* for compiled functions and virtual environments */
+    const char *include_dir;  /* where redgrid/function.h is, for .c functions; NULL = installed
+                                 beside worker_dir */
     uint32_t process_min, process_max;
     struct invoker_events events;
 };
