@@ -1,0 +1,133 @@
+/* What the rows of the settings make for people to read. */
+#include <string.h>
+
+#include "config/settings.h"
+
+static const char *type_text(enum setting_type type)
+{
+    switch (type) {
+    case SETTING_TEXT:
+        return "text";
+    case SETTING_SECRET:
+        return "secret: text, env:NAME or file:PATH";
+    case SETTING_PATH:
+        return "path";
+    case SETTING_PATHS:
+        return "list of paths";
+    case SETTING_NAMES:
+        return "list of names";
+    case SETTING_BOOL:
+        return "true or false";
+    case SETTING_NUMBER:
+        return "number";
+    case SETTING_CHOICE:
+        return "one of";
+    case SETTING_ADDRESS:
+        return "address:port";
+    }
+    return "";
+}
+
+/* add_type writes "number from 1 to 4 ms", "one of human, json". */
+static void add_type(struct buf *out, const struct setting *row)
+{
+    struct slice rest = slice_of(row->extra), word;
+
+    buf_addf(out, "%s", type_text(row->type));
+    if (row->type == SETTING_NUMBER) {
+        buf_addf(out, " from %llu to %llu", (unsigned long long)row->min,
+                 (unsigned long long)row->max);
+        if (row->extra[0] != '\0')
+            buf_addf(out, " %s", row->extra);
+    }
+    if (row->type == SETTING_CHOICE)
+        for (const char *before = " "; slice_cut(&rest, ' ', &word); before = ", ")
+            buf_addf(out, "%s%.*s", before, SLICE_ARG(word));
+}
+
+void settings_write_sample(struct buf *out)
+{
+    buf_add(
+        out,
+        SLICE(
+            "# redgrid.yaml: settings of `redgrid up`. Every line is optional; the values are the "
+            "defaults.\n"
+            "# A setting can also be a flag or a variable, which win over this file, in this "
+            "order.\n"
+            "# Names with a dot may be nested (log: {level: debug}).\n"));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &setting_rows[i];
+        if (i == SETTING_CONFIG_ID)
+            continue;
+        buf_addf(out, "\n# %s\n# ", row->description);
+        add_type(out, row);
+        buf_addf(out, "; %s, ", row->flag);
+        setting_variable((enum setting_id)i, out);
+        bool is_list = row->type == SETTING_PATHS || row->type == SETTING_NAMES;
+        bool is_quoted =
+            row->value[0] == '\0' || row->type == SETTING_CHOICE; /* no is a word here */
+        if (is_list)
+            buf_addf(out, "\n#%s: []\n", row->name);
+        else
+            buf_addf(out, is_quoted ? "\n#%s: \"%s\"\n" : "\n#%s: %s\n", row->name, row->value);
+    }
+}
+
+void settings_write_docs(struct buf *out)
+{
+    buf_add(out,
+            SLICE("# Settings\n\nMade by `redgrid help --settings-md` from the table in "
+                  "`src/config/settings.h`; a test fails when it is stale.\n\n"
+                  "A value comes from the highest of: flag, variable, `redgrid.yaml`, default.\n\n"
+                  "| setting | type | default | flag | variable | meaning |\n"
+                  "|---|---|---|---|---|---|\n"));
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &setting_rows[i];
+        buf_addf(out, "| `%s` | ", row->name);
+        add_type(out, row);
+        buf_addf(out, row->value[0] != '\0' ? " | `%s` | " : " | %s| ", row->value);
+        buf_addf(out, "`%s` | `", row->flag);
+        setting_variable((enum setting_id)i, out);
+        buf_addf(out, "` | %s |\n", row->description);
+    }
+}
+
+void settings_write_help(struct buf *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &setting_rows[i];
+        size_t wide = strlen(row->flag) + 1 + strlen(row->takes);
+        buf_addf(out, "  %s %s%*s%s", row->flag, row->takes, wide < 24 ? (int)(25 - wide) : 1, "",
+                 row->description);
+        if (row->value[0] != '\0')
+            buf_addf(out, " [%s]", row->value);
+        buf_add_byte(out, '\n');
+    }
+}
+
+static void add_roff(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '-' || *text == '\\')
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, *text == '\'' ? '`' : *text);
+    }
+}
+
+void settings_write_man(struct buf *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *row = &setting_rows[i];
+        buf_add(out, SLICE(".TP\n.B "));
+        add_roff(out, row->flag);
+        buf_addf(out, "\n.I %s\n.br\n", row->takes);
+        add_roff(out, row->description);
+        buf_addf(out, "\nSetting\n.BR %s ,\n", row->name);
+        add_type(out, row);
+        if (row->value[0] != '\0')
+            buf_addf(out, "; default %s", row->value);
+        buf_add(out, SLICE(". Variable\n.BR "));
+        setting_variable((enum setting_id)i, out);
+        buf_add(out, SLICE(" .\n"));
+    }
+}

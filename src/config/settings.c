@@ -1,0 +1,377 @@
+#include "config/settings.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "config/nearest.h"
+
+const struct setting setting_rows[SETTING_COUNT] = {
+#define SETTING_ROW(id, name, type, value, min, max, extra, flag, takes, description)              \
+    [SETTING_##id##_ID] = {name, SETTING_##type, value, min, max, extra, flag, takes, description},
+    SETTINGS(SETTING_ROW)
+#undef SETTING_ROW
+};
+
+struct settings {
+    struct value {
+        enum setting_source source;
+        char **texts; /* NULL-terminated; one, but for lists */
+        size_t count;
+        uint64_t number; /* of numbers and booleans */
+    } values[SETTING_COUNT];
+};
+
+static bool is_list(enum setting_type type)
+{
+    return type == SETTING_PATHS || type == SETTING_NAMES;
+}
+
+static bool is_path(enum setting_type type)
+{
+    return type == SETTING_PATHS || type == SETTING_PATH;
+}
+
+static void value_clear(struct value *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        free(value->texts[i]);
+    free(value->texts);
+    *value = (struct value){0};
+}
+
+static void value_add(struct value *value, char *text)
+{
+    value->texts = mem_resize(value->texts, value->count + 2, sizeof(char *));
+    value->texts[value->count++] = text;
+    value->texts[value->count] = NULL;
+}
+
+struct settings *settings_new(void)
+{
+    struct settings *settings = mem_new(struct settings);
+
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        struct value *value = &settings->values[i];
+        if (is_list(setting_rows[i].type)) {
+            value->texts = mem_new_array(1, char *);
+            continue;
+        }
+        value_add(value, slice_dup(slice_of(setting_rows[i].value)));
+        bool yes;
+        if (!slice_to_u64(slice_of(setting_rows[i].value), &value->number) &&
+            slice_to_bool(slice_of(setting_rows[i].value), &yes))
+            value->number = yes;
+    }
+    return settings;
+}
+
+void settings_free(struct settings *settings)
+{
+    if (settings == NULL)
+        return;
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        value_clear(&settings->values[i]);
+    free(settings);
+}
+
+static bool words_hold(const char *words, struct slice word)
+{
+    struct slice rest = slice_of(words), one;
+
+    while (slice_cut(&rest, ' ', &one))
+        if (slice_eq(one, word))
+            return true;
+    return false;
+}
+
+bool settings_address(struct slice text, char **ret_host, uint16_t *ret_port)
+{
+    size_t colon = text.len;
+    uint64_t port;
+
+    while (colon > 0 && text.data[colon - 1] != ':')
+        colon--;
+    if (colon == 0 || !slice_to_u64(slice_from(text, colon), &port) || port > UINT16_MAX)
+        return false;
+    struct slice host = slice_first(text, colon - 1);
+    if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+        host = (struct slice){host.data + 1, host.len - 2};
+    else if (slice_find_byte(host, ':') < host.len)
+        return false; /* a v6 address without its brackets: which colon is it? */
+    if (host.len == 0)
+        return false;
+    if (ret_host != NULL)
+        *ret_host = slice_dup(host);
+    if (ret_port != NULL)
+        *ret_port = (uint16_t)port;
+    return true;
+}
+
+/* check_value tells whether one text is a value of the setting's type. */
+static enum err check_value(const struct setting *row, struct slice text, uint64_t *ret_number,
+                            struct cause *why)
+{
+    bool yes;
+
+    if (text.len > SETTING_TEXT_MAX_BYTES)
+        return cause_set(why, E_BAD_INPUT, "%s: is longer than %d bytes", row->name,
+                         SETTING_TEXT_MAX_BYTES);
+    switch (row->type) {
+    case SETTING_TEXT:
+    case SETTING_SECRET:
+    case SETTING_PATH:
+        break;
+    case SETTING_PATHS:
+    case SETTING_NAMES:
+        if (text.len == 0)
+            return cause_set(why, E_BAD_INPUT, "%s: is empty", row->name);
+        break;
+    case SETTING_BOOL:
+        if (!slice_to_bool(text, &yes))
+            return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not true or false", row->name,
+                             SLICE_ARG(text));
+        *ret_number = yes;
+        break;
+    case SETTING_NUMBER:
+        if (!slice_to_u64(text, ret_number) || *ret_number < row->min || *ret_number > row->max)
+            return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not a number from %llu to %llu%s%s",
+                             row->name, SLICE_ARG(text), (unsigned long long)row->min,
+                             (unsigned long long)row->max, row->extra[0] != '\0' ? " " : "",
+                             row->extra);
+        break;
+    case SETTING_CHOICE:
+        if (text.len == 0 || !words_hold(row->extra, text))
+            return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not one of: %s", row->name,
+                             SLICE_ARG(text), row->extra);
+        break;
+    case SETTING_ADDRESS:
+        if (!settings_address(text, NULL, NULL))
+            return cause_set(
+                why, E_BAD_INPUT,
+                "%s: '%.*s' is not an address and a port, as 127.0.0.1:7070 or [::1]:7070",
+                row->name, SLICE_ARG(text));
+        break;
+    }
+    return E_OK;
+}
+
+static char *join(const char *base, struct slice path)
+{
+    struct buf out;
+
+    buf_init(&out, 2 * SETTING_TEXT_MAX_BYTES);
+    if (base != NULL && path.len > 0 && path.data[0] != '/')
+        buf_addf(&out, "%s/", base);
+    buf_add(&out, path);
+    char *joined = buf_detach(&out);
+    return joined != NULL ? joined : slice_dup(path);
+}
+
+static enum err read_reference(const struct setting *row, const char *path, char **ret,
+                               struct cause *why)
+{
+    char text[SETTING_TEXT_MAX_BYTES + 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+
+    if (fd >= 0)
+        close(fd);
+    if (len < 0)
+        return cause_set(why, E_BAD_INPUT, "%s: cannot read %s", row->name, path);
+    if ((size_t)len == sizeof text)
+        return cause_set(why, E_BAD_INPUT, "%s: %s holds more than %d bytes", row->name, path,
+                         SETTING_TEXT_MAX_BYTES);
+    *ret = slice_dup(slice_trim((struct slice){text, (size_t)len}));
+    return E_OK;
+}
+
+/* resolve makes the text that is kept: a secret's reference is followed, a path made whole. */
+static enum err resolve(const struct setting *row, struct slice text, const char *base, char **ret,
+                        struct cause *why)
+{
+    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("env:"))) {
+        char *name = slice_dup(slice_from(text, 4));
+        const char *found = getenv(name);
+        if (found != NULL)
+            *ret = slice_dup(slice_of(found));
+        enum err err = found != NULL ? E_OK
+                                     : cause_set(why, E_BAD_INPUT, "%s: there is no variable %s",
+                                                 row->name, name);
+        free(name);
+        return err;
+    }
+    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("file:"))) {
+        char *path = join(base, slice_from(text, 5));
+        enum err err = read_reference(row, path, ret, why);
+        free(path);
+        return err;
+    }
+    *ret = join(is_path(row->type) ? base : NULL, text);
+    return E_OK;
+}
+
+enum err settings_set(struct settings *settings, enum setting_id id, enum setting_source source,
+                      struct slice text, const char *base, struct cause *why)
+{
+    const struct setting *row = &setting_rows[id];
+    struct value *value = &settings->values[id];
+    uint64_t number = 0;
+    char *kept = NULL;
+
+    enum err err = check_value(row, text, &number, why);
+    if (err)
+        return err;
+    if (source < value->source)
+        return E_OK;
+    if (is_list(row->type) && source == value->source && value->count >= SETTING_LIST_MAX)
+        return cause_set(why, E_BAD_INPUT, "%s: more than %d of them", row->name, SETTING_LIST_MAX);
+    err = resolve(row, text, base, &kept, why);
+    if (err)
+        return err;
+    if (!is_list(row->type) || source != value->source)
+        value_clear(value);
+    value_add(value, kept);
+    value->number = number;
+    value->source = source;
+    return E_OK;
+}
+
+bool setting_find(struct slice name, enum setting_id *ret)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (slice_eq(name, slice_of(setting_rows[i].name))) {
+            *ret = (enum setting_id)i;
+            return true;
+        }
+    return false;
+}
+
+void setting_variable(enum setting_id id, struct buf *out)
+{
+    buf_add(out, SLICE("REDGRID_"));
+    for (const char *at = setting_rows[id].name; *at != '\0'; at++)
+        buf_add_byte(out, *at == '.' ? '_' : (char)(*at >= 'a' && *at <= 'z' ? *at - 32 : *at));
+}
+
+static enum err read_variable(struct settings *settings, enum setting_id id, struct slice text,
+                              struct cause *why)
+{
+    struct slice rest = text, one;
+
+    if (!is_list(setting_rows[id].type))
+        return settings_set(settings, id, SETTING_VARIABLE, text, NULL, why);
+    while (slice_cut(&rest, setting_rows[id].type == SETTING_PATHS ? ':' : ',', &one)) {
+        enum err err =
+            one.len == 0 ? E_OK : settings_set(settings, id, SETTING_VARIABLE, one, NULL, why);
+        if (err)
+            return err;
+    }
+    return E_OK;
+}
+
+enum err settings_read_environment(struct settings *settings, const char *const *environment,
+                                   struct cause *why)
+{
+    for (; environment != NULL && *environment != NULL; environment++) {
+        struct slice entry = slice_of(*environment);
+        size_t equals = slice_find_byte(entry, '=');
+        if (!slice_has_prefix(entry, SLICE("REDGRID_")) || equals == entry.len)
+            continue;
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+            struct buf name;
+            buf_init(&name, 128);
+            setting_variable((enum setting_id)i, &name);
+            bool hit = slice_eq(buf_slice(&name), slice_first(entry, equals));
+            buf_done(&name);
+            enum err err = hit ? read_variable(settings, (enum setting_id)i,
+                                               slice_from(entry, equals + 1), why)
+                               : E_OK;
+            if (err)
+                return cause_wrap(why, err, "%.*s", (int)equals, entry.data);
+        }
+    }
+    return E_OK;
+}
+
+static bool find_flag(struct slice flag, enum setting_id *ret)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (slice_eq(flag, slice_of(setting_rows[i].flag))) {
+            *ret = (enum setting_id)i;
+            return true;
+        }
+    return false;
+}
+
+enum err settings_read_flag(struct settings *settings, char *const *args, size_t count,
+                            size_t *ret_used, struct cause *why)
+{
+    struct slice arg = slice_of(args[0]);
+    size_t equals = slice_find_byte(arg, '=');
+    enum setting_id id;
+    size_t used = 1;
+
+    if (!find_flag(slice_first(arg, equals), &id))
+        return cause_set(why, E_NOT_FOUND, "no such option: %s", args[0]);
+    const struct setting *row = &setting_rows[id];
+    if (equals < arg.len) {
+        *ret_used = 1;
+        enum err err =
+            settings_set(settings, id, SETTING_FLAG, slice_from(arg, equals + 1), NULL, why);
+        return cause_wrap(why, err, "%s", row->flag);
+    }
+    do {
+        if (used == count || (used > 1 && args[used][0] == '-'))
+            break;
+        enum err err = settings_set(settings, id, SETTING_FLAG, slice_of(args[used]), NULL, why);
+        if (err)
+            return cause_wrap(why, err, "%s", row->flag);
+        used++;
+    } while (is_list(row->type));
+    if (used == 1)
+        return cause_set(why, E_BAD_INPUT, "%s: needs a value: %s", row->flag, row->takes);
+    *ret_used = used;
+    return E_OK;
+}
+
+enum err settings_check(const struct settings *settings, struct cause *why)
+{
+    if (settings_number(settings, SETTING_WORKERS_MIN_ID) >
+        settings_number(settings, SETTING_WORKERS_MAX_ID))
+        return cause_set(why, E_BAD_INPUT, "workers.min: is above workers.max");
+    if (settings_number(settings, SETTING_NODES_DEAD_ID) <
+        2 * settings_number(settings, SETTING_NODES_HEARTBEAT_ID))
+        return cause_set(
+            why, E_BAD_INPUT,
+            "nodes.dead_ms: must be at least twice nodes.heartbeat_ms, or servers that "
+            "live are taken for dead");
+    return E_OK;
+}
+
+const char *settings_text(const struct settings *settings, enum setting_id id)
+{
+    return settings->values[id].texts[0];
+}
+
+uint64_t settings_number(const struct settings *settings, enum setting_id id)
+{
+    return settings->values[id].number;
+}
+
+bool settings_bool(const struct settings *settings, enum setting_id id)
+{
+    return settings->values[id].number != 0;
+}
+
+const char *const *settings_list(const struct settings *settings, enum setting_id id)
+{
+    return (const char *const *)settings->values[id].texts;
+}
+
+enum setting_source settings_source(const struct settings *settings, enum setting_id id)
+{
+    return settings->values[id].source;
+}

@@ -1,0 +1,137 @@
+/* config/settings.h - what an operator can set.
+ * Rules: one table. Its rows make the file, the variables, the flags, their help, the sample file
+ * and the pages. A value comes from the highest source that names it: default, then file
+ * (redgrid.yaml), then environment (REDGRID_*), then flag; the order of reading does not matter.
+ * Relative paths in a file are meant from the file's folder. A secret may be a reference: env:NAME
+ * or file:PATH. To add a setting: a row in SETTINGS; then write the generated files anew
+ * (CONTRIBUTING). */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/buf.h"
+
+#define SETTING_TEXT_MAX_BYTES 4096
+#define SETTING_LIST_MAX 256
+#define SETTINGS_FILE_MAX_BYTES (1024 * 1024)
+
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_SECRET, /* never shown */
+    SETTING_PATH,
+    SETTING_PATHS, /* several */
+    SETTING_NAMES, /* several */
+    SETTING_BOOL,
+    SETTING_NUMBER,  /* min..max, of `extra` */
+    SETTING_CHOICE,  /* one of the words in `extra` */
+    SETTING_ADDRESS, /* host:port, [v6]:port */
+};
+
+/* id, name, type, default, min, max, unit or choices, flag, what the flag takes, description */
+#define SETTINGS(X)                                                                                \
+    X(APP, "app", PATHS, "", 0, 0, "", "--app", "DIR...", "Folders of the function apps to run.")  \
+    X(FUNCTIONS, "functions", NAMES, "", 0, 0, "", "--functions", "NAME...",                       \
+      "Run only these functions; empty runs all.")                                                 \
+    X(CONFIG, "config", PATH, "", 0, 0, "", "--config", "FILE",                                    \
+      "File with settings; ./redgrid.yaml is read if it is there.")                                \
+    X(DATA, "data", PATH, ".redgrid", 0, 0, "", "--data", "DIR",                                   \
+      "Where this server keeps its state. One server at a time.")                                  \
+    X(STORE, "store", SECRET, "", 0, 0, "", "--store", "CONNECTION",                               \
+      "Connection string of the store to use; empty runs a private redis-server.")                 \
+    X(STORE_FSYNC, "store.fsync", CHOICE, "always", 0, 0, "always everysec no", "--store-fsync",   \
+      "WHEN", "When the private store writes to the disk: always survives a power cut.")           \
+    X(STORE_SERVER, "store.server", TEXT, "", 0, 0, "", "--store-server", "PROGRAM",               \
+      "Server program to run; empty takes redis-server or valkey-server from the PATH.")           \
+    X(LISTEN, "listen", ADDRESS, "127.0.0.1:7070", 0, 0, "", "--listen", "ADDR:PORT",              \
+      "Address for HTTP; port 0 takes a free one. Beyond loopback listen.token is demanded.")      \
+    X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", "--listen-token", "TOKEN",               \
+      "What callers must send as 'Authorization: Bearer TOKEN'; empty demands nothing.")           \
+    X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "trace debug info warn error none",            \
+      "--log-level", "LEVEL", "Lowest level of log lines that is written.")                        \
+    X(LOG_FORMAT, "log.format", CHOICE, "human", 0, 0, "human json", "--log", "FORMAT",            \
+      "How log lines look.")                                                                       \
+    X(DRAIN_TIMEOUT, "drain.timeout_ms", NUMBER, "10000", 0, 3600000, "ms", "--drain-timeout",     \
+      "MS", "How long a stop waits for what runs; it is delivered again later if cut short.")      \
+    X(WORKERS_MIN, "workers.min", NUMBER, "1", 0, 1000, "processes", "--workers-min", "N",         \
+      "Worker processes that an app has at least.")                                                \
+    X(WORKERS_MAX, "workers.max", NUMBER, "4", 1, 1000, "processes", "--workers-max", "N",         \
+      "Worker processes that an app has at most, however long its backlog is.")                    \
+    X(WORKERS_DIR, "workers.dir", PATH, "", 0, 0, "", "--workers-dir", "DIR",                      \
+      "Where the built-in language workers are; empty finds them beside the program.")             \
+    X(CACHE_AUTO, "cache.auto", BOOL, "true", 0, 0, "", "--cache-auto", "YES|NO",                  \
+      "Run a Redis for apps that name a connection which nothing explains.")                       \
+    X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", "--cache-port", "PORT",              \
+      "Port of that Redis, on 127.0.0.1; the next free one when it is taken.")                     \
+    X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms",                     \
+      "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
+    X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", "--nodes-dead", "MS",        \
+      "How long another server may be silent before its messages are taken over.")
+
+#define SETTING_ENUM(id, ...) SETTING_##id##_ID,
+enum setting_id { SETTINGS(SETTING_ENUM) SETTING_COUNT };
+#undef SETTING_ENUM
+
+enum setting_source { SETTING_DEFAULT, SETTING_FILE, SETTING_VARIABLE, SETTING_FLAG };
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    const char *value; /* the default */
+    uint64_t min, max;
+    const char *extra; /* the unit of a number, the words of a choice */
+    const char *flag;
+    const char *takes;
+    const char *description;
+};
+extern const struct setting setting_rows[SETTING_COUNT];
+
+struct settings;
+
+struct settings *settings_new(void); /* all defaults */
+void settings_free(struct settings *settings);
+
+/* settings_set gives a setting a value from a source; a list grows by it. A lower source than the
+ * one in force changes nothing. `base` is the folder from which relative paths are meant, or NULL.
+ * E_BAD_INPUT with the setting's name, what is wrong, and what would be right; then nothing
+ * changed. */
+enum err settings_set(struct settings *settings, enum setting_id id, enum setting_source source,
+                      struct slice value, const char *base, struct cause *why);
+
+/* settings_read_file reads a YAML file: `name: value`, or a mapping for the part before the dot.
+ * Stops at the first mistake: E_BAD_INPUT with "file:line:column: setting: ..."; E_NOT_FOUND,
+ * E_DENIED, E_IO. */
+enum err settings_read_file(struct settings *settings, const char *path, struct cause *why);
+/* settings_read_environment reads REDGRID_* out of "NAME=value"; the names of others are ignored.
+ * A list is separated by ':' (paths) or ','. */
+enum err settings_read_environment(struct settings *settings, const char *const *environment,
+                                   struct cause *why);
+/* settings_read_flag reads the flag at args[0] and its values: E_OK and *ret_used; E_NOT_FOUND if
+ * no setting has it; E_BAD_INPUT. Both --flag VALUE and --flag=VALUE; lists take every value up to
+ * the next flag. */
+enum err settings_read_flag(struct settings *settings, char *const *args, size_t count,
+                            size_t *ret_used, struct cause *why);
+
+/* settings_check finds what is wrong between settings (workers.min above workers.max). */
+enum err settings_check(const struct settings *settings, struct cause *why);
+
+/* The values; texts are borrowed. A list is NULL-terminated. */
+const char *settings_text(const struct settings *settings, enum setting_id id);
+uint64_t settings_number(const struct settings *settings, enum setting_id id);
+bool settings_bool(const struct settings *settings, enum setting_id id);
+const char *const *settings_list(const struct settings *settings, enum setting_id id);
+enum setting_source settings_source(const struct settings *settings, enum setting_id id);
+/* settings_address splits "host:port"; the host without its brackets, free() ends it. The text of
+ * an address setting always splits. */
+bool settings_address(struct slice text, char **ret_host, uint16_t *ret_port);
+
+/* setting_find: false if there is no such setting. */
+bool setting_find(struct slice name, enum setting_id *ret);
+/* setting_variable writes the name of its environment variable: REDGRID_STORE_FSYNC. */
+void setting_variable(enum setting_id id, struct buf *out);
+
+/* What the rows make: the sample redgrid.yaml, the page for docs/, the flags for --help. */
+void settings_write_sample(struct buf *out);
+void settings_write_docs(struct buf *out);
+void settings_write_help(struct buf *out);
+void settings_write_man(struct buf *out); /* roff */
+
+#endif
