@@ -3,9 +3,9 @@
  * Rules: every text is a slice: it may hold NUL bytes, and what is sent must be valid UTF-8 (only
  * values of RPC_BYTES may be anything); rpc_decode() does not check what comes in. An absent text
  * is the same as an empty one. Decoded texts point into the bytes that were decoded, decoded arrays
- * into the arena. Of a part that is sent twice the last counts; of a map entry all are kept, in
- * order.
- * To add a message: its struct, a row in RPC_TYPES, a read_ and a write_ function in rpc.c. */
+ * into the arena. Of a value that is sent twice the last counts, messages are merged, map entries
+ * are all kept, in order. A number beyond the list of an enumeration is read as 0. To add a
+ * message: its struct, a row in RPC_TYPES, a shape in rpc.c. */
 #ifndef WIRE_RPC_H
 #define WIRE_RPC_H
 
@@ -75,7 +75,7 @@ struct rpc_duration {
 };
 
 struct rpc_exception {
-    bool is_set;
+    bool is_set; /* false: not sent; the same in the other structs that have it */
     bool is_user_exception;
     struct slice message;
     struct slice stack_trace;
@@ -84,7 +84,7 @@ struct rpc_exception {
 };
 
 struct rpc_result { /* StatusResult; its logs are skipped. Zeroed = failure without a reason */
-    enum rpc_status status; /* numbers beyond the list are read as RPC_FAILURE */
+    enum rpc_status status;
     struct slice result;
     struct rpc_exception exception;
 };
@@ -102,13 +102,19 @@ struct rpc_worker_init_request {
     struct slice function_app_directory;
 };
 
-struct rpc_worker_init_response {
-    struct slice worker_version; /* the metadata's, or the old field's */
+struct rpc_worker_metadata {
     struct slice runtime_name;
     struct slice runtime_version;
+    struct slice worker_version;
     struct slice worker_bitness;
+    struct rpc_pairs custom;
+};
+
+struct rpc_worker_init_response {
+    struct slice worker_version; /* old: metadata has it too */
     struct rpc_pairs capabilities;
     struct rpc_result result;
+    struct rpc_worker_metadata metadata;
 };
 
 struct rpc_binding {
@@ -202,7 +208,7 @@ struct rpc_invocation_cancel {
 struct rpc_log {
     struct slice invocation_id;
     struct slice category; /* "Function.orders.User" */
-    enum rpc_level level;  /* numbers beyond the list are read as RPC_LEVEL_NONE */
+    enum rpc_level level;
     struct slice message;
     struct slice event_id;
     struct rpc_exception exception;
