@@ -1,7 +1,8 @@
 /* functions/payload.h - what a function receives: the trigger's value and its metadata.
- * Rules: pure; the message owns all its bytes (one buf, reused from message to message), so that it outlives the reply
- * it was made from. Slices of the message are valid until the next message_set_*() or message_done().
- * Behaviour: functions.md 5, 6 and 15 (reason) of the specification. */
+ * Rules: pure; the message owns all its bytes (one buf, reused from message to message), so that it
+ * outlives the reply it was made from. Slices of the message are valid until the next
+ * message_set_*() or message_done(). Behaviour: functions.md 5, 6 and 15 (reason) of the
+ * specification. */
 #ifndef FUNCTIONS_PAYLOAD_H
 #define FUNCTIONS_PAYLOAD_H
 
@@ -28,25 +29,29 @@ struct message {
 void message_init(struct message *message, size_t max_bytes);
 void message_done(struct message *message);
 
-/* Each fills the message anew. E_OK, or E_LIMIT when it does not fit. `deliveries` counts from 1; 0 = unknown, then
- * DeliveryCount is left out. */
+/* Each fills the message anew. E_OK, or E_LIMIT when it does not fit. `deliveries` counts from 1; 0
+ * = unknown, then DeliveryCount is left out. */
 enum err message_set_list(struct message *message, const struct trigger *trigger, struct slice key,
                           struct slice element, uint64_t deliveries);
 /* `fields`: the flat array (or map) of names and values of the entry. */
-enum err message_set_stream(struct message *message, const struct trigger *trigger, struct slice key, struct slice id,
-                            const struct resp *fields, uint64_t deliveries);
-enum err message_set_pubsub(struct message *message, const struct trigger *trigger, struct slice channel,
-                            struct slice payload);
+enum err message_set_stream(struct message *message, const struct trigger *trigger,
+                            struct slice key, struct slice id, const struct resp *fields,
+                            uint64_t deliveries);
+enum err message_set_pubsub(struct message *message, const struct trigger *trigger,
+                            struct slice channel, struct slice payload);
 /* Batches (cardinality many), all of one key. */
-enum err message_set_list_batch(struct message *message, const struct trigger *trigger, struct slice key,
-                                const struct slice *elements, size_t count);
+enum err message_set_list_batch(struct message *message, const struct trigger *trigger,
+                                struct slice key, const struct slice *elements, size_t count);
 /* `entries`: nodes of [id, [name, value, ...]]. */
-enum err message_set_stream_batch(struct message *message, const struct trigger *trigger, struct slice key,
-                                  const struct resp *const *entries, size_t count);
+enum err message_set_stream_batch(struct message *message, const struct trigger *trigger,
+                                  struct slice key, const struct resp *const *entries,
+                                  size_t count);
 /* A value given by hand (`redgrid function invoke`): sent as it is, whatever the payload mode. */
-enum err message_set_value(struct message *message, const struct trigger *trigger, struct slice value);
+enum err message_set_value(struct message *message, const struct trigger *trigger,
+                           struct slice value);
 
-/* message_add_reason writes "Redis list entry detected from key 'q' at 2023-05-24T12:00:00.0000000Z." and its like. */
+/* message_add_reason writes "Redis list entry detected from key 'q' at
+ * 2023-05-24T12:00:00.0000000Z." and its like. */
 void message_add_reason(const struct message *message, struct buf *out);
 
 #endif

@@ -1,0 +1,451 @@
+#include "functions/payload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "json/json.h"
+
+#define FEW_FIELDS 32
+
+/* While a message is being written its buf may move, so slices of it hold an offset where the
+ * pointer belongs; finish() turns them into pointers. */
+static struct slice since(const struct message *m, size_t start)
+{
+    return (struct slice){(const char *)(uintptr_t)start, m->text.len - start};
+}
+
+static void settle(const struct message *m, struct slice *s)
+{
+    s->data = m->text.data + (uintptr_t)s->data;
+}
+
+static void begin(struct message *m, const struct trigger *trigger)
+{
+    buf_clear(&m->text);
+    m->type = trigger->type;
+    m->metadata_count = 0;
+    m->source = SLICE_NONE;
+    m->input = (struct rpc_named){.name = slice_of(trigger->name)};
+}
+
+static struct rpc_named *meta_new(struct message *m)
+{
+    if (m->metadata_count == m->metadata_cap) {
+        m->metadata_cap = m->metadata_cap == 0 ? 8 : m->metadata_cap * 2;
+        m->metadata = mem_resize(m->metadata, m->metadata_cap, sizeof *m->metadata);
+    }
+    return &m->metadata[m->metadata_count++];
+}
+
+static void meta_add(struct message *m, struct slice name, enum rpc_kind kind, struct slice text)
+{
+    *meta_new(m) = (struct rpc_named){.name = name, .data = {.kind = kind, .text = text}};
+}
+
+/* Marks a name that lies in the buf too. Settled names have 0 here, as users expect. */
+#define NAME_IS_OURS 1
+
+static enum err finish(struct message *m)
+{
+    if (buf_err(&m->text))
+        return buf_err(&m->text);
+    settle(m, &m->source);
+    if (m->input.data.item_count == 0)
+        settle(m, &m->input.data.text);
+    for (size_t i = 0; i < m->input.data.item_count; i++)
+        settle(m, &m->items[i]);
+    for (size_t i = 0; i < m->metadata_count; i++) {
+        struct rpc_named *meta = &m->metadata[i];
+        settle(m, &meta->data.text);
+        if (meta->data.integer == NAME_IS_OURS)
+            settle(m, &meta->name);
+        meta->data.integer = 0;
+    }
+    return E_OK;
+}
+
+static struct slice put_bytes(struct message *m, struct slice bytes)
+{
+    size_t start = m->text.len;
+    buf_add(&m->text, bytes);
+    return since(m, start);
+}
+
+static struct slice put_text(struct message *m, struct slice text)
+{
+    size_t start = m->text.len;
+
+    if (utf8_is_valid(text))
+        buf_add(&m->text, text);
+    else
+        utf8_add_repaired(&m->text, text);
+    return since(m, start);
+}
+
+static struct slice put_number(struct message *m, uint64_t number)
+{
+    size_t start = m->text.len;
+    buf_add_u64(&m->text, number);
+    return since(m, start);
+}
+
+static void meta_add_deliveries(struct message *m, uint64_t deliveries)
+{
+    if (deliveries > 0)
+        meta_add(m, SLICE("DeliveryCount"), RPC_STRING, put_number(m, deliveries));
+}
+
+/* {"Trigger":"q","Message":"hi"} */
+static struct slice put_model(struct message *m, struct slice source, struct slice text)
+{
+    size_t start = m->text.len;
+
+    buf_add(&m->text, SLICE("{\"Trigger\":"));
+    jx_write_string(&m->text, source);
+    buf_add(&m->text, SLICE(",\"Message\":"));
+    jx_write_string(&m->text, text);
+    buf_add_byte(&m->text, '}');
+    return since(m, start);
+}
+
+/* Merging a JSON object's top-level properties into the metadata. */
+static bool looks_like_object(struct slice text)
+{
+    text = slice_trim(text);
+    return text.len >= 2 && text.data[0] == '{' && text.data[text.len - 1] == '}';
+}
+
+static struct slice put_json(struct message *m, const json_t *value)
+{
+    size_t start = m->text.len;
+
+    if (json_is_string(value))
+        buf_add(&m->text, jx_slice(value));
+    else
+        jx_dump(&m->text, value);
+    return since(m, start);
+}
+
+static void merge_member(struct message *m, const char *name, const json_t *value, size_t old_count)
+{
+    struct slice key = slice_of(name);
+    struct rpc_named *meta = NULL;
+
+    for (size_t i = 0; i < old_count; i++)
+        if (slice_eq_nocase(m->metadata[i].name, key))
+            meta = &m->metadata[i];
+    if (meta == NULL) {
+        meta = meta_new(m);
+        *meta = (struct rpc_named){.name = put_bytes(m, key), .data.integer = NAME_IS_OURS};
+    }
+    meta->data.kind = json_is_object(value) ? RPC_JSON : RPC_STRING;
+    meta->data.text = put_json(m, value);
+}
+
+static void merge_object(struct message *m, struct slice text)
+{
+    json_t *object = NULL;
+    const char *name;
+    json_t *value;
+    size_t old_count = m->metadata_count;
+
+    if (!looks_like_object(text) || jx_parse(text, NULL, NULL, &object, NULL) != E_OK)
+        return;
+    json_object_foreach(object, name, value) if (!json_is_array(value) && !json_is_null(value))
+        merge_member(m, name, value, old_count);
+    json_decref(object);
+}
+
+static enum rpc_kind value_kind(const struct trigger *trigger)
+{
+    return trigger->data_type == DATA_BINARY ? RPC_BYTES : RPC_STRING;
+}
+
+/* The value of raw payloads: exact bytes where binary is asked for, else the text that is there
+ * already. */
+static struct slice put_raw(struct message *m, const struct trigger *trigger, struct slice bytes,
+                            struct slice text)
+{
+    if (trigger->data_type == DATA_BINARY && !utf8_is_valid(bytes))
+        return put_bytes(m, bytes);
+    return text;
+}
+
+static void set_input(struct message *m, const struct trigger *trigger, struct slice text)
+{
+    m->input.data.kind = value_kind(trigger);
+    m->input.data.text = text;
+}
+
+void message_init(struct message *message, size_t max_bytes)
+{
+    *message = (struct message){0};
+    buf_init(&message->text, max_bytes);
+}
+
+void message_done(struct message *message)
+{
+    free(message->metadata);
+    free(message->items);
+    free(message->inputs);
+    buf_done(&message->text);
+    *message = (struct message){0};
+}
+
+enum err message_set_list(struct message *message, const struct trigger *trigger, struct slice key,
+                          struct slice element, uint64_t deliveries)
+{
+    begin(message, trigger);
+    message->source = put_text(message, key);
+    struct slice text = put_text(message, element);
+    meta_add(message, SLICE("Key"), RPC_STRING, message->source);
+    meta_add(message, SLICE("Value"), RPC_STRING, text);
+    meta_add_deliveries(message, deliveries);
+    if (trigger->payload == PAYLOAD_MODEL) {
+        set_input(message, trigger, put_model(message, key, element));
+        meta_add(message, SLICE("Trigger"), RPC_STRING, message->source);
+        meta_add(message, SLICE("Message"), RPC_STRING, text);
+    } else {
+        set_input(message, trigger, put_raw(message, trigger, element, text));
+        if (trigger->data_type == DATA_STRING)
+            merge_object(message, element);
+    }
+    return finish(message);
+}
+
+/* The last of equal names wins: is there one behind `at`? */
+static bool is_repeated(const struct resp *at, uint32_t pairs_behind)
+{
+    const struct resp *other = at;
+
+    while (pairs_behind-- > 0) {
+        other += 2;
+        if (slice_eq(at->text, other->text))
+            return true;
+    }
+    return false;
+}
+
+/* The same for entries with many fields, where comparing each with each would take too long. */
+static void map_names(struct map *last, const struct resp *fields)
+{
+    if (fields->count / 2 <= FEW_FIELDS)
+        return;
+    for (uint32_t i = 0; i + 1 < fields->count; i += 2) {
+        union {
+            const struct resp *in;
+            void *out;
+        } at = {.in = fields + 1 + i};
+        map_set(last, at.in->text, at.out);
+    }
+}
+
+/* Field names and values are texts, so each takes one node. */
+static struct slice put_fields(struct message *m, const struct resp *fields)
+{
+    size_t start = m->text.len;
+    struct map last = {0};
+    const char *comma = "";
+
+    buf_add_byte(&m->text, '{');
+    map_names(&last, fields);
+    for (uint32_t i = 0; i + 1 < fields->count; i += 2) {
+        const struct resp *at = fields + 1 + i;
+        if (last.count > 0 ? map_get(&last, at->text) != at
+                           : is_repeated(at, fields->count / 2 - i / 2 - 1))
+            continue;
+        buf_add(&m->text, slice_of(comma));
+        jx_write_string(&m->text, at[0].text);
+        buf_add_byte(&m->text, ':');
+        jx_write_string(&m->text, at[1].text);
+        comma = ",";
+    }
+    buf_add_byte(&m->text, '}');
+    map_done(&last);
+    return since(m, start);
+}
+
+/* Model payload of an entry: the JSON of its fields is the text of Message. */
+static struct slice put_stream_model(struct message *m, struct slice key, struct slice fields)
+{
+    size_t start = m->text.len;
+
+    buf_add(&m->text, SLICE("{\"Trigger\":"));
+    jx_write_string(&m->text, key);
+    buf_add(&m->text, SLICE(",\"Message\":\""));
+    /* every byte of the JSON text takes two at most, so the buf does not move while it is read */
+    if (buf_reserve(&m->text, 2 * fields.len + sizeof "\"}") == NULL)
+        return since(m, start);
+    settle(m, &fields);
+    jx_write_inside(&m->text, fields);
+    buf_add(&m->text, SLICE("\"}"));
+    return since(m, start);
+}
+
+/* {"Id":"1-0","Values":{"a":"b"}}; *ret_fields is the inner object. */
+static struct slice put_entry(struct message *m, struct slice id, const struct resp *fields,
+                              struct slice *ret_fields)
+{
+    size_t start = m->text.len;
+
+    buf_add(&m->text, SLICE("{\"Id\":"));
+    jx_write_string(&m->text, id);
+    buf_add(&m->text, SLICE(",\"Values\":"));
+    *ret_fields = put_fields(m, fields);
+    buf_add_byte(&m->text, '}');
+    return since(m, start);
+}
+
+enum err message_set_stream(struct message *message, const struct trigger *trigger,
+                            struct slice key, struct slice id, const struct resp *fields,
+                            uint64_t deliveries)
+{
+    bool is_model = trigger->payload == PAYLOAD_MODEL;
+    struct slice values, value;
+
+    begin(message, trigger);
+    message->source = put_text(message, key);
+    meta_add(message, SLICE("Key"), RPC_STRING, message->source);
+    meta_add(message, SLICE("Id"), RPC_STRING, put_text(message, id));
+    if (is_model) {
+        values = put_fields(message, fields);
+        value = put_stream_model(message, key, values);
+    } else {
+        value = put_entry(message, id, fields, &values);
+    }
+    set_input(message, trigger, value);
+    meta_add(message, SLICE("Values"), RPC_JSON, values);
+    meta_add_deliveries(message, deliveries);
+    if (is_model) {
+        meta_add(message, SLICE("Trigger"), RPC_STRING, message->source);
+        meta_add(message, SLICE("Message"), RPC_STRING, values);
+    }
+    return finish(message);
+}
+
+static struct slice put_envelope(struct message *m, const struct trigger *trigger,
+                                 struct slice channel, struct slice payload)
+{
+    size_t start = m->text.len;
+
+    buf_add(&m->text, SLICE("{\"SubscriptionChannel\":"));
+    jx_write_string(&m->text, slice_of(trigger->channel));
+    buf_add(&m->text, SLICE(",\"Channel\":"));
+    jx_write_string(&m->text, channel);
+    buf_add(&m->text, SLICE(",\"Message\":"));
+    jx_write_string(&m->text, payload);
+    buf_add_byte(&m->text, '}');
+    return since(m, start);
+}
+
+enum err message_set_pubsub(struct message *message, const struct trigger *trigger,
+                            struct slice channel, struct slice payload)
+{
+    begin(message, trigger);
+    message->source = put_text(message, channel);
+    struct slice text = put_text(message, payload);
+    meta_add(message, SLICE("SubscriptionChannel"), RPC_STRING,
+             put_text(message, slice_of(trigger->channel)));
+    meta_add(message, SLICE("Channel"), RPC_STRING, message->source);
+    meta_add(message, SLICE("Message"), RPC_STRING, text);
+    switch (trigger->payload) {
+    case PAYLOAD_MODEL:
+        set_input(message, trigger, put_model(message, channel, payload));
+        meta_add(message, SLICE("Trigger"), RPC_STRING, message->source);
+        break;
+    case PAYLOAD_GA:
+        set_input(message, trigger, put_envelope(message, trigger, channel, payload));
+        break;
+    case PAYLOAD_VALUE:
+        set_input(message, trigger, put_raw(message, trigger, payload, text));
+        if (trigger->data_type == DATA_STRING)
+            merge_object(message, payload);
+        break;
+    }
+    return finish(message);
+}
+
+static void begin_batch(struct message *m, const struct trigger *trigger, struct slice key,
+                        size_t count)
+{
+    begin(m, trigger);
+    m->source = put_text(m, key);
+    meta_add(m, SLICE("Key"), RPC_STRING, m->source);
+    meta_add(m, SLICE("Count"), RPC_JSON, put_number(m, count));
+    if (count > m->item_cap) {
+        m->items = mem_resize(m->items, count, sizeof *m->items);
+        m->item_cap = count;
+    }
+    m->input.data.kind = trigger->data_type == DATA_BINARY ? RPC_BYTES_LIST : RPC_STRINGS;
+    m->input.data.items = m->items;
+    m->input.data.item_count = count;
+}
+
+enum err message_set_list_batch(struct message *message, const struct trigger *trigger,
+                                struct slice key, const struct slice *elements, size_t count)
+{
+    begin_batch(message, trigger, key, count);
+    for (size_t i = 0; i < count; i++) {
+        if (trigger->payload == PAYLOAD_MODEL)
+            message->items[i] = put_model(message, key, elements[i]);
+        else if (trigger->data_type == DATA_BINARY)
+            message->items[i] = put_bytes(message, elements[i]);
+        else
+            message->items[i] = put_text(message, elements[i]);
+    }
+    return finish(message);
+}
+
+enum err message_set_stream_batch(struct message *message, const struct trigger *trigger,
+                                  struct slice key, const struct resp *const *entries, size_t count)
+{
+    begin_batch(message, trigger, key, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct resp *id = resp_child(entries[i], 0);
+        const struct resp *fields = resp_child(entries[i], 1);
+        struct slice values;
+        if (trigger->payload == PAYLOAD_MODEL) {
+            values = put_fields(message, fields);
+            message->items[i] = put_stream_model(message, key, values);
+        } else {
+            message->items[i] = put_entry(message, id->text, fields, &values);
+        }
+    }
+    return finish(message);
+}
+
+enum err message_set_value(struct message *message, const struct trigger *trigger,
+                           struct slice value)
+{
+    begin(message, trigger);
+    struct slice text = put_text(message, value);
+    set_input(message, trigger, put_raw(message, trigger, value, text));
+    merge_object(message, value);
+    return finish(message);
+}
+
+void message_add_reason(const struct message *message, struct buf *out)
+{
+    static const char *const whence[] = {
+        [TRIGGER_LIST] = "list entry detected from key",
+        [TRIGGER_STREAM] = "stream entry detected from key",
+        [TRIGGER_PUBSUB] = "pubsub message detected from channel",
+    };
+
+    if (message->source.len == 0 || message->type == TRIGGER_NONE) {
+        buf_add(out, SLICE("This function was called by hand"));
+    } else {
+        buf_add(out, SLICE("Redis "));
+        buf_add(out, slice_of(whence[message->type]));
+        buf_add(out, SLICE(" '"));
+        buf_add(out, message->source);
+        buf_add_byte(out, '\'');
+    }
+    buf_add(out, SLICE(" at "));
+    clock_add_rfc3339(out, clock_unix_us(), 7);
+    buf_add_byte(out, '.');
+}
