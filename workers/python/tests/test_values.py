@@ -1,0 +1,99 @@
+import dataclasses
+import json
+import typing
+import unittest
+
+from tests import fake_host  # noqa: F401 puts the worker on the path
+from redgrid_worker import values
+
+MODEL = {"string": '{"Trigger":"q","Message":"hi"}'}
+
+
+class RedisMessageModel:
+    """As the requirements document has it."""
+
+    def __init__(self, trigger, message):
+        self.Trigger = trigger
+        self.Message = message
+
+
+class ByPosition:
+    def __init__(self, one, two):
+        self.pair = (one, two)
+
+
+class ByAttribute:
+    Trigger: str
+
+
+class WithDefault:
+    def __init__(self, trigger, other=7):
+        self.Trigger = trigger
+        self.other = other
+
+
+@dataclasses.dataclass
+class Data:
+    Trigger: str
+    Message: str
+
+
+class FromData(unittest.TestCase):
+    def test_as_sent(self):
+        rows = [
+            ({"string": "12"}, "12"), ({"string": ""}, ""), ({"bytes": b"\x00\xff"}, b"\x00\xff"),
+            ({"int": 0}, 0), ({"double": 1.5}, 1.5), ({"json": '{"a":[1]}'}, {"a": [1]}),
+            ({"collection_string": {"string": ["a", ""]}}, ["a", ""]),
+            ({"collection_bytes": {}}, []), ({}, None), (None, None),
+        ]
+        for data, expected in rows:
+            self.assertEqual(values.from_data(data), expected)
+        self.assertEqual(values.from_data({"string": '{"a":1}'}, str), '{"a":1}')
+
+    def test_by_annotation(self):
+        rows = [
+            ({"string": "a"}, bytes, b"a"), ({"bytes": b"a\xff"}, str, "a\ufffd"),
+            ({"string": "12"}, int, 12), ({"string": "12"}, float, 12.0),
+            ({"string": "true"}, bool, True), ({"string": '{"a":1}'}, dict, {"a": 1}),
+            ({"string": "[1,2]"}, typing.List[int], [1, 2]), ({"string": "5"}, typing.Any, "5"),
+            ({"string": "5"}, typing.Optional[int], 5), ({}, typing.Optional[int], None),
+        ]
+        for data, hint, expected in rows:
+            self.assertEqual(values.from_data(data, hint), expected)
+
+    def test_objects(self):
+        for target in (RedisMessageModel, Data, typing.Optional[RedisMessageModel]):
+            made = values.from_data(MODEL, target)
+            self.assertEqual((made.Trigger, made.Message), ("q", "hi"))
+        self.assertEqual(values.from_data(MODEL, ByPosition).pair, ("q", "hi"))
+        self.assertEqual(vars(values.from_data(MODEL, ByAttribute)),
+                         {"Trigger": "q", "Message": "hi"})
+        self.assertEqual(vars(values.from_data(MODEL, WithDefault)),
+                         {"Trigger": "q", "other": 7, "Message": "hi"})
+        many = {"collection_string": {"string": [MODEL["string"]] * 2}}
+        self.assertEqual(values.from_data(many, typing.List[Data]), [Data("q", "hi")] * 2)
+
+    def test_refusals_name_the_value(self):
+        for text, hint in (("hello", Data), ("[1]", Data), ("x", int), ('"x"', int)):
+            with self.assertRaisesRegex(TypeError, hint.__name__):
+                values.from_data({"string": text}, hint)
+
+
+class ToData(unittest.TestCase):
+    def test_rows(self):
+        rows = [
+            (None, None), ("", {"string": ""}), (b"\xff", {"bytes": b"\xff"}), (5, {"int": 5}),
+            (True, {"json": "true"}), (1 << 70, {"string": str(1 << 70)}), (0.5, {"double": 0.5}),
+            ({"a": "\u20ac"}, {"json": '{"a":"\u20ac"}'}),
+            ([b"a"], {"collection_bytes": {"bytes": [b"a"]}}),
+            (["a", 1], {"json": '["a",1]'}), ([], {"json": "[]"}),
+            (Data("q", "hi"), {"json": '{"Trigger":"q","Message":"hi"}'}),
+        ]
+        for value, expected in rows:
+            self.assertEqual(values.to_data(value), expected)
+        made = values.to_data(RedisMessageModel("q", "hi"))
+        self.assertEqual(json.loads(made["json"]), {"Trigger": "q", "Message": "hi"})
+
+
+if __name__ == "__main__":
+    unittest.main()
