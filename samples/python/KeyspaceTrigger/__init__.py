@@ -1,0 +1,5 @@
+import logging
+
+
+def main(message: str):
+    logging.info(message)
