@@ -17,6 +17,9 @@ void loop_forget(struct op *op);
 
 /* err_from_uv maps a libuv status (negative). */
 enum err err_from_uv(int status);
+/* uv_text explains a libuv status; valid until the next call. (uv_strerror leaks for numbers that
+ * it does not know, 0 among them.) */
+const char *uv_text(int status);
 
 /* process_left closes the handle of a process that process_free() killed, and takes its exit. */
 void process_left(uv_process_t *uv);

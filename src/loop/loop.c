@@ -33,7 +33,7 @@ static void must(int status)
 {
     if (status == 0)
         return;
-    log_error("LOOP-BROKEN", "%s", uv_strerror(status));
+    log_error("LOOP-BROKEN", "%s", uv_text(status));
     log_flush();
     abort();
 }
@@ -205,6 +205,12 @@ void wake_free(struct wake *wake)
 {
     if (wake != NULL)
         uv_close((uv_handle_t *)&wake->uv, wake_closed);
+}
+
+const char *uv_text(int status)
+{
+    static char text[128];
+    return uv_strerror_r(status, text, sizeof text);
 }
 
 enum err err_from_uv(int status)
