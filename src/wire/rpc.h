@@ -5,7 +5,7 @@
  * is the same as an empty one. Decoded texts point into the bytes that were decoded, decoded arrays
  * into the arena. Of a value that is sent twice the last counts, messages are merged, map entries
  * are all kept, in order. A number beyond the list of an enumeration is read as 0. To add a
- * message: its struct, a row in RPC_TYPES, a shape in rpc.c. */
+ * message: its struct, a row in RPC_TYPES, its fields in rpc_shape.c. */
 #ifndef WIRE_RPC_H
 #define WIRE_RPC_H
 
@@ -13,31 +13,29 @@
 #include "base/buf.h"
 #include "wire/rpc_data.h"
 
-/* The messages, with their field number in StreamingMessage. W = from the worker, H = from the
- * host.
- */
+/* The messages; their numbers are those of the fields of StreamingMessage. */
 #define RPC_TYPES(X)                                                                               \
-    X(RPC_LOG, 2, log)                                                /* W */                      \
-    X(RPC_INVOCATION_REQUEST, 4, invocation_request)                  /* H */                      \
-    X(RPC_INVOCATION_RESPONSE, 5, invocation_response)                /* W */                      \
-    X(RPC_FUNCTION_LOAD_REQUEST, 8, function_load_request)            /* H */                      \
-    X(RPC_FUNCTION_LOAD_RESPONSE, 9, function_load_response)          /* W */                      \
-    X(RPC_WORKER_STATUS_REQUEST, 12, worker_status_request)           /* H */                      \
-    X(RPC_WORKER_STATUS_RESPONSE, 13, worker_status_response)         /* W */                      \
-    X(RPC_WORKER_TERMINATE, 14, worker_terminate)                     /* H */                      \
-    X(RPC_WORKER_INIT_RESPONSE, 16, worker_init_response)             /* W */                      \
-    X(RPC_WORKER_INIT_REQUEST, 17, worker_init_request)               /* H */                      \
-    X(RPC_START_STREAM, 20, start_stream)                             /* W */                      \
-    X(RPC_INVOCATION_CANCEL, 21, invocation_cancel)                   /* H */                      \
-    X(RPC_FUNCTIONS_METADATA_REQUEST, 29, functions_metadata_request) /* H */                      \
-    X(RPC_FUNCTION_METADATA_RESPONSE, 30, function_metadata_response) /* W */
+    X(RPC_LOG, 2)                 /* from the worker */                                            \
+    X(RPC_INVOCATION_REQUEST, 4)  /* from the host */                                              \
+    X(RPC_INVOCATION_RESPONSE, 5) /* from the worker, and so on */                                 \
+    X(RPC_FUNCTION_LOAD_REQUEST, 8)                                                                \
+    X(RPC_FUNCTION_LOAD_RESPONSE, 9)                                                               \
+    X(RPC_WORKER_STATUS_REQUEST, 12)                                                               \
+    X(RPC_WORKER_STATUS_RESPONSE, 13)                                                              \
+    X(RPC_WORKER_TERMINATE, 14) /* from the host */                                                \
+    X(RPC_WORKER_INIT_RESPONSE, 16)                                                                \
+    X(RPC_WORKER_INIT_REQUEST, 17)                                                                 \
+    X(RPC_START_STREAM, 20)      /* from the worker, its first */                                  \
+    X(RPC_INVOCATION_CANCEL, 21) /* from the host */                                               \
+    X(RPC_FUNCTIONS_METADATA_REQUEST, 29)                                                          \
+    X(RPC_FUNCTION_METADATA_RESPONSE, 30)
 
-#define RPC_ENUM(name, field, member) name,
+#define RPC_TYPE(name, number) name = (number),
 enum rpc_type {
-    RPC_UNKNOWN /* none, or one that is not in the list: ignore it */,
-    RPC_TYPES(RPC_ENUM)
+    RPC_UNKNOWN = 0, /* none, or one that is not in the list: ignore it */
+    RPC_TYPES(RPC_TYPE)
 };
-#undef RPC_ENUM
+#undef RPC_TYPE
 
 enum rpc_status { RPC_FAILURE, RPC_SUCCESS, RPC_CANCELLED };
 enum rpc_level {
