@@ -54,8 +54,10 @@ struct http_call {
     const struct http1_head *head;
 
     /* The client's. */
-    struct http_connection *connection;
-    uint64_t expires_at_ms; /* 0 = never */
+    struct http_origin *origin;
+    struct http_connection *connection; /* NULL while it waits for one */
+    struct list_node timed;             /* in the list of calls that may expire */
+    uint64_t expires_at_ms;
     enum err ending;
     bool was_retried;
 };
