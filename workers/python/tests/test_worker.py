@@ -134,6 +134,11 @@ class Load(WorkerTest):
             answer["return_value"],
             {"json": '["helper","common",1,1,1,"their worker","their loader"]'}, answer)
 
+    def test_a_script_is_imported_once(self):
+        host = self.start({"F/__init__.py": "print('imported')\ndef main(entry): pass\n"})
+        self.assert_success(host.load("F"))
+        self.assertEqual(host.printed(), "imported\n")
+
     def test_other_scripts_and_entry_points(self):
         host = self.start({
             "my-func/run.py": "def go(entry): return 'run ' + entry\n",
@@ -290,6 +295,20 @@ class Run(WorkerTest):
         runs = [host.begin("F", {"entry": {"string": ""}}) for _ in range(20)]
         names = {host.end(run_id)["return_value"]["string"] for run_id in runs}
         self.assertEqual(names, {"function_0"})
+
+    def test_runs_do_not_see_the_context_of_others(self):
+        host = self.start({"F/__init__.py": """
+            import contextvars
+            seen = contextvars.ContextVar("seen", default="nothing")
+            def main(entry):
+                before = seen.get()
+                seen.set(entry)
+                return before
+        """}, {"PYTHON_THREADPOOL_THREAD_COUNT": "1"})
+        self.assert_success(host.load("F"))
+        for _ in range(2):
+            answer = host.run("F", {"entry": {"string": "x"}})
+            self.assertEqual(answer["return_value"], {"string": "nothing"})
 
     def test_async_functions_share_the_loop(self):
         host = self.start({"F/__init__.py": """
