@@ -35,15 +35,6 @@ def arguments(argv):
     return parser.parse_known_args(argv)[0]
 
 
-def use_environment(root):
-    """Continue in the interpreter of the app's virtual environment, if it has one."""
-    for folder in (".venv", "venv"):
-        python = os.path.join(root, folder, "bin", "python")
-        if os.access(python, os.X_OK) and "REDGRID_PYTHON_ENVIRONMENT" not in os.environ:
-            os.environ["REDGRID_PYTHON_ENVIRONMENT"] = folder  # once, whatever comes of it
-            os.execv(python, [python] + sys.argv)
-
-
 class Worker:
     """One process: its channel, its loop, its functions."""
 
@@ -154,7 +145,6 @@ def leave(code):
 def main():
     """The entry of the process."""
     options = arguments(sys.argv[1:])
-    use_environment(os.environ.get("AzureWebJobsScriptRoot") or os.getcwd())
     descriptor = os.environ.pop("REDGRID_RPC_FD", "3")
     try:
         sock = socket.socket(fileno=int(descriptor))

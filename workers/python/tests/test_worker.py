@@ -181,18 +181,6 @@ class Load(WorkerTest):
         self.assertIn("no_such_module", host.load("Broken")["exception"]["stack_trace"])
         self.assert_success(host.load("Good"))
 
-    def test_virtual_environment(self):
-        host = self.start({
-            "F/__init__.py": "import sys\ndef main(entry): return sys.argv[0]\n",
-            ".venv/bin/python": """\
-                #!/bin/sh
-                echo in the environment
-                exec %s "$@"
-            """ % sys.executable,
-        })
-        self.assertIn("in the environment\n", host.printed())
-        self.assert_success(host.load("F"))
-
 
 class Run(WorkerTest):
     def test_values(self):
