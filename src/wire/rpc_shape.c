@@ -202,14 +202,16 @@ static const struct rpc_field worker_terminate_fields[] = {
     NESTED(1, RPC_PART, rpc_worker_terminate, grace_period, duration_shape),
 };
 
+static const struct rpc_field no_fields[1];
+
 static const struct rpc_shape shapes[] = {
     [RPC_LOG] = SHAPE(rpc_log, log_fields),
     [RPC_INVOCATION_REQUEST] = SHAPE(rpc_invocation_request, invocation_request_fields),
     [RPC_INVOCATION_RESPONSE] = SHAPE(rpc_invocation_response, invocation_response_fields),
     [RPC_FUNCTION_LOAD_REQUEST] = SHAPE(rpc_function_load_request, function_load_request_fields),
     [RPC_FUNCTION_LOAD_RESPONSE] = SHAPE(rpc_function_load_response, function_load_response_fields),
-    [RPC_WORKER_STATUS_REQUEST] = {NULL, 0, sizeof(struct rpc_empty)},
-    [RPC_WORKER_STATUS_RESPONSE] = {NULL, 0, sizeof(struct rpc_empty)},
+    [RPC_WORKER_STATUS_REQUEST] = {no_fields, 0, sizeof(struct rpc_empty)},
+    [RPC_WORKER_STATUS_RESPONSE] = {no_fields, 0, sizeof(struct rpc_empty)},
     [RPC_WORKER_TERMINATE] = SHAPE(rpc_worker_terminate, worker_terminate_fields),
     [RPC_WORKER_INIT_RESPONSE] = SHAPE(rpc_worker_init_response, worker_init_response_fields),
     [RPC_WORKER_INIT_REQUEST] = SHAPE(rpc_worker_init_request, worker_init_request_fields),
