@@ -334,7 +334,7 @@ void stream_free(struct stream *stream)
         loop_end_later(stream->loop, stream->read_op, E_CANCELED);
     if (stream->write_op != NULL)
         loop_end_later(stream->loop, stream->write_op, E_CANCELED);
-    session_free(stream->session);
+    session_free(stream);
     transport_drop(stream);
     free(stream);
 }

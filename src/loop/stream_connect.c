@@ -66,8 +66,7 @@ static struct op *take_apart(struct stream *stream)
 
 static void give_up(struct stream *stream)
 {
-    session_free(stream->session);
-    stream->session = NULL;
+    session_free(stream);
     transport_drop(stream);
 }
 

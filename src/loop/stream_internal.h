@@ -62,7 +62,7 @@ void stream_write_end(struct stream *stream, enum err err, const char *text);
 /* The same for TLS. They end the stream's ops as the plain functions do. */
 enum err session_start(struct stream *stream, const struct tls *tls, const char *host,
                        struct cause *why); /* the handshake; then stream_connect_secured() */
-void session_free(struct session *session);
+void session_free(struct stream *stream);  /* says goodbye if it can; none is fine */
 bool session_wants_bytes(const struct session *session); /* the handshake does */
 void session_room(struct session *session, uv_buf_t *ret);
 void session_got(struct stream *stream, ssize_t got); /* bytes from the socket, or a uv error */

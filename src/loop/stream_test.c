@@ -16,63 +16,14 @@
 #include "base/clock.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
-#include "loop/timer.h"
+#include "loop/testing.h"
 
-#define BIG_BYTES (8u << 20)
-#define CHUNK_BYTES (64u << 10)
-#define DEADLINE_MS 20000
-
-static struct loop *loop;
-static struct timer *deadline;
 static char dir[] = "/tmp/stream_test.XXXXXX";
-
-/* An op that a test waits for. */
-struct wait {
-    struct op op;
-    int ended;
-    enum err err;
-};
-
-static void on_waited(struct op *op, enum err err)
-{
-    struct wait *wait = container_of(op, struct wait, op);
-    wait->ended++;
-    wait->err = err;
-    loop_stop(loop);
-}
-
-#define WAIT ((struct wait){.op.done = on_waited})
-
-static enum err wait_for(struct wait *wait)
-{
-    while (wait->ended == 0)
-        loop_run(loop);
-    assert_int_equal(wait->ended, 1);
-    return wait->err;
-}
-
-static void turns(int count) /* lets happen what can happen at once */
-{
-    for (int i = 0; i < count; i++) {
-        struct wait wait = WAIT;
-        loop_later(loop, &wait.op, E_OK);
-        assert_int_equal(wait_for(&wait), E_OK);
-    }
-}
-
-static void on_deadline(void *ctx)
-{
-    (void)ctx;
-    fprintf(stderr, "the test waits for something that does not come\n");
-    abort();
-}
 
 static int set_up(void **state)
 {
     (void)state;
-    loop = loop_new();
-    deadline = timer_new(loop, on_deadline, NULL);
-    timer_set(deadline, DEADLINE_MS);
+    world_begin();
     strcpy(strrchr(dir, '.'), ".XXXXXX");
     return mkdtemp(dir) == NULL;
 }
@@ -81,8 +32,7 @@ static int tear_down(void **state)
 {
     char path[64];
     (void)state;
-    timer_free(deadline);
-    loop_free(loop);
+    world_end();
     snprintf(path, sizeof path, "%s/socket", dir);
     unlink(path);
     return rmdir(dir);
@@ -218,38 +168,6 @@ static void echo_end(struct echo *echo) /* the other side is closed already */
 }
 
 /* ---- bytes ---- */
-
-static struct buf big_payload(void)
-{
-    struct buf payload;
-    buf_init(&payload, BIG_BYTES);
-    char *to = buf_reserve(&payload, BIG_BYTES);
-    for (size_t i = 0; i < BIG_BYTES; i++)
-        to[i] = (char)(i * 2654435761u >> 13);
-    buf_grow(&payload, BIG_BYTES);
-    return payload;
-}
-
-static void echo_big(struct stream *client)
-{
-    struct buf payload = big_payload(), back;
-    struct slice parts[] = {slice_first(buf_slice(&payload), 1), SLICE_NONE,
-                            slice_first(slice_from(buf_slice(&payload), 1), 5000000),
-                            slice_from(buf_slice(&payload), 5000001)};
-    struct wait write = WAIT;
-
-    buf_init(&back, BIG_BYTES);
-    assert_int_equal(stream_write(client, parts, COUNT_OF(parts), &write.op), E_OK);
-    while (back.len < BIG_BYTES) {
-        struct wait read = WAIT;
-        assert_int_equal(stream_read(client, &back, CHUNK_BYTES, &read.op), E_OK);
-        assert_int_equal(wait_for(&read), E_OK);
-    }
-    assert_int_equal(wait_for(&write), E_OK);
-    assert_true(slice_eq(buf_slice(&back), buf_slice(&payload)));
-    buf_done(&payload);
-    buf_done(&back);
-}
 
 static void big_payloads_come_back_whole_over_every_kind(void **state)
 {
