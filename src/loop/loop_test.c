@@ -65,7 +65,7 @@ static void ops_end_later_in_order_and_never_inside(void **state)
     struct step a = {.op.done = on_step, .letter = 'a', .next = &c};
     struct step b = {.op.done = on_step, .letter = 'b'};
 
-    cause_set(&b.op.why, E_FAILED, "because");
+    (void)cause_set(&b.op.why, E_FAILED, "because");
     loop_later(loop, &a.op, E_OK);
     loop_later(loop, &b.op, E_FAILED);
     op_abort(&b.op); /* changes nothing: it ends anyway */

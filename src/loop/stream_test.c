@@ -253,7 +253,7 @@ static void a_full_buf_is_said_and_the_end_is_said_again(void **state)
     assert_int_equal(stream_read(b, &into, 100, &full.op), E_OK);
     assert_int_equal(wait_for(&full), E_LIMIT);
     buf_clear(&into);
-    wait_for(&write);
+    assert_int_equal(wait_for(&write), E_OK);
     stream_free(a);
     struct wait rest = WAIT;
     assert_int_equal(stream_read(b, &into, 100, &rest.op), E_OK);
@@ -418,7 +418,7 @@ static void a_stream_may_be_freed_in_its_own_callback(void **state)
     assert_int_equal(stream_write(a, &part, 1, &write.op), E_OK);
     while (suicide.ended == 0)
         turns(1);
-    wait_for(&write);
+    assert_int_equal(wait_for(&write), E_OK);
     stream_free(a);
     buf_done(&into);
 }
@@ -441,7 +441,7 @@ static void an_aborted_read_may_be_repeated_a_write_may_not(void **state)
     assert_int_equal(stream_write(b, &part, 1, &other.op), E_OK);
     assert_int_equal(wait_for(&again), E_OK);
     assert_int_equal(into.len, 1);
-    wait_for(&other);
+    assert_int_equal(wait_for(&other), E_OK);
     assert_int_equal(stream_write(a, &big, 1, &write.op), E_OK);
     op_abort(&write.op); /* writing may not: half a message is out */
     buf_done(&payload);

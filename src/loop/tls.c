@@ -115,7 +115,10 @@ static bool set_host(SSL *ssl, const char *host)
     if (is_address(host))
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    char *sni = slice_dup(slice_of(host)); /* OpenSSL's macro takes no const */
+    bool is_set = SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, sni) == 1;
+    free(sni);
+    return is_set;
 }
 
 SSL *tls_open(const struct tls *tls, const char *host, struct cause *why)

@@ -1,0 +1,16 @@
+/* loop/process_internal.h - how process_start() tells its child what to become. The hidden
+ * arguments: CHILD_MODE, death signal, id of the parent, first descriptor to close, file, and then
+ * the program's own. */
+#ifndef LOOP_PROCESS_INTERNAL_H
+#define LOOP_PROCESS_INTERNAL_H
+
+#include "loop/process.h"
+
+#define CHILD_MODE "--redgrid-child"
+
+enum child_arg { ARG_NAME, ARG_MODE, ARG_SIGNAL, ARG_PARENT, ARG_CLOSE_FROM, ARG_FILE, ARG_ARGS };
+
+/* process_find: the path to execute, free() ends it; or E_NOT_FOUND, E_DENIED. */
+enum err process_find(const struct process_options *options, char **ret, struct cause *why);
+
+#endif
