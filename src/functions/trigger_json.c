@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "functions/command.h"
 #include "functions/settings.h"
 #include "redis/options.h"
 
@@ -332,6 +333,18 @@ void trigger_done(struct trigger *trigger)
     *trigger = (struct trigger){0};
 }
 
+/* Known before any run unless the name itself comes from the metadata. */
+static void check_input_command(struct jx_view *view, const char *command)
+{
+    struct slice rest = slice_of(command), word = SLICE_NONE;
+
+    if (view->err || !slice_cut(&rest, ' ', &word))
+        return;
+    if (slice_find_byte(word, '{') == word.len && !command_is_input(word))
+        jx_view_error(view, "command", "Command '%.*s' not supported for Redis Input Binding.",
+                      SLICE_ARG(slice_first(word, 64)));
+}
+
 void redis_binding_read(struct function *function, struct jx_view *view, enum direction direction,
                         struct redis_binding *ret)
 {
@@ -341,6 +354,8 @@ void redis_binding_read(struct function *function, struct jx_view *view, enum di
     *ret = (struct redis_binding){.name = copy(name), .direction = direction};
     ret->connection = read_connection(function, view);
     ret->command = required_text(function, view, "command");
+    if (direction != DIRECTION_OUT)
+        check_input_command(view, ret->command);
     ret->data_type = read_data_type(view);
 }
 
