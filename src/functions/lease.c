@@ -1,0 +1,160 @@
+#include "functions/lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "functions/listener.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+
+#define WAIT_MS 1000 /* between tries while another node holds it */
+
+/* KEYS: lease. ARGV: who, time to live, a holder that is dead ("" = none). Answers the holder. */
+static const char take_script[] = "local h = redis.call('GET', KEYS[1])\n"
+                                  "if not h or h == ARGV[1] or h == ARGV[3] then\n"
+                                  "  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+                                  "  return ARGV[1]\n"
+                                  "end\n"
+                                  "return h\n";
+
+static const char release_script[] =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end\n"
+    "return 1\n";
+
+struct lease {
+    struct lease_options options;
+    struct slice key; /* owned */
+    struct redis_call call;
+    struct timer *timer, *expiry;
+    uint64_t asked_at_ms, until_ms;
+    char dead_holder[64];
+    bool is_held, has_answered, is_releasing;
+    struct op *release_op;
+};
+
+static void set_held(struct lease *lease, bool is_held)
+{
+    bool is_news = lease->is_held != is_held || !lease->has_answered;
+
+    lease->is_held = is_held;
+    lease->has_answered = true;
+    if (is_news && !lease->is_releasing)
+        lease->options.changed(lease->options.ctx, is_held);
+}
+
+static void end_release(struct lease *lease)
+{
+    struct op *op = lease->release_op;
+
+    lease->release_op = NULL;
+    loop_later(lease->options.loop, op, E_OK);
+}
+
+static void send_release(struct lease *lease)
+{
+    if (!lease->is_held || script_call(lease->options.redis, release_script, &lease->key, 1,
+                                       &lease->options.holder, 1, &lease->call) != E_OK)
+        end_release(lease);
+    lease->is_held = false;
+}
+
+/* Somebody else has it: dead somebodies are replaced at once, the living are asked again soon. */
+static void judge_holder(struct lease *lease, struct slice holder)
+{
+    const struct lease_options *o = &lease->options;
+    uint64_t now = loop_now_ms(o->loop);
+
+    if (slice_eq(holder, o->holder)) {
+        lease->until_ms = lease->asked_at_ms + LEASE_TTL_MS;
+        timer_set(lease->expiry, lease->until_ms > now ? lease->until_ms - now : 0);
+        timer_set(lease->timer, LEASE_TTL_MS / 3);
+        set_held(lease, true);
+        return;
+    }
+    timer_clear(lease->expiry);
+    set_held(lease, false);
+    bool is_dead = o->peers.is_dead != NULL && o->peers.is_dead(o->peers.ctx, holder);
+    snprintf(lease->dead_holder, sizeof lease->dead_holder, "%.*s",
+             SLICE_ARG(is_dead ? holder : SLICE("")));
+    timer_set(lease->timer, is_dead ? 0 : WAIT_MS);
+}
+
+static void on_call_done(struct op *op, enum err err)
+{
+    struct lease *lease = container_of(op, struct lease, call.op);
+
+    if (lease->is_releasing) {
+        if (lease->is_held)
+            send_release(lease); /* the try under way had to end first */
+        else if (lease->release_op != NULL)
+            end_release(lease);
+        return;
+    }
+    if (err == E_OK) {
+        judge_holder(lease, lease->call.reply->root->text);
+        return;
+    }
+    if (err == E_REDIS && !lease->has_answered)
+        log_error("LEASE-ERROR", "%.*s: %s", SLICE_ARG(lease->key), cause_text(&op->why, err));
+    timer_set(lease->timer, WAIT_MS);
+}
+
+static void on_timer(void *ctx)
+{
+    struct lease *lease = ctx;
+    const struct slice args[] = {lease->options.holder, SLICE("10000"),
+                                 slice_of(lease->dead_holder)};
+    _Static_assert(LEASE_TTL_MS == 10000, "the argument above");
+
+    lease->asked_at_ms = loop_now_ms(lease->options.loop);
+    if (lease->call.op.is_busy || script_call(lease->options.redis, take_script, &lease->key, 1,
+                                              args, COUNT_OF(args), &lease->call) != E_OK)
+        timer_set(lease->timer, WAIT_MS);
+}
+
+static void on_expiry(void *ctx)
+{
+    set_held(ctx, false);
+}
+
+struct lease *lease_new(const struct lease_options *options)
+{
+    struct lease *lease = mem_new(struct lease);
+
+    lease->options = *options;
+    lease->key = (struct slice){slice_dup(options->key), options->key.len};
+    lease->call.op.done = on_call_done;
+    lease->timer = timer_new(options->loop, on_timer, lease);
+    lease->expiry = timer_new(options->loop, on_expiry, lease);
+    timer_set(lease->timer, 0);
+    return lease;
+}
+
+bool lease_is_held(const struct lease *lease)
+{
+    return lease->is_held;
+}
+
+void lease_hurry(struct lease *lease)
+{
+    if (!lease->is_held && !lease->is_releasing)
+        timer_set(lease->timer, 0);
+}
+
+void lease_release(struct lease *lease, struct op *op)
+{
+    lease->is_releasing = true;
+    lease->release_op = op;
+    timer_clear(lease->timer);
+    timer_clear(lease->expiry);
+    if (!lease->call.op.is_busy)
+        send_release(lease);
+}
+
+void lease_free(struct lease *lease)
+{
+    timer_free(lease->timer);
+    timer_free(lease->expiry);
+    free((char *)(uintptr_t)lease->key.data);
+    free(lease);
+}

@@ -1,0 +1,412 @@
+#include "functions/listener_list.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "functions/deadletter.h"
+#include "loop/timer.h"
+
+#define MESSAGE_MAX_BYTES (1536u * 1024 * 1024)
+#define ELEMENT_MAX_BYTES (512u * 1024 * 1024)
+#define KEEP_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
+#define ACKS_MAX 500
+#define ACK_RETRY_MS 200
+
+/* Equal elements are interchangeable, so the first one found is as good as ours. The oldest are at
+ * the end that LREM's sign chooses. KEYS: processing list, tries. ARGV: side, elements. */
+static const char ack_script[] =
+    "local at = ARGV[1] == '1' and 1 or -1\n"
+    "local gone = 0\n"
+    "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
+    "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
+    "  for i = 2, #ARGV do redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[i])) end\n"
+    "end\n"
+    "return gone\n";
+
+/* KEYS: processing list, tries, dead-letter stream. ARGV: side, element, then the fixed fields. */
+static const char bury_script[] =
+    "if redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, ARGV[2]) == 0 then return 0 end\n"
+    "local f = {}\n"
+    "for i = 3, #ARGV do f[#f + 1] = ARGV[i] end\n"
+    "f[#f + 1] = 'element'\n"
+    "f[#f + 1] = ARGV[2]\n"
+    "redis.call('XADD', KEYS[3], '*', unpack(f))\n"
+    "redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[2]))\n"
+    "return 1\n";
+
+static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
+
+struct slice list_side(const struct list_listener *l)
+{
+    return l->base.trigger->pops_head ? SLICE("1") : SLICE("0");
+}
+
+void list_turn(struct list_listener *l)
+{
+    loop_at_turn_end(l->base.options.loop, &l->turn);
+}
+
+static struct list_entry *entry_new(struct list_listener *l, size_t source)
+{
+    struct list_node *node = list_shift(&l->spare);
+    struct list_entry *e;
+
+    if (node != NULL) {
+        e = container_of(node, struct list_entry, job.node);
+        buf_clear(&e->element);
+    } else {
+        e = mem_new(struct list_entry);
+        e->listener = l;
+        e->job.delivery.dispatcher = l->base.options.dispatcher;
+        e->job.delivery.done = on_delivery_done;
+        message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
+        buf_init(&e->element, ELEMENT_MAX_BYTES);
+    }
+    e->source = source;
+    e->count = 0;
+    e->deliveries = 1;
+    return e;
+}
+
+static void entry_free(struct list_entry *e)
+{
+    free(e->lengths);
+    buf_done(&e->element);
+    delivery_release(&e->job.delivery);
+    message_done(&e->job.delivery.message);
+    free(e);
+}
+
+static void entry_release(struct list_entry *e)
+{
+    list_remove(&e->job.node);
+    free(e->lengths);
+    e->lengths = NULL;
+    if (e->job.delivery.message.text.cap + e->element.cap > KEEP_BYTES ||
+        e->job.delivery.binding_call != NULL)
+        entry_free(e);
+    else
+        list_unshift(&e->listener->spare, &e->job.node);
+}
+
+static struct slice element_of(const struct list_entry *e, size_t index)
+{
+    size_t start = 0;
+
+    if (e->lengths == NULL)
+        return buf_slice(&e->element);
+    for (size_t i = 0; i < index; i++)
+        start += e->lengths[i];
+    return slice_first(slice_from(buf_slice(&e->element), start), e->lengths[index]);
+}
+
+/* Fills the message (anew, when it runs again) and runs it. */
+static void run(struct list_entry *e)
+{
+    struct list_listener *l = e->listener;
+    struct message *message = &e->job.delivery.message;
+    enum err err;
+
+    if (e->lengths == NULL) {
+        err = message_set_list(message, l->base.trigger, l->sources[e->source].key,
+                               buf_slice(&e->element), e->deliveries);
+    } else {
+        struct slice *elements = mem_new_array(e->count, struct slice);
+        for (size_t i = 0; i < e->count; i++)
+            elements[i] = element_of(e, i);
+        err = message_set_list_batch(message, l->base.trigger, l->sources[e->source].key, elements,
+                                     e->count);
+        free(elements);
+    }
+    if (err == E_OK)
+        slots_run(&l->slots, &e->job);
+    else
+        entry_free(e); /* beyond the server's own limit: it stays in the processing list */
+}
+
+void list_take_one(struct list_listener *l, size_t source, struct slice element)
+{
+    struct list_entry *e = entry_new(l, source);
+
+    buf_add(&e->element, element);
+    e->count = 1;
+    if (l->base.trigger->is_batch) {
+        e->lengths = mem_new(size_t);
+        e->lengths[0] = element.len;
+    }
+    run(e);
+}
+
+static uint64_t tries_of(const struct resp *tries, uint32_t index)
+{
+    const struct resp *node = tries == NULL ? NULL : resp_child(tries, index);
+    int64_t value;
+    return node != NULL && resp_int(node, &value) && value > 0 ? (uint64_t)value : 0;
+}
+
+static void take_batch(struct list_listener *l, size_t source, const struct resp *elements,
+                       const struct resp *tries)
+{
+    struct list_entry *e = entry_new(l, source);
+    const struct resp *element = elements + 1;
+
+    e->lengths = mem_new_array(elements->count, size_t);
+    for (uint32_t i = 0; i < elements->count; i++, element += element->span) {
+        buf_add(&e->element, element->text);
+        e->lengths[e->count++] = element->text.len;
+        if (tries_of(tries, i) + 1 > e->deliveries)
+            e->deliveries = tries_of(tries, i) + 1;
+    }
+    run(e);
+}
+
+void list_take(struct list_listener *l, size_t source, const struct resp *elements,
+               const struct resp *tries)
+{
+    const struct resp *element = elements + 1;
+
+    if (l->base.trigger->is_batch) {
+        take_batch(l, source, elements, tries);
+        return;
+    }
+    for (uint32_t i = 0; i < elements->count; i++, element += element->span) {
+        struct list_entry *e = entry_new(l, source);
+        buf_add(&e->element, element->text);
+        e->count = 1;
+        e->deliveries = tries_of(tries, i) + 1;
+        run(e);
+    }
+}
+
+/* --- removing what succeeded --- */
+
+struct list_ack {
+    struct redis_call call;
+    struct list_listener *listener;
+    struct list entries;
+};
+
+static void on_ack_timer(void *ctx)
+{
+    list_turn(ctx);
+}
+
+static void retry_acks(struct list_listener *l)
+{
+    if (l->ack_timer == NULL)
+        l->ack_timer = timer_new(l->base.options.loop, on_ack_timer, l);
+    timer_set(l->ack_timer, ACK_RETRY_MS);
+}
+
+static void on_ack_done(struct op *op, enum err err)
+{
+    struct list_ack *ack = container_of(op, struct list_ack, call.op);
+    struct list_listener *l = ack->listener;
+    struct list_entry *e;
+    bool is_final =
+        err == E_OK || (err == E_REDIS && resp_is_error(ack->call.reply->root, SLICE("WRONGTYPE")));
+
+    l->settling--;
+    list_each (&ack->entries, struct list_entry, job.node, e) {
+        list_remove(&e->job.node);
+        if (!is_final && !l->base.is_stopping) {
+            list_push(&l->acks, &e->job.node);
+            l->ack_count++;
+            continue;
+        }
+        if (err == E_OK) {
+            l->base.stats.acknowledged += e->count;
+            series_add(l->base.acknowledged_series, (double)e->count);
+        }
+        entry_release(e);
+    }
+    free(ack);
+    if (l->ack_count > 0 && !is_final)
+        retry_acks(l);
+    else
+        list_turn(l);
+    list_maybe_stopped(l);
+}
+
+static bool send_some_acks(struct list_listener *l)
+{
+    struct list_entry *first = container_of(l->acks.head.next, struct list_entry, job.node), *e;
+    const struct list_source *source = &l->sources[first->source];
+    size_t limit = 1 + (first->count > ACKS_MAX ? first->count : ACKS_MAX), count = 1;
+    struct slice *args = mem_new_array(limit, struct slice);
+    struct list_ack *ack = mem_new(struct list_ack);
+
+    ack->listener = l;
+    ack->call.op.done = on_ack_done;
+    list_init(&ack->entries);
+    args[0] = list_side(l);
+    list_each (&l->acks, struct list_entry, job.node, e) {
+        if (e->source != first->source)
+            continue;
+        if (count + e->count > limit)
+            break;
+        for (size_t i = 0; i < e->count; i++)
+            args[count++] = element_of(e, i);
+        list_remove(&e->job.node);
+        list_push(&ack->entries, &e->job.node);
+        l->ack_count--;
+    }
+    l->settling++;
+    enum err err = script_call(l->base.commands, ack_script,
+                               (struct slice[]){source->processing, source->tries}, 2, args, count,
+                               &ack->call);
+    free(args);
+    if (err != E_OK)
+        loop_later(l->base.options.loop, &ack->call.op, E_CLOSED);
+    return err == E_OK;
+}
+
+void list_send_acks(struct list_listener *l)
+{
+    if (l->ack_timer != NULL && timer_is_set(l->ack_timer))
+        return;
+    while (l->ack_count > 0 && send_some_acks(l))
+        ;
+}
+
+/* --- failures --- */
+
+static void set_failed_timer(struct list_listener *l)
+{
+    uint64_t now = loop_now_ms(l->base.options.loop);
+
+    if (l->failed_count == 0)
+        return;
+    struct list_entry *first = container_of(l->failed.head.next, struct list_entry, job.node);
+    timer_set(l->failed_timer, first->due_at_ms > now ? first->due_at_ms - now : 0);
+}
+
+/* All wait equally long, so the list is in the order of their time. */
+static void on_failed_due(void *ctx)
+{
+    struct list_listener *l = ctx;
+    uint64_t now = loop_now_ms(l->base.options.loop);
+
+    while (l->failed_count > 0 && !l->base.is_stopping) {
+        struct list_entry *e = container_of(l->failed.head.next, struct list_entry, job.node);
+        if (e->due_at_ms > now)
+            break;
+        list_remove(&e->job.node);
+        l->failed_count--;
+        e->deliveries++;
+        listener_count(l->base.redelivered_series, &l->base.stats.redelivered);
+        run(e);
+    }
+    set_failed_timer(l);
+}
+
+static void run_later(struct list_entry *e)
+{
+    struct list_listener *l = e->listener;
+
+    if (l->failed_timer == NULL)
+        l->failed_timer = timer_new(l->base.options.loop, on_failed_due, l);
+    e->due_at_ms = loop_now_ms(l->base.options.loop) + l->base.trigger->claim_idle_ms;
+    list_push(&l->failed, &e->job.node);
+    l->failed_count++;
+    set_failed_timer(l);
+}
+
+static void bury_next(struct list_entry *e);
+
+static void on_bury_done(struct op *op, enum err err)
+{
+    struct list_entry *e = container_of(op, struct list_entry, call.op);
+    struct list_listener *l = e->listener;
+
+    l->settling--;
+    if (err != E_OK) {
+        if (err == E_REDIS)
+            listener_complain(&l->base, err,
+                              &op->why); /* OOM, NOPERM: it stays in the processing list */
+        run_later(e);
+    } else {
+        log_error("DEAD-LETTER", "%s an element was dead-lettered after %" PRIu64 " deliveries: %s",
+                  l->base.prefix, e->deliveries, e->why.text);
+        listener_count(l->base.dead_series, &l->base.stats.dead_lettered);
+        if (--e->count > 0)
+            bury_next(e);
+        else
+            entry_release(e);
+    }
+    list_turn(l);
+    list_maybe_stopped(l);
+}
+
+static void bury_next(struct list_entry *e)
+{
+    struct list_listener *l = e->listener;
+    const struct list_source *source = &l->sources[e->source];
+    struct slice args[2 + DEAD_LETTER_FIELDS_MAX] = {list_side(l), element_of(e, e->count - 1)};
+    const struct slice keys[] = {source->processing, source->tries, source->dead};
+    const struct dead_letter letter = {
+        .function = l->base.options.dispatcher->function,
+        .key = source->key,
+        .deliveries = e->deliveries,
+        .error = slice_of(e->why.text),
+        .unix_us = clock_unix_us(),
+    };
+    struct buf text;
+
+    buf_init(&text, 16384);
+    size_t count = dead_letter_fields(&letter, &text, args + 2);
+    e->call.op.done = on_bury_done;
+    l->settling++;
+    enum err err =
+        script_call(l->base.commands, bury_script, keys, COUNT_OF(keys), args, 2 + count, &e->call);
+    if (err != E_OK)
+        loop_later(l->base.options.loop, &e->call.op, err);
+    buf_done(&text);
+}
+
+static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why)
+{
+    struct list_entry *e = container_of(delivery, struct list_entry, job.delivery);
+    struct list_listener *l = e->listener;
+    const struct trigger *trigger = l->base.trigger;
+
+    slots_ended(&l->slots, &e->job);
+    if (!trigger->is_reliable) {
+        if (err != E_OK)
+            listener_count(l->base.dropped_series, &l->base.stats.dropped);
+        else
+            listener_count(l->base.acknowledged_series, &l->base.stats.acknowledged);
+        entry_release(e);
+    } else if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
+        list_push(&l->acks, &e->job.node);
+        l->ack_count++;
+    } else if (err == E_CANCELED) {
+        entry_release(e); /* it is in the processing list, from where it is given back */
+    } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
+        cause_set(&e->why, err, "%s", cause_text(why, err));
+        bury_next(e);
+    } else {
+        series_add(l->base.failed_series, 1);
+        run_later(e);
+    }
+    list_turn(l);
+    list_maybe_stopped(l);
+}
+
+static void free_all(struct list *entries)
+{
+    for (struct list_node *node; (node = list_shift(entries)) != NULL;)
+        entry_free(container_of(node, struct list_entry, job.node));
+}
+
+void list_free_entries(struct list_listener *l)
+{
+    free_all(&l->slots.waiting);
+    free_all(&l->acks);
+    free_all(&l->failed);
+    free_all(&l->spare);
+    timer_free(l->ack_timer);
+    timer_free(l->failed_timer);
+}

@@ -1,0 +1,408 @@
+/* Processing lists: ours stays ours as long as our heartbeat is fresh; those of the dead go back to
+ * their keys.
+ *
+ *   IDLE --timer--> BEAT --> (next key) --> FIND --> RECOVER (next dead consumer, next key) -->
+ * IDLE any  --stop---> RETURN (next key) --> OVER */
+#include "functions/listener_list.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "functions/deadletter.h"
+#include "loop/timer.h"
+
+enum state { IDLE, BEAT, FIND, RECOVER, RETURN, OVER };
+
+struct list_tender {
+    struct list_listener *l;
+    enum state state;
+    struct timer *timer;
+    struct redis_call call;
+    size_t source;
+    bool again;
+    struct op *register_op, *leave_op;
+    struct slice *dead;  /* consumers to empty; owned copies */
+    bool *is_known_dead; /* by a heartbeat elsewhere: no need for this one to be old */
+    size_t dead_count, dead_at;
+};
+
+/* KEYS: consumers. ARGV: consumer. */
+static const char beat_script[] =
+    "local now = redis.call('TIME')\n"
+    "redis.call('ZADD', KEYS[1], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])\n"
+    "return 1\n";
+
+/* Answers consumer, age in ms, ... */
+static const char find_script[] = "local now = redis.call('TIME')\n"
+                                  "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
+                                  "local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')\n"
+                                  "for i = 2, #all, 2 do all[i] = tostring(now - all[i]) end\n"
+                                  "return all\n";
+
+/* Moves a dead consumer's elements back to the pop end, counts one delivery for each, dead-letters
+ * what has had its share. Checks again that the heartbeat is old, unless the death is known: the
+ * consumer may have come back. KEYS: key, its processing list, consumers, tries, dead-letter
+ * stream. ARGV: consumer, side, limit of deliveries, how old in ms ("0": known), number of
+ * deliveries' place, fixed fields. */
+static const char recover_script[] =
+    "local now = redis.call('TIME')\n"
+    "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
+    "local beat = redis.call('ZSCORE', KEYS[3], ARGV[1])\n"
+    "if beat and now - beat < tonumber(ARGV[4]) then return {-1, 0} end\n"
+    "local limit, moved, dead = tonumber(ARGV[3]), 0, 0\n"
+    "while true do\n"
+    "  local e = redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+    "  if not e then break end\n"
+    "  local digest = redis.sha1hex(e)\n"
+    "  local n = redis.call('HINCRBY', KEYS[4], digest, 1)\n"
+    "  if limit >= 0 and n >= limit then\n"
+    "    local f = {}\n"
+    "    for i = 6, #ARGV do f[#f + 1] = ARGV[i] end\n"
+    "    f[tonumber(ARGV[5])] = tostring(n)\n"
+    "    f[#f + 1] = 'element'\n"
+    "    f[#f + 1] = e\n"
+    "    redis.call('XADD', KEYS[5], '*', unpack(f))\n"
+    "    redis.call('HDEL', KEYS[4], digest)\n"
+    "    dead = dead + 1\n"
+    "  else\n"
+    "    redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+    "    moved = moved + 1\n"
+    "  end\n"
+    "end\n"
+    "redis.call('ZREM', KEYS[3], ARGV[1])\n"
+    "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
+    "return {moved, dead}\n";
+
+/* KEYS: key, processing list, consumers, tries. ARGV: consumer, side, then pairs of a failed
+ * element and how often it was delivered. */
+static const char return_script[] =
+    "for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[4], redis.sha1hex(ARGV[i]), ARGV[i + 1]) end\n"
+    "if #ARGV > 2 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
+    "local moved = 0\n"
+    "while true do\n"
+    "  local e = redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+    "  if not e then break end\n"
+    "  redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+    "  moved = moved + 1\n"
+    "end\n"
+    "redis.call('ZREM', KEYS[3], ARGV[1])\n"
+    "return moved\n";
+
+static void go(struct list_tender *t, enum state next);
+
+static uint64_t period_ms(const struct list_tender *t)
+{
+    uint64_t ms = t->l->base.trigger->claim_idle_ms / 3;
+    return ms < 10 ? 10 : ms;
+}
+
+static struct list_source *source_of(struct list_tender *t)
+{
+    return &t->l->sources[t->source];
+}
+
+static void forget_dead(struct list_tender *t)
+{
+    for (size_t i = 0; i < t->dead_count; i++)
+        free((char *)(uintptr_t)t->dead[i].data);
+    free(t->dead);
+    free(t->is_known_dead);
+    t->dead = NULL;
+    t->is_known_dead = NULL;
+    t->dead_count = t->dead_at = 0;
+}
+
+static void find_judge(struct list_tender *t, const struct resp *root)
+{
+    const struct host_peers *peers = &t->l->base.options.peers;
+
+    forget_dead(t);
+    if (root->type != RESP_ARRAY || root->count < 2)
+        return;
+    t->dead = mem_new_array(root->count / 2, struct slice);
+    t->is_known_dead = mem_new_array(root->count / 2, bool);
+    for (uint32_t i = 0; i + 1 < root->count; i += 2) {
+        struct slice consumer = resp_child(root, i)->text;
+        int64_t age_ms = 0;
+        resp_int(resp_child(root, i + 1), &age_ms);
+        if (slice_eq(consumer, t->l->consumer))
+            continue;
+        bool is_known = peers->is_dead != NULL && peers->is_dead(peers->ctx, consumer);
+        if (!is_known && age_ms < (int64_t)t->l->base.trigger->claim_idle_ms)
+            continue;
+        t->is_known_dead[t->dead_count] = is_known;
+        t->dead[t->dead_count++] = (struct slice){slice_dup(consumer), consumer.len};
+    }
+}
+
+static enum err recover_start(struct list_tender *t)
+{
+    const struct list_source *source = source_of(t);
+    const struct function *function = t->l->base.options.dispatcher->function;
+    const struct dead_letter letter = {
+        .function = function,
+        .key = source->key,
+        .error = SLICE(
+            "it was delivered as often as maxDeliveryCount allows; each time its process ended"),
+        .unix_us = clock_unix_us(),
+    };
+    struct slice args[5 + DEAD_LETTER_FIELDS_MAX];
+    char limit[24], age[24], place[24];
+    struct buf theirs, text;
+
+    buf_init(&theirs, 1024 * 1024);
+    buf_init(&text, 16384);
+    own_key(&theirs, source->key, "list", slice_of(function->name), t->dead[t->dead_at]);
+    size_t count = dead_letter_fields(&letter, &text, args + 5), at = 0;
+    while (at + 1 < count && !slice_eq(args[5 + at], SLICE("deliveries")))
+        at += 2;
+    uint32_t old_ms = t->is_known_dead[t->dead_at] ? 0 : t->l->base.trigger->claim_idle_ms;
+    args[0] = t->dead[t->dead_at];
+    args[1] = list_side(t->l);
+    args[2] = (struct slice){
+        limit, (size_t)snprintf(limit, sizeof limit, "%d", t->l->base.trigger->max_deliveries)};
+    args[3] = (struct slice){age, (size_t)snprintf(age, sizeof age, "%u", old_ms)};
+    args[4] = (struct slice){place, (size_t)snprintf(place, sizeof place, "%zu", at + 2)};
+    const struct slice keys[] = {source->key, buf_slice(&theirs), source->consumers, source->tries,
+                                 source->dead};
+    enum err err = script_call(t->l->base.commands, recover_script, keys, COUNT_OF(keys), args,
+                               5 + count, &t->call);
+    buf_done(&theirs);
+    buf_done(&text);
+    return err;
+}
+
+static void recover_judge(struct list_tender *t, const struct resp *root)
+{
+    struct listener *base = &t->l->base;
+    int64_t moved = 0, dead = 0;
+
+    if (root->type != RESP_ARRAY || root->count != 2 || !resp_int(resp_child(root, 0), &moved) ||
+        !resp_int(resp_child(root, 1), &dead) || moved + dead <= 0)
+        return;
+    log_info("ENTRIES-CLAIMED",
+             "%s took back %" PRId64 " elements of consumer %.*s, %" PRId64
+             " of them to the dead letters",
+             base->prefix, moved + dead, SLICE_ARG(t->dead[t->dead_at]), dead);
+    for (int64_t i = 0; i < moved; i++)
+        listener_count(base->redelivered_series, &base->stats.redelivered);
+    for (int64_t i = 0; i < dead; i++)
+        listener_count(base->dead_series, &base->stats.dead_lettered);
+    t->l->is_drained = false;
+    list_turn(t->l);
+}
+
+struct number {
+    char text[24];
+};
+
+static size_t add_failed(struct list_tender *t, struct slice *args, size_t count,
+                         struct number *numbers)
+{
+    struct list_entry *e;
+    size_t failed = 0;
+
+    list_each (&t->l->failed, struct list_entry, job.node, e) {
+        if (e->source != t->source || e->lengths != NULL || count + 2 > SCRIPT_ARGS_MAX - 8)
+            continue;
+        int len =
+            snprintf(numbers[failed].text, sizeof numbers[failed].text, "%" PRIu64, e->deliveries);
+        args[count++] = buf_slice(&e->element);
+        args[count++] = (struct slice){numbers[failed++].text, (size_t)len};
+    }
+    return count;
+}
+
+static enum err return_start(struct list_tender *t)
+{
+    const struct list_source *source = source_of(t);
+    const struct slice keys[] = {source->key, source->processing, source->consumers, source->tries};
+    struct slice *args = mem_new_array(SCRIPT_ARGS_MAX, struct slice);
+    struct number *numbers = mem_new_array(SCRIPT_ARGS_MAX / 2, struct number);
+    size_t count = 2;
+
+    args[0] = t->l->consumer;
+    args[1] = list_side(t->l);
+    count = add_failed(t, args, count, numbers);
+    enum err err = script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,
+                               count, &t->call);
+    free(args);
+    free(numbers);
+    return err;
+}
+
+static void idle_start(struct list_tender *t)
+{
+    forget_dead(t);
+    timer_set(t->timer, t->again ? 0 : period_ms(t));
+    t->again = false;
+}
+
+static void end_register(struct list_tender *t, enum err err)
+{
+    struct op *op = t->register_op;
+
+    t->register_op = NULL;
+    if (op == NULL)
+        return;
+    op->why = t->call.op.why;
+    loop_later(t->l->base.options.loop, op, err);
+}
+
+static void over_start(struct list_tender *t)
+{
+    struct op *op = t->leave_op;
+
+    t->leave_op = NULL;
+    if (op != NULL)
+        loop_later(t->l->base.options.loop, op, E_OK);
+}
+
+static void go(struct list_tender *t, enum state next)
+{
+    enum err err = E_OK;
+
+    if (t->leave_op != NULL && next != RETURN && next != OVER) {
+        t->source = 0;
+        next =
+            t->l->base.trigger->is_reliable && redis_is_ready(t->l->base.commands) ? RETURN : OVER;
+    }
+    t->state = next;
+    switch (next) {
+    case IDLE:
+        idle_start(t);
+        return;
+    case BEAT:
+        err = script_call(t->l->base.commands, beat_script, &source_of(t)->consumers, 1,
+                          &t->l->consumer, 1, &t->call);
+        break;
+    case FIND:
+        err = script_call(t->l->base.commands, find_script, &source_of(t)->consumers, 1, NULL, 0,
+                          &t->call);
+        break;
+    case RECOVER:
+        err = recover_start(t);
+        break;
+    case RETURN:
+        err = return_start(t);
+        break;
+    case OVER:
+        over_start(t);
+        return;
+    }
+    if (err != E_OK)
+        loop_later(t->l->base.options.loop, &t->call.op, err);
+}
+
+static enum state next_source(struct list_tender *t, enum state same, enum state then)
+{
+    if (++t->source < t->l->source_count)
+        return same;
+    t->source = 0;
+    return then;
+}
+
+static enum state judge(struct list_tender *t, enum err err)
+{
+    const struct resp *root = t->call.reply == NULL ? NULL : t->call.reply->root;
+
+    switch (t->state) {
+    case BEAT:
+        if (err != E_OK) {
+            end_register(t, err);
+            return IDLE;
+        }
+        if (t->source + 1 == t->l->source_count)
+            end_register(t, E_OK);
+        return next_source(t, BEAT, FIND);
+    case FIND:
+        if (err == E_OK)
+            find_judge(t, root);
+        return t->dead_count > 0 ? RECOVER : next_source(t, FIND, IDLE);
+    case RECOVER:
+        if (err == E_OK)
+            recover_judge(t, root);
+        else if (err == E_REDIS)
+            listener_complain(&t->l->base, err, &t->call.op.why);
+        if (++t->dead_at < t->dead_count)
+            return RECOVER;
+        forget_dead(t);
+        return next_source(t, FIND, IDLE);
+    case RETURN:
+        return err == E_OK ? next_source(t, RETURN, OVER) : OVER;
+    case IDLE:
+    case OVER:
+        break;
+    }
+    return IDLE;
+}
+
+static void on_call_done(struct op *op, enum err err)
+{
+    struct list_tender *t = container_of(op, struct list_tender, call.op);
+    enum state next = judge(t, err);
+
+    t->call.reply = NULL;
+    go(t, next);
+}
+
+static void begin_round(struct list_tender *t)
+{
+    t->source = 0;
+    go(t, redis_is_ready(t->l->base.commands) && t->l->base.trigger->is_reliable ? BEAT : IDLE);
+}
+
+static void on_timer(void *ctx)
+{
+    struct list_tender *t = ctx;
+    if (t->state == IDLE)
+        begin_round(t);
+}
+
+struct list_tender *list_tender_new(struct list_listener *l)
+{
+    struct list_tender *t = mem_new(struct list_tender);
+
+    t->l = l;
+    t->state = IDLE;
+    t->call.op.done = on_call_done;
+    t->timer = timer_new(l->base.options.loop, on_timer, t);
+    return t;
+}
+
+void list_tender_register(struct list_tender *t, struct op *op)
+{
+    t->register_op = op;
+    if (t->state != IDLE) {
+        t->again = true; /* the round after this one answers */
+        return;
+    }
+    timer_clear(t->timer);
+    t->source = 0;
+    go(t, BEAT);
+}
+
+void list_tender_hurry(struct list_tender *t)
+{
+    if (t->state != IDLE)
+        t->again = true;
+    else
+        timer_set(t->timer, 0);
+}
+
+void list_tender_leave(struct list_tender *t, struct op *op)
+{
+    t->leave_op = op;
+    timer_clear(t->timer);
+    if (t->state == IDLE)
+        go(t, IDLE);
+}
+
+void list_tender_free(struct list_tender *t)
+{
+    forget_dead(t);
+    timer_free(t->timer);
+    free(t);
+}

@@ -1,0 +1,154 @@
+#include "functions/listener.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rand.h"
+#include "loop/loop.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS 10000
+#define BLOCK_MIN_MS 1000
+#define BLOCK_MAX_MS 30000
+#define SCRIPT_ARGS_FEW 64
+
+static const struct listener_kind *const listener_kinds[] = {
+    &listener_list_kind,
+    &listener_stream_kind,
+    &listener_pubsub_kind,
+};
+
+const struct listener_kind *listener_kind_of(enum trigger_type type)
+{
+    for (size_t i = 0; i < COUNT_OF(listener_kinds); i++)
+        if (listener_kinds[i]->type == type)
+            return listener_kinds[i];
+    return NULL;
+}
+
+static void write_prefix(struct listener *listener)
+{
+    const struct trigger *trigger = listener->trigger;
+    char keys[160] = "";
+
+    for (size_t i = 0, at = 0; i < trigger->key_count && at < sizeof keys; i++)
+        at += (size_t)snprintf(keys + at, sizeof keys - at, "%s%s", i > 0 ? " " : "",
+                               trigger->keys[i]);
+    const char *name = listener->options.dispatcher->function->name;
+    if (trigger->type == TRIGGER_PUBSUB)
+        snprintf(listener->prefix, sizeof listener->prefix, "[Name:%s][Trigger:%s][Channel:%s]",
+                 name, listener->kind->name, trigger->channel);
+    else if (trigger->type == TRIGGER_STREAM)
+        snprintf(listener->prefix, sizeof listener->prefix,
+                 "[Name:%s][Trigger:%s][ConsumerGroup:%s][Key:%s][Consumer:%s]", name,
+                 listener->kind->name, trigger->consumer_group, keys, listener->options.node_id);
+    else
+        snprintf(listener->prefix, sizeof listener->prefix, "[Name:%s][Trigger:%s][Key:%s]", name,
+                 listener->kind->name, keys);
+}
+
+void listener_init(struct listener *listener, const struct listener_kind *kind,
+                   const struct listener_options *options)
+{
+    const struct function *function = options->dispatcher->function;
+
+    listener->kind = kind;
+    listener->options = *options;
+    listener->options.redis = redis_options_ref(options->redis);
+    listener->trigger = &function->trigger;
+    listener->commands = redis_open(options->hub, options->redis, REDIS_SHARED, NULL);
+    write_prefix(listener);
+    const struct {
+        struct series **series;
+        const char *outcome;
+    } outcomes[] = {
+        {&listener->acknowledged_series, "acknowledged"}, {&listener->failed_series, "failed"},
+        {&listener->dead_series, "deadlettered"},         {&listener->dropped_series, "dropped"},
+        {&listener->redelivered_series, "redelivered"},
+    };
+    for (size_t i = 0; i < COUNT_OF(outcomes); i++)
+        *outcomes[i].series = metrics_series(
+            options->metrics, METRIC_ID_DELIVERIES,
+            (const char *[]){function->app->name, function->name, outcomes[i].outcome, NULL});
+}
+
+void listener_done(struct listener *listener)
+{
+    redis_close(listener->commands);
+    redis_options_unref(listener->options.redis);
+}
+
+void listener_answered(struct listener *listener)
+{
+    if (listener->has_answered)
+        return;
+    listener->has_answered = true;
+    if (listener->options.answered != NULL)
+        listener->options.answered(listener->options.ctx);
+}
+
+void listener_complain(struct listener *listener, enum err err, const struct cause *why)
+{
+    const char *text = cause_text(why, err);
+    if (strncmp(listener->complaint, text, sizeof listener->complaint - 1) == 0)
+        return;
+    snprintf(listener->complaint, sizeof listener->complaint, "%s", text);
+    log_error("TRIGGER-ERROR", "%s %s; trying again until it works", listener->prefix, text);
+}
+
+void listener_recovered(struct listener *listener)
+{
+    listener->misses = 0;
+    if (listener->complaint[0] == '\0')
+        return;
+    listener->complaint[0] = '\0';
+    log_info("TRIGGER-RECOVERED", "%s works again", listener->prefix);
+}
+
+uint64_t listener_backoff_ms(struct listener *listener)
+{
+    uint64_t wait_ms =
+        listener->misses < 7 ? (uint64_t)BACKOFF_FIRST_MS << listener->misses : BACKOFF_LAST_MS;
+    listener->misses++;
+    if (wait_ms > BACKOFF_LAST_MS)
+        wait_ms = BACKOFF_LAST_MS;
+    return wait_ms / 2 + (uint64_t)((double)wait_ms / 2 * rand_unit());
+}
+
+uint32_t listener_block_ms(const struct listener *listener)
+{
+    uint32_t ms = listener->trigger->polling_interval_ms;
+    return ms < BLOCK_MIN_MS ? BLOCK_MIN_MS : ms > BLOCK_MAX_MS ? BLOCK_MAX_MS : ms;
+}
+
+void listener_count(struct series *series, uint64_t *counter)
+{
+    (*counter)++;
+    series_add(series, 1);
+}
+
+enum err script_call(struct redis *redis, const char *script, const struct slice *keys,
+                     size_t key_count, const struct slice *args, size_t arg_count,
+                     struct redis_call *call)
+{
+    struct slice few[SCRIPT_ARGS_FEW];
+    char number[24];
+    size_t count = 3 + key_count + arg_count;
+
+    if (count > SCRIPT_ARGS_MAX + 3)
+        return E_LIMIT;
+    struct slice *all = count <= SCRIPT_ARGS_FEW ? few : mem_new_array(count, struct slice);
+    int len = snprintf(number, sizeof number, "%zu", key_count);
+    all[0] = SLICE("EVAL");
+    all[1] = slice_of(script);
+    all[2] = (struct slice){number, (size_t)len};
+    memcpy(all + 3, keys, key_count * sizeof *keys);
+    if (arg_count > 0)
+        memcpy(all + 3 + key_count, args, arg_count * sizeof *args);
+    enum err err = redis_call(redis, all, count, call);
+    if (all != few)
+        free(all);
+    return err;
+}

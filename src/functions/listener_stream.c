@@ -1,0 +1,401 @@
+#include "functions/listener_stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/timer.h"
+
+/* CONNECT --> GROUP --> READ --> READ ...       HOLD: no free slot, or paused; the end of a turn
+ * goes on ^          |        |                      BACKOFF: an error that time may heal
+ *    +--lost----+--------+--NOGROUP--> GROUP
+ * Stopped anywhere: END. The reader is closed at once: what the server hands to a closed connection
+ * stays pending. */
+enum state { CONNECT, GROUP, READ, HOLD, BACKOFF, END };
+
+#define BLOCK_MARGIN_MS 5000
+#define READ_ARGS_FEW 16
+#define AFTER_BATCH UINT64_MAX /* next_read_ms: not known before all that runs has ended */
+
+static void go(struct stream_listener *s, enum state next);
+
+static struct stream_listener *of(struct listener *listener)
+{
+    return container_of(listener, struct stream_listener, base);
+}
+
+static void connect_start(struct stream_listener *s)
+{
+    redis_ready(s->reader, &s->wait);
+}
+
+static enum state connect_judge(struct stream_listener *s, enum err err)
+{
+    (void)err;
+    s->group_at = 0;
+    return GROUP;
+}
+
+static enum err group_start(struct stream_listener *s)
+{
+    const struct slice args[] = {
+        SLICE("XGROUP"),
+        SLICE("CREATE"),
+        s->keys[s->group_at],
+        s->group,
+        s->base.trigger->starts_at_end && !s->is_recreating ? SLICE("$") : SLICE("0"),
+        SLICE("MKSTREAM"),
+    };
+    return redis_call(s->reader, args, COUNT_OF(args), &s->read);
+}
+
+static enum state failed(struct stream_listener *s, enum err err, const struct cause *why)
+{
+    if (err == E_CLOSED || err == E_TIMEOUT)
+        return redis_is_ready(s->reader) ? BACKOFF : CONNECT;
+    listener_complain(&s->base, err, why);
+    listener_answered(&s->base);
+    return BACKOFF;
+}
+
+static enum state group_judge(struct stream_listener *s, enum err err)
+{
+    bool is_there = err == E_REDIS && resp_is_error(s->read.reply->root, SLICE("BUSYGROUP"));
+
+    if (err != E_OK && !is_there)
+        return failed(s, err, &s->read.op.why);
+    if (err == E_OK)
+        log_info("GROUP-CREATED", "%s consumer group %s", s->base.prefix,
+                 s->is_recreating ? "created again" : "created");
+    if (++s->group_at < s->base.trigger->key_count)
+        return GROUP;
+    s->is_recreating = false;
+    listener_answered(&s->base);
+    tender_hurry(s->tender);
+    return HOLD;
+}
+
+static bool can_wait(const struct stream_listener *s)
+{
+    return !s->base.trigger->is_polling_fixed && redis_can(s->reader, REDIS_BLOCK);
+}
+
+static bool may_read(struct stream_listener *s)
+{
+    if (s->base.is_paused || s->has_claims || loop_now_ms(s->base.options.loop) < s->next_read_ms)
+        return false;
+    return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots)
+                                             : slots_free(&s->slots) > 0;
+}
+
+/* XREADGROUP GROUP g c COUNT n [BLOCK ms] STREAMS k1 .. kn > .. > */
+static enum err read_start(struct stream_listener *s)
+{
+    const struct trigger *trigger = s->base.trigger;
+    struct slice few[READ_ARGS_FEW];
+    char count[24], block[24];
+    size_t keys = trigger->key_count, at = 0;
+    struct slice *args =
+        keys * 2 + 9 <= READ_ARGS_FEW ? few : mem_new_array(keys * 2 + 9, struct slice);
+    size_t wanted =
+        trigger->is_batch || trigger->is_polling_fixed ? trigger->count : slots_free(&s->slots);
+
+    args[at++] = SLICE("XREADGROUP");
+    args[at++] = SLICE("GROUP");
+    args[at++] = s->group;
+    args[at++] = s->consumer;
+    args[at++] = SLICE("COUNT");
+    args[at++] = (struct slice){count, (size_t)snprintf(count, sizeof count, "%zu", wanted)};
+    if (can_wait(s)) {
+        args[at++] = SLICE("BLOCK");
+        args[at++] = (struct slice){
+            block, (size_t)snprintf(block, sizeof block, "%u", listener_block_ms(&s->base))};
+    }
+    args[at++] = SLICE("STREAMS");
+    memcpy(args + at, s->keys, keys * sizeof *args);
+    at += keys;
+    for (size_t i = 0; i < keys; i++)
+        args[at++] = SLICE(">");
+    s->read.timeout_ms = listener_block_ms(&s->base) + BLOCK_MARGIN_MS;
+    enum err err = redis_call(s->reader, args, at, &s->read);
+    if (args != few)
+        free(args);
+    return err;
+}
+
+static size_t key_index(const struct stream_listener *s, struct slice key)
+{
+    for (size_t i = 0; i < s->base.trigger->key_count; i++)
+        if (slice_eq(s->keys[i], key))
+            return i;
+    return 0;
+}
+
+static enum state read_judge(struct stream_listener *s, enum err err)
+{
+    const struct resp *root = s->read.reply == NULL ? NULL : s->read.reply->root;
+
+    if (err == E_REDIS &&
+        (resp_is_error(root, SLICE("NOGROUP")) || resp_is_error(root, SLICE("UNBLOCKED")))) {
+        s->is_recreating = true; /* nothing added meanwhile may be skipped */
+        s->group_at = 0;
+        return s->base.misses++ == 0 ? GROUP : BACKOFF;
+    }
+    if (err != E_OK)
+        return failed(s, err, &s->read.op.why);
+    listener_recovered(&s->base);
+    bool is_empty = root->type == RESP_NIL || root->count == 0;
+    const struct resp *stream = root + 1;
+    for (uint32_t i = 0; !is_empty && i < root->count; i += root->type == RESP_MAP ? 2 : 1) {
+        const struct resp *name = root->type == RESP_MAP ? stream : resp_child(stream, 0);
+        const struct resp *entries =
+            root->type == RESP_MAP ? stream + stream->span : resp_child(stream, 1);
+        if (name == NULL || entries == NULL)
+            break;
+        stream_take(s, key_index(s, name->text), entries, NULL);
+        stream = root->type == RESP_MAP ? entries + entries->span : stream + stream->span;
+    }
+    if (s->base.trigger->is_polling_fixed)
+        s->next_read_ms = AFTER_BATCH;
+    else if (is_empty && !can_wait(s))
+        s->next_read_ms = loop_now_ms(s->base.options.loop) + s->base.trigger->polling_interval_ms;
+    return HOLD;
+}
+
+/* Whoever frees a slot calls stream_turn(); polling by the clock sets the timer itself. */
+static void hold_start(struct stream_listener *s)
+{
+    stream_turn(s);
+}
+
+static void backoff_start(struct stream_listener *s)
+{
+    timer_wait(s->timer, listener_backoff_ms(&s->base), &s->wait);
+}
+
+static enum state backoff_judge(struct stream_listener *s, enum err err)
+{
+    (void)err;
+    return redis_is_ready(s->reader) ? GROUP : CONNECT;
+}
+
+static void go(struct stream_listener *s, enum state next)
+{
+    enum err err = E_OK;
+
+    s->state = (int)next;
+    switch (next) {
+    case CONNECT:
+        connect_start(s);
+        break;
+    case GROUP:
+        err = group_start(s);
+        break;
+    case READ:
+        err = read_start(s);
+        break;
+    case HOLD:
+        hold_start(s);
+        break;
+    case BACKOFF:
+        backoff_start(s);
+        break;
+    case END:
+        stream_maybe_stopped(s);
+        break;
+    }
+    if (err != E_OK)
+        loop_later(s->base.options.loop, &s->read.op, err);
+}
+
+static void judge(struct stream_listener *s, enum err err)
+{
+    enum state next = HOLD;
+
+    if (s->base.is_stopping) {
+        if (s->state == (int)READ && err == E_OK)
+            read_judge(s, err); /* what came is pending on us: queued, and given up with the rest */
+        go(s, END);
+        return;
+    }
+    switch ((enum state)s->state) {
+    case CONNECT:
+        next = connect_judge(s, err);
+        break;
+    case GROUP:
+        next = group_judge(s, err);
+        break;
+    case READ:
+        next = read_judge(s, err);
+        break;
+    case BACKOFF:
+        next = backoff_judge(s, err);
+        break;
+    case HOLD:
+    case END:
+        return;
+    }
+    go(s, next);
+}
+
+static void on_read_done(struct op *op, enum err err)
+{
+    judge(container_of(op, struct stream_listener, read.op), err);
+}
+
+static void on_wait_done(struct op *op, enum err err)
+{
+    judge(container_of(op, struct stream_listener, wait), err);
+}
+
+static void on_hold_timer(void *ctx)
+{
+    stream_turn(ctx);
+}
+
+/* Polling by the clock: the interval runs from the end of a batch, or from an empty answer. */
+static void wait_for_clock(struct stream_listener *s)
+{
+    uint64_t now = loop_now_ms(s->base.options.loop);
+
+    if (s->next_read_ms == AFTER_BATCH && slots_are_idle(&s->slots))
+        s->next_read_ms = now + s->base.trigger->polling_interval_ms;
+    if (s->next_read_ms != AFTER_BATCH && s->next_read_ms > now)
+        timer_set(s->timer, s->next_read_ms - now);
+}
+
+static void on_turn(struct turn *turn)
+{
+    struct stream_listener *s = container_of(turn, struct stream_listener, turn);
+
+    slots_fill(&s->slots);
+    stream_send_acks(s);
+    if (s->state != (int)HOLD || s->base.is_stopping)
+        return;
+    if (s->has_claims && slots_free(&s->slots) > 0)
+        tender_hurry(s->tender);
+    if (may_read(s))
+        go(s, READ);
+    else
+        wait_for_clock(s);
+}
+
+void stream_turn(struct stream_listener *s)
+{
+    loop_at_turn_end(s->base.options.loop, &s->turn);
+}
+
+static enum err stream_start(const struct listener_options *options, struct listener **ret,
+                             struct cause *why)
+{
+    struct stream_listener *s = mem_new(struct stream_listener);
+    const struct trigger *trigger = &options->dispatcher->function->trigger;
+    char name[256];
+
+    (void)why;
+    listener_init(&s->base, &listener_stream_kind, options);
+    snprintf(name, sizeof name, "AzureFunctionsRedisExtension.%s",
+             options->dispatcher->function->name);
+    s->reader = redis_open(options->hub, options->redis, REDIS_DEDICATED, name);
+    s->keys = mem_new_array(trigger->key_count, struct slice);
+    for (size_t i = 0; i < trigger->key_count; i++)
+        s->keys[i] = slice_of(trigger->keys[i]);
+    s->group = slice_of(trigger->consumer_group);
+    s->consumer = slice_of(options->node_id);
+    slots_init(&s->slots, trigger->is_batch ? 1 : trigger->count);
+    list_init(&s->acks);
+    list_init(&s->spare);
+    s->turn.run = on_turn;
+    s->read.op.done = on_read_done;
+    s->wait.done = on_wait_done;
+    s->timer = timer_new(options->loop, on_hold_timer, s);
+    s->tender = tender_new(s);
+    *ret = &s->base;
+    go(s, CONNECT);
+    return E_OK;
+}
+
+static void stream_pause(struct listener *listener, bool is_paused)
+{
+    listener->is_paused = of(listener)->slots.is_shut = is_paused;
+    stream_turn(of(listener));
+}
+
+static void on_left(struct op *op, enum err err)
+{
+    struct stream_listener *s = container_of(op, struct stream_listener, wait);
+    struct op *stop_op = s->base.stop_op;
+
+    (void)err;
+    s->base.stop_op = NULL;
+    loop_later(s->base.options.loop, stop_op, E_OK);
+}
+
+/* Nothing under way: acknowledge the rest, then leave the group, then the stop has ended. */
+void stream_maybe_stopped(struct stream_listener *s)
+{
+    if (!s->base.is_stopping || s->state != (int)END || s->slots.running_count > 0 ||
+        s->base.stop_op == NULL)
+        return;
+    if (s->ack_count > 0 && redis_is_ready(s->base.commands)) {
+        stream_send_acks(s);
+        return;
+    }
+    if (s->settling > 0 || s->wait.is_busy || s->wait.done == on_left)
+        return;
+    s->wait.done = on_left;
+    tender_leave(s->tender, &s->wait);
+}
+
+static void stream_stop(struct listener *listener, struct op *op)
+{
+    struct stream_listener *s = of(listener);
+
+    listener->stop_op = op;
+    listener->is_stopping = s->slots.is_shut = true;
+    slots_end_retries(&s->slots);
+    turn_cancel(&s->turn);
+    timer_clear(s->timer);
+    op_abort(&s->wait);
+    op_abort(&s->read.op);
+    redis_close(s->reader);
+    s->reader = NULL;
+    if (s->state == (int)HOLD)
+        go(s, END);
+    stream_turn(s); /* acknowledge what has ended */
+}
+
+static void stream_hurry(struct listener *listener)
+{
+    slots_abort(&of(listener)->slots);
+}
+
+static void stream_free(struct listener *listener)
+{
+    struct stream_listener *s = of(listener);
+
+    turn_cancel(&s->turn);
+    tender_free(s->tender);
+    stream_free_entries(s);
+    timer_free(s->timer);
+    listener_done(&s->base);
+    free(s->keys);
+    free(s);
+}
+
+static void stream_node_died(struct listener *listener)
+{
+    tender_hurry(of(listener)->tender);
+}
+
+const struct listener_kind listener_stream_kind = {
+    .type = TRIGGER_STREAM,
+    .name = "RedisStreamTrigger",
+    .start = stream_start,
+    .pause = stream_pause,
+    .stop = stream_stop,
+    .hurry = stream_hurry,
+    .free = stream_free,
+    .node_died = stream_node_died,
+};
