@@ -28,6 +28,7 @@ struct host_options {
     struct host_peers peers;
     const char *node_id; /* consumer name of this process, a UUID */
     const char *worker_dir;
+    const char *include_dir; /* where redgrid/function.h is; NULL = installed */
     const char *cache_dir;
     const char *default_connection; /* for connection names that no setting explains; NULL = none */
     const char *const *environment;
@@ -42,7 +43,8 @@ struct host *host_new(const struct host_options *options);
 void host_add(struct host *host, const char *directory);
 /* host_reload reads all apps again (SIGHUP); changed ones restart, draining first. */
 void host_reload(struct host *host);
-/* host_node_died: peers.is_dead() would now say yes for one more node; its messages are taken over at once. */
+/* host_node_died: peers.is_dead() would now say yes for one more node; its messages are taken over
+ * at once. */
 void host_node_died(struct host *host);
 /* host_is_started: every trigger of every app has had its first answer, good or bad. */
 bool host_is_started(const struct host *host);

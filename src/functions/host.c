@@ -1,0 +1,298 @@
+#include "functions/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "functions/app_run.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+
+#define TICK_MS 5000      /* backlogs are sampled and workers scaled */
+#define START_LOOK_MS 100 /* until every trigger has answered or had its time */
+#define REQUEST_MAX_BYTES (64u * 1024 * 1024)
+
+struct host {
+    struct host_options options;
+    struct app_run **apps;
+    size_t app_count, stopping_count;
+    struct timer *tick, *start_look, *drain_limit;
+    uint64_t began_ms;
+    bool is_started, was_cut_short;
+    struct op *drain_op;
+    size_t calls; /* host_invoke under way */
+};
+
+/* One run by hand. */
+struct manual_run {
+    struct delivery delivery;
+    struct host *host;
+    struct host_call *call;
+};
+
+static void look_started(struct host *host)
+{
+    if (host->is_started)
+        return;
+    for (size_t i = 0; i < host->app_count; i++)
+        if (!app_run_is_started(host->apps[i]))
+            return;
+    host->is_started = true;
+    timer_clear(host->start_look);
+    log_info("HOST-STARTED", "Job host started");
+    log_info("HOST-STARTED", "Host started (%dms)",
+             (int)(loop_now_ms(host->options.loop) - host->began_ms));
+}
+
+static void on_answered(void *ctx)
+{
+    (void)ctx; /* the app may be in the middle of its start: look a little later */
+}
+
+static void on_start_look(void *ctx)
+{
+    look_started(ctx);
+}
+
+static void on_tick(void *ctx)
+{
+    struct host *host = ctx;
+
+    for (size_t i = 0; i < host->app_count; i++)
+        app_run_tick(host->apps[i]);
+}
+
+struct host *host_new(const struct host_options *options)
+{
+    struct host *host = mem_new(struct host);
+
+    host->options = *options;
+    host->began_ms = loop_now_ms(options->loop);
+    host->tick = timer_new(options->loop, on_tick, host);
+    timer_every(host->tick, TICK_MS);
+    host->start_look = timer_new(options->loop, on_start_look, host);
+    timer_every(host->start_look, START_LOOK_MS);
+    return host;
+}
+
+void host_add(struct host *host, const char *directory)
+{
+    host->apps = mem_resize(host->apps, host->app_count + 1, sizeof(struct app_run *));
+    host->apps[host->app_count++] = app_run_new(&host->options, directory, on_answered, host);
+}
+
+void host_reload(struct host *host)
+{
+    for (size_t i = 0; i < host->app_count; i++)
+        app_run_reload(host->apps[i]);
+}
+
+void host_node_died(struct host *host)
+{
+    for (size_t i = 0; i < host->app_count; i++)
+        app_run_node_died(host->apps[i]);
+}
+
+bool host_is_started(const struct host *host)
+{
+    return host->is_started;
+}
+
+static void maybe_drained(struct host *host)
+{
+    struct op *op = host->drain_op;
+
+    if (host->stopping_count > 0 || host->calls > 0 || op == NULL)
+        return;
+    host->drain_op = NULL;
+    timer_clear(host->drain_limit);
+    loop_later(host->options.loop, op, host->was_cut_short ? E_TIMEOUT : E_OK);
+}
+
+static void on_drain_limit(void *ctx)
+{
+    struct host *host = ctx;
+
+    log_warn(
+        "DRAIN-LIMIT",
+        "functions still run after %u ms; they are stopped, their messages will be delivered again",
+        host->options.drain_timeout_ms);
+    host->was_cut_short = true;
+    for (size_t i = 0; i < host->app_count; i++)
+        app_run_hurry(host->apps[i]);
+}
+
+struct stop_op {
+    struct op op;
+    struct host *host;
+};
+
+static void on_stop_op(struct op *op, enum err err)
+{
+    struct stop_op *stop = container_of(op, struct stop_op, op);
+    struct host *host = stop->host;
+
+    free(stop);
+    (void)err;
+    host->stopping_count--;
+    maybe_drained(host);
+}
+
+void host_drain(struct host *host, struct op *op)
+{
+    host->drain_op = op;
+    timer_clear(host->tick);
+    timer_clear(host->start_look);
+    host->drain_limit = timer_new(host->options.loop, on_drain_limit, host);
+    timer_set(host->drain_limit, host->options.drain_timeout_ms);
+    host->stopping_count = host->app_count;
+    for (size_t i = 0; i < host->app_count; i++) {
+        struct stop_op *stop = mem_new(struct stop_op);
+        stop->host = host;
+        stop->op.done = on_stop_op;
+        app_run_stop(host->apps[i], &stop->op);
+    }
+    maybe_drained(host);
+}
+
+void host_free(struct host *host)
+{
+    for (size_t i = 0; i < host->app_count; i++)
+        app_run_free(host->apps[i]);
+    free(host->apps);
+    timer_free(host->tick);
+    timer_free(host->start_look);
+    timer_free(host->drain_limit);
+    free(host);
+}
+
+bool host_needs_cache(const char *directory, const char *const *environment)
+{
+    struct app *app =
+        app_load(&(struct app_options){.directory = directory, .environment = environment});
+    bool is_needed = false;
+
+    for (size_t i = 0; i < app->function_count && !is_needed; i++) {
+        const struct trigger *trigger = &app->functions[i]->trigger;
+        const char *text;
+        bool is_literal;
+        is_needed = app->functions[i]->error == NULL && trigger->connection != NULL &&
+                    app_connection(app, trigger->connection, &text, &is_literal, NULL) == E_OK &&
+                    is_literal && app_names_no_server(text);
+    }
+    app_free(app);
+    return is_needed;
+}
+
+void host_each(struct host *host, void (*each)(void *ctx, const struct function_status *status),
+               void *ctx)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        size_t count;
+        struct function_run *functions = app_run_functions(host->apps[i], &count);
+        for (size_t j = 0; j < count; j++) {
+            struct function_status status;
+            function_run_status(&functions[j], &status);
+            each(ctx, &status);
+        }
+    }
+}
+
+/* Function names ignore case, as everywhere in Azure Functions. */
+static struct function_run *find(struct host *host, struct slice app, struct slice name)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        size_t count;
+        struct function_run *functions = app_run_functions(host->apps[i], &count);
+        for (size_t j = 0; j < count; j++)
+            if (slice_eq_nocase(slice_of(functions[j].function->name), name) &&
+                (app.data == NULL ||
+                 slice_eq_nocase(slice_of(app_run_app(host->apps[i])->name), app)))
+                return &functions[j];
+    }
+    return NULL;
+}
+
+bool host_find(struct host *host, struct slice app, struct slice function,
+               struct function_status *ret)
+{
+    struct function_run *found = find(host, app, function);
+
+    if (found != NULL)
+        function_run_status(found, ret);
+    return found != NULL;
+}
+
+static void add_result(struct buf *out, const struct rpc_data *data)
+{
+    switch (data->kind) {
+    case RPC_NONE:
+        break;
+    case RPC_INT:
+        buf_add_i64(out, data->integer);
+        break;
+    case RPC_DOUBLE:
+        buf_addf(out, "%.17g", data->number);
+        break;
+    case RPC_STRING:
+    case RPC_JSON:
+    case RPC_BYTES:
+        buf_add(out, data->text);
+        break;
+    case RPC_STRINGS:
+    case RPC_BYTES_LIST:
+    case RPC_INTS:
+    case RPC_DOUBLES:
+        for (size_t i = 0; i < data->item_count; i++) {
+            buf_add(out, data->items[i]);
+            buf_add_byte(out, '\n');
+        }
+        break;
+    }
+}
+
+static void on_manual_done(struct delivery *delivery, enum err err, const struct cause *why)
+{
+    struct manual_run *manual = container_of(delivery, struct manual_run, delivery);
+    struct host *host = manual->host;
+    struct host_call *call = manual->call;
+
+    if (err == E_OK && call->result != NULL)
+        add_result(call->result, &delivery->run.return_value);
+    call->op.why = *why;
+    delivery_release(delivery);
+    message_done(&delivery->message);
+    free(manual);
+    host->calls--;
+    loop_later(host->options.loop, &call->op, err);
+    maybe_drained(host);
+}
+
+enum err host_invoke(struct host *host, struct slice app, struct slice function, struct slice value,
+                     struct host_call *call, struct cause *why)
+{
+    struct function_run *found = find(host, app, function);
+
+    if (found == NULL)
+        return cause_set(why, E_NOT_FOUND, "there is no function '%.*s'", SLICE_ARG(function));
+    const char *error = found->error != NULL ? found->error : found->function->error;
+    if (error != NULL)
+        return cause_set(why, E_FAILED, "the function is in error: %s", error);
+    if (found->dispatcher.function == NULL || found->dispatcher.is_stopping)
+        return cause_set(why, E_CANCELED, "its app is starting or stopping: try again in a moment");
+    struct manual_run *manual = mem_new(struct manual_run);
+    manual->host = host;
+    manual->call = call;
+    manual->delivery.dispatcher = &found->dispatcher;
+    manual->delivery.done = on_manual_done;
+    manual->delivery.is_once = true;
+    message_init(&manual->delivery.message, REQUEST_MAX_BYTES);
+    enum err err = message_set_value(&manual->delivery.message, &found->function->trigger, value);
+    if (err != E_OK) {
+        message_done(&manual->delivery.message);
+        free(manual);
+        return cause_set(why, err, "the value is larger than %u bytes", REQUEST_MAX_BYTES);
+    }
+    host->calls++;
+    delivery_start(&manual->delivery);
+    return E_OK;
+}
