@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { list, pubsub, stream } from '../lib/app.js';
+import { record } from '../lib/code.js';
+import { numbers, pending } from '../lib/keys.js';
+import { scenario } from '../lib/scenario.js';
+import { stays, until } from '../lib/until.js';
+
+const SHORT = { pollingIntervalInMs: 100 };
+const all = () => ({ L: list('q', SHORT), S: stream('s', SHORT), P: pubsub('ch', SHORT) });
+
+async function oneEach(node, cli, total) {
+  await cli.rpush('q', 'x');
+  await cli.xadd('s', '*', 'a', 'b');
+  await until(async () => (await cli.publish('ch', 'x')) > 0, 'the channel has a subscriber');
+  for (const f of ['L', 'S', 'P']) await node.succeeds(f, total, 20000);
+}
+
+scenario('N13 Redis restart', async (w) => {
+  const server = await w.redis({ persistent: true });
+  const node = await w.up(all());
+  await oneEach(node, server.cli, 1);
+  await server.stop();
+  await node.line(/lost/i);
+  await stays(() => node.count(/lost/i) === 1, 'one line for the outage', 1500);
+  await server.restart();
+  await node.line(/restored/i);
+  await oneEach(node, server.cli, 2);
+  assert.equal(node.count(/lost/i), 1);
+  assert.equal(node.count(/restored/i), 1);
+  await node.stop();
+});
+
+scenario('N13 Redis killed and back with nothing', async (w) => {
+  const server = await w.redis();
+  const node = await w.up(all());
+  await oneEach(node, server.cli, 1);
+  await server.stop('SIGKILL');
+  await server.restart();
+  await oneEach(node, server.cli, 2);
+});
+
+scenario('N13 Redis hangs', async (w) => {
+  const server = await w.redis();
+  const node = await w.up({
+    functions: all(),
+    settings: { redis: `${server.address},syncTimeout=500,connectTimeout=500` },
+  });
+  await oneEach(node, server.cli, 1);
+  server.process.kill('SIGSTOP');
+  await stays(() => !node.hasExited(), 'it survives', 1500);
+  server.process.kill('SIGCONT');
+  await oneEach(node, server.cli, 2);
+});
+
+scenario('N14 Redis down at start', async (w) => {
+  const server = await w.redis();
+  const { port } = server;
+  await server.stop();
+  const node = w.node({ app: w.app(all()) }).spawn();
+  await node.line(/Host started/);
+  await server.restart();
+  assert.equal(server.port, port);
+  await oneEach(node, server.cli, 1);
+  await node.stop();
+});
+
+scenario('N13 All connections are cut', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({ L: list('q', SHORT), S: stream('s', SHORT), P: pubsub('ch', SHORT) });
+  for (let round = 1; round <= 3; round++) {
+    await cli.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await cli.client('KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes');
+    await oneEach(node, cli, round);
+  }
+});
+
+scenario('N15 Stream deleted', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({ S: stream('s') });
+  await cli.xadd('s', '*', 'a', 'b');
+  await node.succeeds('S', 1);
+  await cli.del('s');
+  await cli.xadd('s', '*', 'a', 'b');
+  await node.succeeds('S', 2);
+  await cli.flushall();
+  await cli.xadd('s', '*', 'a', 'b');
+  await node.succeeds('S', 3);
+  await until(async () => (await pending(cli, 's', 'S')) === 0, 'acknowledged');
+  await cli.xgroup('DESTROY', 's', 'S');
+  await cli.xadd('s', '*', 'a', 'b');
+  await until(() => node.succeededCount('S') >= 5, 'a new group begins at 0');
+});
+
+scenario('N16 Wrong type', async (w) => {
+  const { cli } = await w.redis();
+  await cli.set('q', 'a string');
+  await cli.set('s', 'a string');
+  const node = await w.up({ L: list('q', SHORT), S: stream('s', SHORT) });
+  await until(() => node.count(/WRONGTYPE/) >= 2, 'each trigger says what is wrong');
+  await stays(() => node.count(/WRONGTYPE/) === 2, 'once each', 1000);
+  await cli.del('q', 's');
+  await cli.lpush('q', 'x');
+  await cli.xadd('s', '*', 'a', 'b');
+  await node.succeeds('L', 1);
+  await node.succeeds('S', 1);
+});
+
+scenario('A worker that crashes loses nothing', async (w) => {
+  const { cli } = await w.redis();
+  const functions = {
+    F: list(
+      'q',
+      { claimIdleMs: 300 },
+      record('testlib.is_first("crash") and __import__("os").abort()'),
+    ),
+  };
+  const node = await w.up({ functions });
+  await cli.rpush('q', ...numbers(10));
+  await until(
+    () => new Set(w.ledger().filter((line) => line.startsWith('end'))).size === 10,
+    'all run',
+  );
+  await node.line(/SIGABRT/);
+});

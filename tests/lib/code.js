@@ -1,0 +1,38 @@
+// Bodies of test functions, in Python.
+
+// Records what it was given, then fails.
+export const FAIL = {
+  code: `
+import testlib
+
+def main(entry):
+    testlib.record(repr(entry))
+    raise ValueError("always")
+`,
+};
+
+// Records what it was given, before and after what it does (lines of Python).
+export const record = (work = 'pass') => ({
+  code: `
+import json
+import time
+import testlib
+
+def main(entry):
+    message = json.loads(entry)["Message"]
+    testlib.record("start " + message)
+    ${work}
+    testlib.record("end " + message)
+`,
+});
+
+// Logs triggerValue: and an expression.
+export const show = (shown, annotation = 'str', head = '') => ({
+  code: `
+import json
+import logging
+${head}
+def main(entry: ${annotation}):
+    logging.info("triggerValue:%s", ${shown})
+`,
+});

@@ -1,0 +1,114 @@
+// scenario('N1 ..', async (w) => ..): one test in a world of its own, which is cleared afterwards.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { makeApp } from './app.js';
+import { Node } from './node.js';
+import { RedisServer } from './redis-server.js';
+
+const TEST_TIMEOUT_MS = 90000;
+
+class World {
+  constructor() {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'redgrid-e2e-'));
+    this.servers = [];
+    this.nodes = [];
+    this.apps = 0;
+  }
+
+  path(...names) {
+    return path.join(this.folder, ...names);
+  }
+
+  // Starts a server; the first one is what the setting `redis` of every app names.
+  async redis(options) {
+    const server = new RedisServer(this.path(`redis-${this.servers.length}`), options);
+    this.servers.push(server);
+    await server.start();
+    return server;
+  }
+
+  // Writes an app; returns its folder. `functions` or a whole description with {functions, ..}.
+  app(description, name = `app${++this.apps}`) {
+    const whole = description.functions ? description : { functions: description };
+    const settings = {
+      redis: this.servers[0]?.address ?? '127.0.0.1:1',
+      TEST_FOLDER: this.folder,
+      ...whole.settings,
+    };
+    const folder = this.path('apps', name);
+    makeApp(folder, { ...whole, settings });
+    return folder;
+  }
+
+  // A node that is not started: {app: folder, store, args, env, data}.
+  node(options) {
+    const name = options.name ?? `node${this.nodes.length + 1}`;
+    const args = [
+      '--app',
+      options.app,
+      '--data',
+      options.data ?? this.path(name),
+      '--listen',
+      '127.0.0.1:0',
+    ];
+    if (options.store) args.push('--store', options.store.address);
+    const node = new Node(name, [...args, ...(options.args ?? [])], options.env);
+    this.nodes.push(node);
+    return node;
+  }
+
+  // Starts a node for an app (a folder, or a description as for app()).
+  async up(app, options = {}) {
+    const folder = typeof app === 'string' ? app : this.app(app);
+    return this.node({ app: folder, ...options }).start();
+  }
+
+  // Starts n nodes for one app on a common store.
+  async cluster(n, app, options = {}) {
+    const folder = this.app(app);
+    const store = await this.redis();
+    return Promise.all(Array.from({ length: n }, () => this.up(folder, { store, ...options })));
+  }
+
+  touch(name) {
+    fs.writeFileSync(this.path(name), '');
+  }
+
+  // The lines that functions recorded, however their processes ended.
+  ledger(name = 'ledger') {
+    try {
+      return fs.readFileSync(this.path(name), 'utf8').split('\n').slice(0, -1);
+    } catch {
+      return [];
+    }
+  }
+
+  tails() {
+    return this.nodes.map((node) => node.tail()).join('\n');
+  }
+
+  async destroy() {
+    await Promise.allSettled(this.nodes.map((node) => node.destroy()));
+    await Promise.allSettled(this.servers.map((server) => server.destroy()));
+    if (!process.env.KEEP) fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function scenario(name, ...rest) {
+  const body = rest.pop();
+  const { timeout = TEST_TIMEOUT_MS, ...options } = rest[0] ?? {};
+  test(name, { timeout, ...options }, async () => {
+    const world = new World();
+    try {
+      await body(world);
+    } catch (error) {
+      error.message += `\n${world.tails()}`;
+      throw error;
+    } finally {
+      await world.destroy();
+    }
+  });
+}
