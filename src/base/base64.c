@@ -42,10 +42,10 @@ enum err base64_decode(struct buf *out, struct slice text)
         return E_BAD_INPUT;
     while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=')
         padding++;
-    char *to = buf_reserve(out, text.len / 4 * 3);
+    size_t len = text.len / 4 * 3 - padding, written = 0;
+    char *to = buf_reserve(out, len);
     if (to == NULL)
         return E_LIMIT;
-    size_t written = 0;
     for (size_t i = 0; i < text.len; i += 4) {
         unsigned word = 0;
         for (size_t j = 0; j < 4; j++) {
@@ -55,10 +55,9 @@ enum err base64_decode(struct buf *out, struct slice text)
                 return E_BAD_INPUT;
             word = word << 6 | (unsigned)value;
         }
-        to[written++] = (char)(word >> 16);
-        to[written++] = (char)(word >> 8);
-        to[written++] = (char)word;
+        for (int shift = 16; shift >= 0 && written < len; shift -= 8)
+            to[written++] = (char)(word >> shift);
     }
-    buf_grow(out, written - padding);
+    buf_grow(out, len);
     return E_OK;
 }

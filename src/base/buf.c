@@ -20,20 +20,25 @@ void buf_done(struct buf *buf)
     *buf = (struct buf){0};
 }
 
+/* Makes room for `need` bytes in all; the caller has asked the limit. */
+static void make_room(struct buf *buf, size_t need)
+{
+    if (need <= buf->cap && buf->data != NULL)
+        return;
+    size_t cap = buf->cap < BUF_FIRST_BYTES ? BUF_FIRST_BYTES : buf->cap;
+    while (cap < need)
+        cap = cap > buf->max_bytes / 2 ? need : cap * 2;
+    buf->data = mem_resize(buf->data, cap, 1);
+    buf->cap = cap;
+}
+
 char *buf_reserve(struct buf *buf, size_t len)
 {
     if (buf->missed || len > buf->max_bytes - buf->len) {
         buf->missed = true;
         return NULL;
     }
-    size_t need = buf->len + len;
-    if (need > buf->cap || buf->data == NULL) {
-        size_t cap = buf->cap < BUF_FIRST_BYTES ? BUF_FIRST_BYTES : buf->cap;
-        while (cap < need)
-            cap = cap > buf->max_bytes / 2 ? need : cap * 2;
-        buf->data = mem_resize(buf->data, cap, 1);
-        buf->cap = cap;
-    }
+    make_room(buf, buf->len + len);
     return buf->data + buf->len;
 }
 
@@ -85,13 +90,13 @@ void buf_addf(struct buf *buf, const char *fmt, ...)
     va_start(args, fmt);
     int len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *to = len < 0 ? NULL : buf_reserve(buf, (size_t)len + 1);
-    if (to == NULL) {
+    if (len < 0 || buf_reserve(buf, (size_t)len) == NULL) {
         buf->missed = true;
         return;
     }
+    make_room(buf, buf->len + (size_t)len + 1); /* the NUL does not count */
     va_start(args, fmt);
-    vsnprintf(to, (size_t)len + 1, fmt, args);
+    vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, args);
     va_end(args);
     buf->len += (size_t)len;
 }
@@ -119,22 +124,25 @@ void buf_consume(struct buf *buf, size_t n)
     buf->len -= n < buf->len ? n : buf->len;
 }
 
+static void terminate(struct buf *buf)
+{
+    make_room(buf, buf->len + 1); /* the NUL does not count */
+    buf->data[buf->len] = '\0';
+}
+
 const char *buf_text(struct buf *buf)
 {
-    char *end = buf_reserve(buf, 1);
-    if (end == NULL)
-        return "";
-    *end = '\0';
+    terminate(buf);
     return buf->data;
 }
 
 char *buf_detach(struct buf *buf)
 {
     size_t max_bytes = buf->max_bytes;
-    char *end = buf_reserve(buf, 1);
     char *data = NULL;
-    if (end != NULL) {
-        *end = '\0';
+
+    if (!buf->missed) {
+        terminate(buf);
         data = buf->data;
         buf->data = NULL;
     }

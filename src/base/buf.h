@@ -35,8 +35,8 @@ enum err buf_err(const struct buf *buf);
 struct slice buf_slice(const struct buf *buf);
 void buf_clear(struct buf *buf);             /* empties, keeps the memory, forgets a miss */
 void buf_consume(struct buf *buf, size_t n); /* drops n bytes from the front, moves the rest */
-/* buf_text is the content with a NUL behind it; "" after a miss of that one byte. Stale after any
- * write. */
+/* buf_text is the content with a NUL behind it, which does not count; after a miss, what did fit.
+ * Stale after any write. */
 const char *buf_text(struct buf *buf);
 /* buf_detach hands the bytes over as a NUL-terminated string (free() ends it) and leaves the buf
  * empty; NULL after a miss. */

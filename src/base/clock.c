@@ -1,9 +1,10 @@
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-#define DAY_MS (24 * 3600 * (int64_t)1000)
+#define DAY_MS (24 * 3600 * (uint64_t)1000)
 
 static uint64_t read_us(clockid_t id)
 {
@@ -101,14 +102,14 @@ bool clock_parse_span(struct slice text, int64_t *ret_ms)
 
 void clock_add_span(struct buf *out, int64_t ms)
 {
-    if (ms < 0) {
+    uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+
+    if (ms < 0)
         buf_add_byte(out, '-');
-        ms = -ms;
-    }
-    if (ms >= DAY_MS)
-        buf_addf(out, "%d.", (int)(ms / DAY_MS));
-    buf_addf(out, "%02d:%02d:%02d", (int)(ms / 3600000 % 24), (int)(ms / 60000 % 60),
-             (int)(ms / 1000 % 60));
-    if (ms % 1000 != 0)
-        buf_addf(out, ".%03d", (int)(ms % 1000));
+    if (size >= DAY_MS)
+        buf_addf(out, "%" PRIu64 ".", size / DAY_MS);
+    buf_addf(out, "%02u:%02u:%02u", (unsigned)(size / 3600000 % 24), (unsigned)(size / 60000 % 60),
+             (unsigned)(size / 1000 % 60));
+    if (size % 1000 != 0)
+        buf_addf(out, ".%03u", (unsigned)(size % 1000));
 }

@@ -118,6 +118,12 @@ static void add_json_line(struct buf *to, const struct log_record *record, struc
     buf_add(to, SLICE("}\n"));
 }
 
+/* A terminal must not be driven by what a function logs. */
+static bool is_control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
 static void add_human_line(struct buf *to, const struct log_record *record, struct slice line)
 {
     buf_add_byte(to, '[');
@@ -130,13 +136,12 @@ static void add_human_line(struct buf *to, const struct log_record *record, stru
         buf_add(to, SLICE(": "));
     }
     if (record->invocation.data != NULL && record->function.data != NULL)
-        buf_addf(to, "[%.*s %.8s] ", SLICE_ARG(record->function), record->invocation.data);
+        buf_addf(to, "[%.*s %.*s] ", SLICE_ARG(record->function),
+                 SLICE_ARG(slice_first(record->invocation, 8)));
     else if (record->function.data != NULL)
         buf_addf(to, "[%.*s] ", SLICE_ARG(record->function));
-    for (size_t i = 0; i < line.len;
-         i++) /* a terminal must not be driven by what a function logs */
-        buf_add_byte(to, (unsigned char)line.data[i] < 0x20 && line.data[i] != '\t' ? '?'
-                                                                                    : line.data[i]);
+    for (size_t i = 0; i < line.len; i++)
+        buf_add_byte(to, is_control(line.data[i]) ? '?' : line.data[i]);
     buf_add_byte(to, '\n');
 }
 

@@ -1,5 +1,6 @@
 #include "base/str.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,12 +157,14 @@ bool slice_to_f64(struct slice s, double *ret)
     char text[64];
     char *end;
 
-    if (s.len == 0 || s.len >= sizeof text || strspn(s.data, "+-.0123456789eE") < s.len)
+    if (s.len == 0 || s.len >= sizeof text)
         return false;
     memcpy(text, s.data, s.len);
     text[s.len] = '\0';
+    if (strspn(text, "+-.0123456789eE") < s.len)
+        return false;
     double value = strtod(text, &end);
-    if (*end != '\0')
+    if (*end != '\0' || !isfinite(value))
         return false;
     *ret = value;
     return true;
