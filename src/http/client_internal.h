@@ -52,6 +52,7 @@ struct http_connection {
     uint64_t unused_since_ms;
 
     bool is_reused;
+    bool has_bytes;     /* some of the answer, a 1xx included, has come */
     bool is_complete;   /* the answer is all there, the request is not all sent */
     bool is_delivering; /* in the owner's callback */
     bool may_retry;

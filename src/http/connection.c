@@ -92,8 +92,8 @@ void connection_close(struct http_connection *c, enum err err, const struct caus
 static void connection_lost(struct http_connection *c, enum err err, const struct cause *why)
 {
     bool is_broken = err == E_CLOSED || err == E_IO;
-    c->may_retry = is_broken && c->is_reused && c->in.len == 0 && c->head_bytes == 0 &&
-                   c->call != NULL && !c->call->was_retried;
+    c->may_retry =
+        is_broken && c->is_reused && !c->has_bytes && c->call != NULL && !c->call->was_retried;
     connection_close(c, err, why);
     connection_gone(c);
 }
@@ -161,7 +161,7 @@ static void expect_answer(struct http_connection *c)
                       (body_max < SIZE_MAX / 2 ? body_max : SIZE_MAX / 2);
     c->scanned = c->head_bytes = c->body_end = 0;
     c->chunks = (struct http1_chunks){0};
-    c->is_complete = false;
+    c->is_complete = c->has_bytes = false;
     c->may_retry = false;
     c->late_err = E_TIMEOUT;
 }
@@ -361,6 +361,7 @@ static void on_read(struct op *op, enum err err)
         connection_lost(c, err, &op->why);
         return;
     }
+    c->has_bytes = true;
     err = take_answer(c);
     if (err == E_OK)
         answer_complete(c);

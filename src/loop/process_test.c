@@ -369,7 +369,9 @@ static void signals_reach_the_whole_group(void **state)
     (void)state;
     struct child child;
 
-    start_family(&child, "trap 'echo sh' TERM; sleep 1000 & echo $!; wait; wait; exit 7", 1);
+    /* The grandchild tells its id itself: only then has it left its parent's trap behind. */
+    start_family(&child,
+                 "trap 'echo sh' TERM; sh -c 'echo $$; exec sleep 1000' & wait; wait; exit 7", 1);
     pid_t grandchild = last_number(&child);
     process_signal(child.process, SIGTERM);
     child_wait_lines(&child, 2);

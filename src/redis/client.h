@@ -33,8 +33,10 @@ struct redis_call {
     struct reply *reply; /* set with E_OK, and with E_REDIS (root is the error) */
     uint32_t timeout_ms; /* 0 = the connection string's; for blocking commands: block time and some
                             more */
-    uint64_t expires_at_ms; /* the client's */
-    bool is_abandoned;      /* the client's */
+    uint64_t expires_at_ms;  /* the client's, as the rest */
+    uint64_t place;          /* in its queue */
+    uint64_t borrowed_until; /* bytes that must be sent before the arguments are free; 0 = none */
+    bool is_abandoned;       /* aborted, ends as soon as they are */
 };
 
 /* The hub: shared knowledge about servers, and the shared connections. One per daemon. */
@@ -75,10 +77,12 @@ bool redis_is_ready(const struct redis *redis);
 void redis_ready(struct redis *redis, struct op *op);
 
 /* redis_call sends one command. Arguments up to REDIS_COPY_MAX bytes are copied; longer ones are
- * borrowed until done. Now: E_CLOSED (not connected) or E_LIMIT. Later: E_OK and call->reply;
+ * borrowed until done. Now: E_CLOSED (not connected), E_LIMIT, or E_UNSUPPORTED (disabled by the
+ * connection string). Later: E_OK and call->reply;
  * E_REDIS, with the error's text in op.why and call->reply; E_CLOSED, E_TIMEOUT, E_CANCELED, with
  * reply NULL. READONLY, LOADING and the like also make the client connect anew; a MOVED is E_REDIS.
- * Aborting gives the op back at once, whatever the server does. A timeout ends the connection,
+ * Aborting gives the op back soon, whatever the server does: at the end of the turn, or as soon as
+ * borrowed arguments have left. A timeout ends the connection,
  * because later replies could not be told apart from a hung server. */
 #define REDIS_COPY_MAX 8192
 enum err redis_call(struct redis *redis, const struct slice *args, size_t count,

@@ -1,0 +1,74 @@
+#include "redis/server.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/stream.h"
+
+struct redis_server *server_new(struct redis_options *options)
+{
+    struct redis_server *server = mem_new(struct redis_server);
+    server->options = redis_options_ref(options);
+    redis_options_name(options, server->name, sizeof server->name);
+    return server;
+}
+
+void server_free(struct redis_server *server)
+{
+    tls_free(server->tls);
+    redis_options_unref(server->options);
+    free(server);
+}
+
+enum err server_tls(struct redis_server *server, const struct tls **ret, struct cause *why)
+{
+    const struct redis_options *options = server->options;
+    struct tls_options wish = {.ca_file = options->ca_file,
+                               .cert_file = options->cert_file,
+                               .key_file = options->key_file,
+                               .is_insecure = options->is_tls_insecure,
+                               .only_tls12 = options->only_tls12,
+                               .only_tls13 = options->only_tls13,
+                               .check_revocation = options->check_revocation};
+    enum err err = E_OK;
+
+    *ret = NULL;
+    if (!options->is_tls)
+        return E_OK;
+    if (server->tls == NULL)
+        err = tls_new(&wish, &server->tls, why);
+    *ret = server->tls;
+    return err;
+}
+
+void server_lost(struct redis_server *server, uint64_t generation, enum err err,
+                 const struct cause *why)
+{
+    if (generation != server->generation)
+        return; /* of an outage that is over */
+    if (err == E_DENIED && !server->is_denied) {
+        server->is_denied = true;
+        log_error("REDIS-DENIED", "%s: the server refuses us: %s", server->name,
+                  cause_text(why, err));
+    } else if (!server->is_down) {
+        log_warn("REDIS-LOST", "%s: %s: %s", server->name,
+                 server->was_up ? "connection lost" : "cannot connect", cause_text(why, err));
+    }
+    if (!server->is_down)
+        server->down_at_ms = clock_now_ms();
+    server->is_down = true;
+}
+
+void server_restored(struct redis_server *server)
+{
+    server->was_up = true;
+    if (!server->is_down)
+        return;
+    uint64_t down_ms = clock_now_ms() - server->down_at_ms;
+    server->is_down = server->is_denied = false;
+    server->generation++;
+    log_info("REDIS-RESTORED", "%s: connection restored after %" PRIu64 ".%03" PRIu64 " s",
+             server->name, down_ms / 1000, down_ms % 1000);
+}
