@@ -15,6 +15,7 @@
 #include "base/rand.h"
 #include "loop/timer.h"
 #include "redis/internal.h"
+#include "redis/slot.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
@@ -133,6 +134,18 @@ static void on_broken(void *ctx, enum err err, const struct cause *why)
     redis_break(ctx, err == E_CANCELED ? E_CLOSED : err, why);
 }
 
+static void explain_error(const struct resp *error, struct cause *why)
+{
+    uint16_t slot;
+    struct slice endpoint;
+
+    if (redis_moved(error->text, &slot, &endpoint))
+        (void)cause_set(why, E_REDIS, "slot %u of the cluster is served by %.*s: %.*s", slot,
+                        SLICE_ARG(endpoint), SLICE_ARG(error->text));
+    else
+        (void)cause_set(why, E_REDIS, "%.*s", SLICE_ARG(error->text));
+}
+
 static void answer_call(struct redis *redis, struct reply *reply)
 {
     const struct resp *root = reply->root;
@@ -153,7 +166,7 @@ static void answer_call(struct redis *redis, struct reply *reply)
     if (call != NULL) {
         call->reply = reply;
         if (root->type == RESP_ERROR)
-            (void)cause_set(&call->op.why, E_REDIS, "%.*s", SLICE_ARG(root->text));
+            explain_error(root, &call->op.why);
         op_end(&call->op, root->type == RESP_ERROR ? E_REDIS : E_OK);
     }
     if (is_refused)
