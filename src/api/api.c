@@ -1,0 +1,385 @@
+#include "api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/log_ring.h"
+#include "api/status_json.h"
+#include "base/mem.h"
+#include "functions/host.h"
+#include "http/server.h"
+#include "json/json.h"
+
+#define RESULT_MAX_BYTES (8 * 1024 * 1024)
+#define REASONS_MAX_BYTES 16384
+#define LOG_LINES 100 /* of the past, when nobody says how many */
+
+struct api {
+    struct loop *loop;
+    struct metrics *metrics;
+    struct log_ring *logs;
+    struct host *host;
+    char *token;
+    struct api_program program;
+};
+
+/* A function run that somebody waits for. */
+struct run {
+    struct host_call call;
+    struct buf result;
+    struct http_request *request;
+};
+
+static void get_health(struct api *api, struct http_request *request)
+{
+    struct buf body;
+
+    (void)api;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_text(&body, "status", SLICE("ok"));
+    buf_add(&body, SLICE("}\n"));
+    answer_json(request, 200, &body);
+}
+
+static void get_ready(struct api *api, struct http_request *request)
+{
+    struct buf body, reasons;
+    struct slice rest, reason;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    buf_init(&reasons, REASONS_MAX_BYTES);
+    api->program.reasons(api->program.ctx, &reasons);
+    bool is_ready = reasons.len == 0;
+    member_text(&body, "status", is_ready ? SLICE("ready") : SLICE("starting"));
+    member_open(&body, "reasons");
+    buf_add_byte(&body, '[');
+    rest = buf_slice(&reasons);
+    for (size_t count = 0; rest.len > 0 && slice_cut(&rest, '\n', &reason);) {
+        if (reason.len == 0)
+            continue;
+        if (count++ > 0)
+            buf_add_byte(&body, ',');
+        jx_write_string(&body, reason);
+    }
+    buf_add(&body, SLICE("]}\n"));
+    buf_done(&reasons);
+    answer_json(request, is_ready ? 200 : 503, &body);
+}
+
+static void get_metrics(struct api *api, struct http_request *request)
+{
+    struct buf body;
+
+    api->program.refresh(api->program.ctx);
+    buf_init(&body, ANSWER_MAX_BYTES);
+    metrics_write(api->metrics, &body);
+    http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static void get_status(struct api *api, struct http_request *request)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_text(&body, "version", SLICE(REDGRID_VERSION));
+    api->program.describe(api->program.ctx, &body);
+    member_open(&body, "functions");
+    status_list_json(&body, api->host);
+    buf_add(&body, SLICE("}\n"));
+    answer_json(request, 200, &body);
+}
+
+static void get_functions(struct api *api, struct http_request *request)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    status_list_json(&body, api->host);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+/* find_function answers the error itself. `at` is the path segment that holds the name. */
+static bool find_function(struct api *api, struct http_request *request, size_t at,
+                          struct function_status *ret)
+{
+    struct slice app = http_request_parameter(request, SLICE("app"));
+    struct slice name = http_request_segment(request, at);
+
+    if (api->host == NULL) {
+        answer_error(request, 503, "Starting", "the functions are not started yet");
+        return false;
+    }
+    if (!host_find(api->host, app, name, ret)) {
+        answer_error(request, 404, "FunctionNotFound",
+                     "there is no function '%.*s', or several apps have one: then add ?app=NAME",
+                     SLICE_ARG(name));
+        return false;
+    }
+    return true;
+}
+
+static void get_function(struct api *api, struct http_request *request)
+{
+    struct function_status status;
+    struct buf body;
+
+    if (!find_function(api, request, 2, &status))
+        return;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    status_json(&body, &status);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+static void get_scale(struct api *api, struct http_request *request)
+{
+    struct function_status status;
+    struct buf body;
+
+    if (!find_function(api, request, 2, &status))
+        return;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    status_scale_json(&body, &status);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+static void answer_run_error(struct http_request *request, enum err err, const struct cause *why)
+{
+    static const struct {
+        enum err err;
+        int status;
+        const char *code;
+    } rows[] = {
+        {E_NOT_FOUND, 404, "FunctionNotFound"}, {E_LIMIT, 429, "TooManyRuns"},
+        {E_TIMEOUT, 504, "FunctionTimeout"},    {E_CRASHED, 502, "WorkerCrashed"},
+        {E_CANCELED, 503, "Stopping"},          {E_BAD_INPUT, 400, "BadRequest"},
+        {E_UNSUPPORTED, 400, "Unsupported"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].err == err) {
+            answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
+            return;
+        }
+    answer_error(request, 500, "FunctionFailed", "%s", cause_text(why, err));
+}
+
+static void add_result(struct buf *body, struct slice result)
+{
+    json_t *value = NULL;
+
+    member_open(body, "result");
+    if (result.len == 0)
+        buf_add(body, SLICE("null"));
+    else if (jx_parse(result, NULL, NULL, &value, NULL) == E_OK)
+        buf_add(body, slice_trim(result));
+    else
+        jx_write_string(body, result);
+    json_decref(value);
+}
+
+static void on_run_done(struct op *op, enum err err)
+{
+    struct run *run = container_of(op, struct run, call.op);
+    struct buf body;
+
+    if (err) {
+        answer_run_error(run->request, err, &op->why);
+    } else {
+        buf_init(&body, ANSWER_MAX_BYTES);
+        member_text(&body, "status", SLICE("succeeded"));
+        add_result(&body, buf_slice(&run->result));
+        buf_add(&body, SLICE("}\n"));
+        answer_json(run->request, 200, &body);
+    }
+    buf_done(&run->result);
+    free(run);
+}
+
+static void post_invoke(struct api *api, struct http_request *request)
+{
+    struct slice app = http_request_parameter(request, SLICE("app"));
+    struct slice name = http_request_segment(request, 2);
+    struct function_status status;
+    struct cause why = {0};
+
+    if (!find_function(api, request, 2, &status))
+        return;
+    struct run *run = mem_new(struct run);
+    run->request = request;
+    buf_init(&run->result, RESULT_MAX_BYTES);
+    run->call.result = &run->result;
+    run->call.op.done = on_run_done;
+    enum err err = host_invoke(api->host, app, name, http_request_body(request), &run->call, &why);
+    if (err == E_OK)
+        return;
+    answer_run_error(request, err, &why);
+    buf_done(&run->result);
+    free(run);
+}
+
+static void get_logs(struct api *api, struct http_request *request)
+{
+    struct log_query query = {.function = http_request_parameter(request, SLICE("function")),
+                              .lines = LOG_LINES};
+    struct slice lines = http_request_parameter(request, SLICE("lines"));
+    struct slice follow = http_request_parameter(request, SLICE("follow"));
+
+    if (lines.data != NULL && !slice_to_u64(lines, &query.lines)) {
+        answer_error(request, 400, "BadRequest", "lines: '%.*s' is not a number", SLICE_ARG(lines));
+        return;
+    }
+    if (follow.len > 0 && !slice_to_bool(follow, &query.is_following)) {
+        answer_error(request, 400, "BadRequest", "follow: '%.*s' is not 1 or 0", SLICE_ARG(follow));
+        return;
+    }
+    log_ring_answer(api->logs, &query, request);
+}
+
+static void post_reload(struct api *api, struct http_request *request)
+{
+    struct buf body;
+
+    api->program.reload(api->program.ctx);
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_text(&body, "status", SLICE("reloading"));
+    buf_add(&body, SLICE("}\n"));
+    answer_json(request, 202, &body);
+}
+
+static const struct route {
+    const char *method;
+    const char *path; /* a segment in braces takes any text */
+    bool is_open;     /* asks for no token */
+    void (*handle)(struct api *api, struct http_request *request);
+    const char *description;
+} routes[] = {
+    {"GET", "/healthz", true, get_health, "200 while the process answers."},
+    {"GET", "/readyz", true, get_ready,
+     "200 once everything has started, else 503 with the reasons."},
+    {"GET", "/metrics", false, get_metrics, "Metrics for Prometheus."},
+    {"GET", "/api/status", false, get_status, "All of it: versions, addresses, functions."},
+    {"GET", "/api/functions", false, get_functions, "The functions with their state and counts."},
+    {"GET", "/api/functions/{name}", false, get_function,
+     "One function; ?app= if two have that name."},
+    {"POST", "/api/functions/{name}/invoke", false, post_invoke,
+     "Runs a function once with the body as its message; answers what it returned."},
+    {"GET", "/api/logs", false, get_logs,
+     "Log lines, one JSON object each; ?function=NAME&lines=N&follow=1."},
+    {"GET", "/api/scale/{function}", false, get_scale,
+     "Numbers for an outside scaler, as KEDA's metrics-api reads them."},
+    {"POST", "/api/reload", false, post_reload, "Reads the apps again."},
+};
+
+static bool path_matches(const struct http_request *request, const char *path)
+{
+    struct slice rest = slice_of(path + 1), part;
+    size_t at = 0;
+
+    while (slice_cut(&rest, '/', &part)) {
+        struct slice segment = http_request_segment(request, at++);
+        bool is_any = part.data[0] == '{' && segment.len > 0;
+        if (segment.data == NULL || (!is_any && !slice_eq(part, segment)))
+            return false;
+    }
+    return at == http_request_segment_count(request);
+}
+
+static bool is_allowed(const struct api *api, const struct http_request *request)
+{
+    struct slice given = http_request_header(request, SLICE("Authorization"));
+
+    if (api->token == NULL)
+        return true;
+    return slice_has_prefix_nocase(given, SLICE("Bearer ")) &&
+           slice_eq_secret(slice_trim(slice_from(given, 7)), slice_of(api->token));
+}
+
+/* A page of another origin, open in the operator's browser, must not run functions: browsers name
+ * the origin whenever they post. */
+static bool is_foreign_page(const struct http_request *request)
+{
+    struct slice origin = http_request_header(request, SLICE("Origin"));
+    struct slice host = http_request_header(request, SLICE("Host"));
+
+    if (origin.data == NULL)
+        return false;
+    for (size_t skip = 7; skip <= 8; skip++)
+        if (slice_has_prefix(origin, skip == 7 ? SLICE("http://") : SLICE("https://")) &&
+            slice_eq_nocase(slice_from(origin, skip), host))
+            return false;
+    return true;
+}
+
+void api_handle(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
+    struct slice method = http_request_method(request);
+    const struct route *other = NULL;
+
+    if (slice_eq(method, SLICE("HEAD")))
+        method = SLICE("GET");
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        const struct route *route = &routes[i];
+        if (!path_matches(request, route->path))
+            continue;
+        if (!slice_eq(method, slice_of(route->method))) {
+            other = route;
+        } else if (!route->is_open && !is_allowed(api, request)) {
+            (void)http_reply_header(request, SLICE("WWW-Authenticate"), SLICE("Bearer"));
+            answer_error(request, 401, "Unauthorized",
+                         "send 'Authorization: Bearer TOKEN' with the setting listen.token");
+            return;
+        } else if (slice_eq(method, SLICE("POST")) && is_foreign_page(request)) {
+            answer_error(request, 403, "Forbidden", "not from a page of another origin");
+            return;
+        } else {
+            route->handle(api, request);
+            return;
+        }
+    }
+    if (other != NULL) {
+        (void)http_reply_header(request, SLICE("Allow"), slice_of(other->method));
+        answer_error(request, 405, "MethodNotAllowed", "use %s", other->method);
+        return;
+    }
+    answer_error(request, 404, "NotFound", "there is nothing at %.*s",
+                 SLICE_ARG(http_request_path(request)));
+}
+
+struct api *api_new(const struct api_options *options)
+{
+    struct api *api = mem_new(struct api);
+
+    api->loop = options->loop;
+    api->metrics = options->metrics;
+    api->logs = options->logs;
+    api->program = options->program;
+    if (options->token != NULL && options->token[0] != '\0')
+        api->token = slice_dup(slice_of(options->token));
+    return api;
+}
+
+void api_host(struct api *api, struct host *host)
+{
+    api->host = host;
+}
+
+void api_free(struct api *api)
+{
+    if (api == NULL)
+        return;
+    free(api->token);
+    free(api);
+}
+
+void api_write_docs(struct buf *out)
+{
+    buf_add(out, SLICE("| method | path | what it does |\n|---|---|---|\n"));
+    for (size_t i = 0; i < COUNT_OF(routes); i++)
+        buf_addf(out, "| %s | `%s` | %s |\n", routes[i].method, routes[i].path,
+                 routes[i].description);
+}

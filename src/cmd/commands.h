@@ -1,0 +1,16 @@
+/* cmd/commands.h - every subcommand, one row each. */
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+#include "cmd/cmdline.h"
+
+extern const struct command function_invoke_command;
+extern const struct command function_list_command;
+extern const struct command function_logs_command;
+extern const struct command function_show_command;
+extern const struct command help_command;
+extern const struct command status_command;
+extern const struct command top_command;
+extern const struct command up_command;
+
+#endif

@@ -1,0 +1,192 @@
+/* CONNECT --> WRITE --> READ (head) --> READ (chunks) .. --> ended. */
+#include "cmd/follow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/client.h"
+#include "loop/loop.h"
+#include "loop/stream.h"
+#include "wire/http1.h"
+#include "wire/url.h"
+#include "json/json.h"
+
+#define REQUEST_BYTES_MAX 16384
+#define LINE_BYTES_MAX (1024 * 1024)
+#define HEAD_BYTES_MAX 65536
+#define READ_BYTES 65536
+
+struct follow {
+    struct op op;
+    struct loop *loop;
+    struct stream *stream;
+    struct buf in;   /* as read */
+    struct buf text; /* the body, up to the next newline */
+    struct buf request;
+    struct slice request_part;
+    struct http1_chunks chunks;
+    bool has_head, is_raw;
+    int status;
+    enum { CONNECT, WRITE, READ } state;
+    enum err result;
+};
+
+void show_log_line(struct slice line, bool is_raw)
+{
+    json_t *json = NULL;
+
+    if (is_raw || jx_parse(line, NULL, NULL, &json, NULL) != E_OK) {
+        printf("%.*s\n", SLICE_ARG(line));
+        return;
+    }
+    const char *level = field_text(json, "level", "info");
+    const char *function = field_text(json, "function", NULL);
+    bool is_plain = slice_eq(slice_of(level), SLICE("info"));
+    struct slice rest = slice_of(field_text(json, "message", "")), part;
+    while (slice_cut(&rest, '\n', &part)) {
+        printf("[%s] %s%s", field_text(json, "time", "-"), is_plain ? "" : level,
+               is_plain ? "" : ": ");
+        if (function != NULL)
+            printf("[%s%s%.8s] ", function, field_text(json, "invocation", NULL) != NULL ? " " : "",
+                   field_text(json, "invocation", ""));
+        for (size_t i = 0; i < part.len; i++)
+            putchar((unsigned char)part.data[i] < 0x20 && part.data[i] != '\t' ? '?'
+                                                                               : part.data[i]);
+        putchar('\n');
+    }
+    json_decref(json);
+}
+
+static void show_lines(struct follow *follow)
+{
+    struct slice all = buf_slice(&follow->text);
+    size_t used = 0;
+
+    for (;;) {
+        struct slice rest = slice_from(all, used);
+        size_t end = slice_find_byte(rest, '\n');
+        if (end == rest.len)
+            break;
+        show_log_line(slice_first(rest, end), follow->is_raw);
+        used += end + 1;
+    }
+    buf_consume(&follow->text, used);
+    fflush(stdout);
+}
+
+static enum err take_head(struct follow *follow)
+{
+    struct http1_head head;
+    size_t scanned = 0, bytes = 0;
+    enum err err = http1_head_end(buf_slice(&follow->in), HEAD_BYTES_MAX, &scanned, &bytes);
+
+    if (err == E_OK)
+        err = http1_head_parse(slice_first(buf_slice(&follow->in), bytes), false, &head);
+    if (err)
+        return err;
+    follow->has_head = true;
+    follow->status = head.status;
+    buf_consume(&follow->in, bytes);
+    if (head.status != 200)
+        return E_FAILED;
+    return head.framing == HTTP1_CHUNKED ? E_OK : E_BAD_WIRE;
+}
+
+/* take_bytes: E_MORE to go on, E_OK at the end of the answer. */
+static enum err take_bytes(struct follow *follow)
+{
+    struct slice data;
+    size_t used;
+    enum err err = follow->has_head ? E_OK : take_head(follow);
+
+    while (err == E_OK && follow->in.len > 0 && !follow->chunks.is_done) {
+        err = http1_chunk_next(&follow->chunks, buf_slice(&follow->in), &data, &used);
+        if (err)
+            return err;
+        buf_add(&follow->text, data);
+        buf_consume(&follow->in, used);
+        show_lines(follow);
+    }
+    if (err == E_OK && buf_err(&follow->text))
+        return E_LIMIT;
+    return err == E_OK && !follow->chunks.is_done ? E_MORE : err;
+}
+
+static void on_step(struct op *op, enum err err)
+{
+    struct follow *follow = container_of(op, struct follow, op);
+
+    if (err == E_OK) {
+        switch (follow->state) {
+        case CONNECT:
+            follow->state = WRITE;
+            err = stream_write(follow->stream, &follow->request_part, 1, op);
+            break;
+        case READ:
+            err = take_bytes(follow);
+            if (err != E_MORE)
+                break;
+            err = stream_read(follow->stream, &follow->in, READ_BYTES, op);
+            break;
+        case WRITE:
+            follow->state = READ;
+            err = stream_read(follow->stream, &follow->in, READ_BYTES, op);
+            break;
+        }
+    }
+    if (op->is_busy)
+        return;
+    follow->result = err;
+    loop_stop(follow->loop);
+}
+
+static enum err run(struct follow *follow, const struct url *url)
+{
+    char *host = slice_dup(url->host);
+    struct stream_target target = {.host = host, .port = url->port};
+
+    follow->loop = loop_new();
+    follow->stream = stream_new(follow->loop);
+    follow->op.done = on_step;
+    enum err err = stream_connect(follow->stream, &target, &follow->op);
+    if (err == E_OK) {
+        loop_run(follow->loop);
+        err = follow->result;
+    }
+    stream_free(follow->stream);
+    loop_free(follow->loop);
+    free(host);
+    return err;
+}
+
+int follow_lines(const struct cmdline *line, const char *path)
+{
+    struct follow follow = {.is_raw = line->is_json};
+    const char *token = getenv("REDGRID_TOKEN");
+    struct cause why = {0};
+    struct url url;
+    enum err err = url_parse(slice_of(line->server), &url, &why);
+
+    if (err == E_OK && url.scheme != URL_HTTP)
+        err = cause_set(&why, E_UNSUPPORTED, "--follow works over http:// only");
+    if (err)
+        return complain(EXIT_USAGE, "%s: %s", line->server, cause_text(&why, err));
+    buf_init(&follow.request, REQUEST_BYTES_MAX);
+    buf_init(&follow.in, 2 * READ_BYTES);
+    buf_init(&follow.text, LINE_BYTES_MAX);
+    buf_addf(&follow.request, "GET %s HTTP/1.1\r\nHost: %.*s:%u\r\n", path, SLICE_ARG(url.host),
+             (unsigned)url.port);
+    if (token != NULL)
+        buf_addf(&follow.request, "Authorization: Bearer %s\r\n", token);
+    buf_add(&follow.request, SLICE("\r\n"));
+    follow.request_part = buf_slice(&follow.request);
+    err = run(&follow, &url);
+    buf_done(&follow.request);
+    buf_done(&follow.in);
+    buf_done(&follow.text);
+    if (err == E_OK || (err == E_CLOSED && follow.has_head))
+        return EXIT_OK; /* the server went, and with it its log */
+    if (follow.status != 0 && follow.status != 200)
+        return complain(EXIT_FAILED, "the server answered %d", follow.status);
+    return complain(EXIT_FAILED, "%s: %s", line->server, cause_text(&follow.op.why, err));
+}

@@ -1,0 +1,92 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/mem.h"
+#include "cmd/commands.h"
+#include "cmd/pages.h"
+#include "config/settings.h"
+#include "metrics/metrics.h"
+
+static void write_metrics(struct buf *out)
+{
+    buf_add(out, SLICE("# Metrics\n\nMade by `redgrid help --metrics-md` from the table in "
+                       "`src/metrics/metrics.h`; a test fails when it is stale.\n"
+                       "They are served at `/metrics` in the Prometheus text format.\n\n"));
+    metrics_write_docs(out);
+}
+
+static void write_api(struct buf *out)
+{
+    buf_add(out, SLICE("# HTTP interface\n\nMade by `redgrid help --api-md` from the table in "
+                       "`src/api/api.c`; a test fails when it is stale.\n\n"));
+    api_write_docs(out);
+}
+
+/* What is written from the tables; hidden, since only the build and the tests ask for it. */
+static const struct {
+    const char *flag;
+    void (*write)(struct buf *out);
+} pages[] = {
+    {"--man", page_write_man},
+    {"--bash-completion", page_write_completion},
+    {"--settings-md", settings_write_docs},
+    {"--sample-config", settings_write_sample},
+    {"--metrics-md", write_metrics},
+    {"--api-md", write_api},
+};
+
+static const struct option options[] = {
+    {"--man", NULL, "Write the man page."},
+    {"--bash-completion", NULL, "Write the completion for bash."},
+    {"--sample-config", NULL, "Write a redgrid.yaml with every setting."},
+    {"--settings-md", NULL, "Write docs/settings.md."},
+    {"--metrics-md", NULL, "Write docs/metrics.md."},
+    {"--api-md", NULL, "Write docs/api.md."},
+};
+
+static int run(const struct cmdline *line)
+{
+    struct buf out;
+    size_t used = 0;
+
+    for (size_t i = 0; i < COUNT_OF(pages); i++)
+        if (cmdline_value(line, pages[i].flag) != NULL) {
+            buf_init(&out, HELP_MAX_BYTES);
+            pages[i].write(&out);
+            return print(&out);
+        }
+    buf_init(&out, HELP_MAX_BYTES);
+    if (line->word_count == 0) {
+        commands_write_help(&out);
+        return print(&out);
+    }
+    char *words[2] = {(char *)(uintptr_t)line->words[0], (char *)(uintptr_t)line->words[1]};
+    const struct command *command = command_find(words, line->word_count, &used);
+    if (command == NULL || used < line->word_count) {
+        size_t len = strlen(words[0]);
+        bool is_some = false;
+        for (size_t i = 0; i < command_count && line->word_count == 1; i++)
+            if (strncmp(commands[i]->name, words[0], len) == 0 && commands[i]->name[len] == ' ') {
+                buf_addf(&out, "%s", is_some ? "\n" : "");
+                command_write_help(commands[i], &out);
+                is_some = true;
+            }
+        if (is_some)
+            return print(&out);
+        buf_done(&out);
+        return complain(EXIT_USAGE, "there is no command '%s'", line->words[0]);
+    }
+    command_write_help(command, &out);
+    return print(&out);
+}
+
+const struct command help_command = {
+    .name = "help",
+    .takes = "[COMMAND]",
+    .summary = "Tell what a command does.",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .words_max = 2,
+    .run = run,
+};

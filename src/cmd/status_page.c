@@ -1,0 +1,100 @@
+#include "cmd/status_page.h"
+
+#include <string.h>
+
+#include "cmd/client.h"
+#include "cmd/table.h"
+
+static void add_span(struct buf *out, json_int_t ms)
+{
+    long long seconds = (long long)ms / 1000;
+
+    if (seconds >= 86400)
+        buf_addf(out, "%lldd %lldh", seconds / 86400, seconds / 3600 % 24);
+    else if (seconds >= 3600)
+        buf_addf(out, "%lldh %lldm", seconds / 3600, seconds / 60 % 60);
+    else if (seconds >= 60)
+        buf_addf(out, "%lldm %llds", seconds / 60, seconds % 60);
+    else
+        buf_addf(out, "%llds", seconds);
+}
+
+static const json_t *same_function(const json_t *functions, const json_t *function)
+{
+    size_t index;
+    const json_t *each;
+
+    json_array_foreach(
+        functions, index,
+        each) if (strcmp(field_text(each, "name", ""), field_text(function, "name", "")) == 0 &&
+                  strcmp(field_text(each, "app", ""), field_text(function, "app", "")) ==
+                      0) return each;
+    return NULL;
+}
+
+static void add_row(struct table *table, const json_t *function, const json_t *before,
+                    uint64_t span_ms)
+{
+    json_int_t runs = field_int(function, "succeeded") + field_int(function, "failed");
+    json_int_t runs_before = field_int(before, "succeeded") + field_int(before, "failed");
+
+    table_text(table, field_text(function, "name", "?"));
+    table_text(table, field_text(function, "app", "-"));
+    table_text(table, field_text(function, "language", "-"));
+    table_text(table, field_text(function, "trigger", "-"));
+    table_text(table, field_text(function, "source", "-"));
+    table_text(table, field_text(function, "state", "-"));
+    table_int(table, field_int(function, "succeeded"));
+    table_int(table, field_int(function, "failed"));
+    table_int(table, field_int(function, "deadLettered"));
+    table_int(table, field_int(function, "backlog"));
+    table_int(table, field_int(function, "pending"));
+    table_int(table, field_int(function, "inFlight"));
+    table_fixed(table, field_real(function, "averageMs"));
+    if (span_ms > 0)
+        table_fixed(table,
+                    before == NULL ? 0 : (double)(runs - runs_before) * 1000 / (double)span_ms);
+}
+
+void function_table_write(struct buf *out, const json_t *functions, const json_t *before,
+                          uint64_t span_ms)
+{
+    struct table table;
+    size_t index;
+    const json_t *each;
+
+    if (json_array_size(functions) == 0) {
+        buf_add(out, SLICE("No functions. Start with `redgrid up --app DIR`; `redgrid init NAME` "
+                           "writes one.\n"));
+        return;
+    }
+    table_init(&table,
+               span_ms > 0
+                   ? "FUNCTION|APP|LANGUAGE|TRIGGER|SOURCE|STATE|>OK|>FAILED|>DEAD|>BACKLOG|"
+                     ">PENDING|>RUNNING|>AVG MS|>PER S"
+                   : "FUNCTION|APP|LANGUAGE|TRIGGER|SOURCE|STATE|>OK|>FAILED|>DEAD|>BACKLOG|"
+                     ">PENDING|>RUNNING|>AVG MS");
+    json_array_foreach(functions, index, each)
+        add_row(&table, each, same_function(before, each), span_ms);
+    table_write(&table, out);
+    table_done(&table);
+    json_array_foreach(functions, index, each) if (field_text(each, "error", NULL) != NULL)
+        buf_addf(out, "\n%s: %s\n", field_text(each, "name", "?"), field_text(each, "error", ""));
+}
+
+void status_page_write(struct buf *out, const json_t *status, const json_t *before,
+                       uint64_t span_ms)
+{
+    buf_addf(out, "redgrid %s  %s  pid %lld  up ", field_text(status, "version", "?"),
+             field_text(status, "state", "?"), (long long)field_int(status, "pid"));
+    add_span(out, field_int(status, "uptimeMs"));
+    buf_addf(out, "  nodes %lld\n", (long long)field_int(status, "nodes"));
+    buf_addf(out, "store  %s (%s)\n", field_text(status, "store", "-"),
+             json_is_true(json_object_get(status, "storeUp")) ? "up" : "down");
+    if (field_text(status, "cache", NULL) != NULL)
+        buf_addf(out, "cache  %s (started for apps that name none)\n",
+                 field_text(status, "cache", ""));
+    buf_addf(out, "data   %s\n\n", field_text(status, "data", "-"));
+    function_table_write(out, json_object_get(status, "functions"),
+                         json_object_get(before, "functions"), span_ms);
+}

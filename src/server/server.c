@@ -1,0 +1,588 @@
+/* Up:   HTTP --> STORE --> CACHE --> NODES --> FUNCTIONS --> (runs)
+ * Down: DRAIN --> NODES --> HTTP --> CACHE --> STORE --> (ended)
+ * A row starts its one operation, or is done at once (E_EMPTY: nothing to wait for). A failure on
+ * the way up, or a signal at any moment, leads to the first row down; what was never made is
+ * skipped there. */
+#include "server/server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/answer.h"
+#include "api/api.h"
+#include "api/log_ring.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/settings.h"
+#include "functions/host.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "loop/loop.h"
+#include "loop/process.h"
+#include "loop/timer.h"
+#include "redis/client.h"
+#include "server/worker_dir.h"
+#include "store/datadir.h"
+#include "store/instance.h"
+#include "store/nodes.h"
+#include "store/store.h"
+
+#define HTTP_GRACE_MS 1000
+#define PORTS_MAX_BYTES 4096
+#define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
+
+struct server {
+    const struct settings *settings;
+    const char *const *environment; /* without the daemon's own variables */
+    struct loop *loop;
+    struct datadir *data;
+    struct metrics *metrics;
+    struct log_ring *logs;
+    struct api *api;
+    struct http_server *http;
+    struct http_client *client;
+    struct redis_hub *hub;
+    struct store *store;
+    struct instance *cache;
+    struct nodes *nodes;
+    struct host *host;
+    struct id id;
+    char *worker_dir, *cache_dir;
+    uint16_t http_port;
+
+    size_t step; /* of up_steps, then of down_steps */
+    bool is_up, is_stopping;
+    struct op up, down;
+    enum err result;
+    struct cause *why;
+    uint64_t started_at_ms;
+    struct signal_watch *watches[3];
+};
+
+static const char *text(const struct server *server, enum setting_id id)
+{
+    return settings_text(server->settings, id);
+}
+
+static uint32_t number(const struct server *server, enum setting_id id)
+{
+    return (uint32_t)settings_number(server->settings, id);
+}
+
+/* ---- what the API asks ---- */
+
+static void on_reasons(void *ctx, struct buf *ret);
+static void on_describe(void *ctx, struct buf *out);
+
+static void on_refresh(void *ctx)
+{
+    struct server *server = ctx;
+
+    series_set(metrics_series(server->metrics, METRIC_ID_UPTIME, NULL),
+               (double)(clock_now_ms() - server->started_at_ms) / 1000);
+}
+
+static void on_reload(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->host == NULL || server->is_stopping)
+        return;
+    log_info("SERVER-RELOAD", "reading the apps again");
+    host_reload(server->host);
+}
+
+/* ---- up ---- */
+
+static enum err begin(struct server *server, struct cause *why)
+{
+    (void)why;
+    loop_later(server->loop, &server->up, E_OK); /* all the rest happens inside of the loop */
+    return E_OK;
+}
+
+static bool is_loopback(const char *address)
+{
+    char *host = NULL;
+    bool yes = settings_address(slice_of(address), &host, NULL) &&
+               (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+                slice_has_prefix(slice_of(host), SLICE("127.")));
+
+    free(host);
+    return yes;
+}
+
+static enum err open_http(struct server *server, struct cause *why)
+{
+    const char *address = text(server, SETTING_LISTEN_ID);
+    const char *token = text(server, SETTING_LISTEN_TOKEN_ID);
+
+    if (!is_loopback(address)) {
+        if (token[0] == '\0')
+            return cause_set(
+                why, E_DENIED,
+                "listen: %s can be reached from other machines: set listen.token "
+                "(REDGRID_LISTEN_TOKEN) to what callers must send, or listen on 127.0.0.1",
+                address);
+        log_warn(
+            "SERVER-OPEN",
+            "listening on %s: callers must send the token, which travels unencrypted: put a TLS "
+            "proxy in front",
+            address);
+    }
+    server->api = api_new(
+        &(struct api_options){.loop = server->loop,
+                              .metrics = server->metrics,
+                              .logs = server->logs,
+                              .token = token,
+                              .program = {on_reasons, on_describe, on_refresh, on_reload, server}});
+    enum err err =
+        http_server_start(server->loop,
+                          &(struct http_server_options){
+                              .address = address, .handler = api_handle, .ctx = server->api},
+                          &server->http, why);
+    if (err)
+        return cause_wrap(why, err, "listen");
+    server->http_port = http_server_port(server->http);
+    return E_EMPTY;
+}
+
+static enum err open_store(struct server *server, struct cause *why)
+{
+    return store_start(&(struct store_options){.loop = server->loop,
+                                               .hub = server->hub,
+                                               .connection = text(server, SETTING_STORE_ID),
+                                               .data = datadir_path(server->data),
+                                               .server = text(server, SETTING_STORE_SERVER_ID),
+                                               .fsync = text(server, SETTING_STORE_FSYNC_ID)},
+                       &server->up, &server->store, why);
+}
+
+static bool needs_cache(const struct server *server)
+{
+    const char *const *apps = settings_list(server->settings, SETTING_APP_ID);
+
+    for (; settings_bool(server->settings, SETTING_CACHE_AUTO_ID) && *apps != NULL; apps++)
+        if (host_needs_cache(*apps, server->environment))
+            return true;
+    return false;
+}
+
+static enum err open_cache(struct server *server, struct cause *why)
+{
+    char directory[PATH_MAX_BYTES];
+
+    if (!needs_cache(server))
+        return E_EMPTY;
+    snprintf(directory, sizeof directory, "%s/cache", datadir_path(server->data));
+    return instance_start(
+        &(struct instance_options){.loop = server->loop,
+                                   .name = "cache",
+                                   .server = text(server, SETTING_STORE_SERVER_ID),
+                                   .directory = directory,
+                                   .port = (uint16_t)number(server, SETTING_CACHE_PORT_ID),
+                                   .fsync = "everysec",
+                                   .events = "KEA"},
+        &server->up, &server->cache, why);
+}
+
+static void on_node_died(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->host != NULL)
+        host_node_died(server->host);
+}
+
+static enum err join_nodes(struct server *server, struct cause *why)
+{
+    enum err err = nodes_start(
+        &(struct nodes_options){.loop = server->loop,
+                                .redis = store_redis(server->store),
+                                .data = server->data,
+                                .id = server->id.text,
+                                .heartbeat_ms = number(server, SETTING_NODES_HEARTBEAT_ID),
+                                .dead_ms = number(server, SETTING_NODES_DEAD_ID),
+                                .died = on_node_died,
+                                .ctx = server},
+        &server->nodes, why);
+    return err ? err : E_EMPTY;
+}
+
+static bool on_is_dead(void *ctx, struct slice node_id)
+{
+    const struct server *server = ctx;
+
+    return server->nodes != NULL && nodes_is_dead(server->nodes, node_id);
+}
+
+static enum err open_host(struct server *server, struct cause *why)
+{
+    const char *const *apps = settings_list(server->settings, SETTING_APP_ID);
+    const char *const *only = settings_list(server->settings, SETTING_FUNCTIONS_ID);
+    const char *worker_dir = text(server, SETTING_WORKERS_DIR_ID);
+    char directory[PATH_MAX_BYTES];
+
+    snprintf(directory, sizeof directory, "%s/compiled", datadir_path(server->data));
+    enum err err = folder_make(directory, why);
+    if (err)
+        return err;
+    server->cache_dir = slice_dup(slice_of(directory));
+    server->worker_dir =
+        worker_dir[0] != '\0' ? slice_dup(slice_of(worker_dir)) : worker_dir_find();
+    if (server->worker_dir == NULL)
+        return cause_set(why, E_NOT_FOUND,
+                         "the language workers are not beside the program: set workers.dir");
+    server->host = host_new(&(struct host_options){
+        .loop = server->loop,
+        .hub = server->hub,
+        .http = server->client,
+        .metrics = server->metrics,
+        .peers = {.is_dead = on_is_dead, .ctx = server},
+        .node_id = server->id.text,
+        .worker_dir = server->worker_dir,
+        .cache_dir = server->cache_dir,
+        .default_connection = server->cache != NULL ? instance_connection(server->cache) : NULL,
+        .environment = server->environment,
+        .only = only[0] != NULL ? only : NULL,
+        .drain_timeout_ms = number(server, SETTING_DRAIN_TIMEOUT_ID),
+        .process_min = number(server, SETTING_WORKERS_MIN_ID),
+        .process_max = number(server, SETTING_WORKERS_MAX_ID)});
+    for (; *apps != NULL; apps++)
+        host_add(server->host, *apps);
+    api_host(server->api, server->host);
+    return E_EMPTY;
+}
+
+static void write_ports(const struct server *server)
+{
+    struct cause why = {0};
+    struct buf out;
+
+    buf_init(&out, PORTS_MAX_BYTES);
+    member_u64(&out, "http", server->http_port);
+    if (server->cache != NULL)
+        member_u64(&out, "cache", instance_port(server->cache));
+    member_i64(&out, "pid", getpid());
+    member_text(&out, "node", id_slice(&server->id));
+    member_text(&out, "store", slice_of(store_name(server->store)));
+    buf_add(&out, SLICE("}\n"));
+    enum err err = datadir_replace(server->data, "ports.json", buf_slice(&out), &why);
+    if (err)
+        log_warn("SERVER-PORTS", "%s", cause_text(&why, err));
+    buf_done(&out);
+}
+
+/* show_banner tells what runs where. */
+static enum err show_banner(struct server *server, struct cause *why)
+{
+    const char *const *apps = settings_list(server->settings, SETTING_APP_ID);
+
+    (void)why;
+    log_info("SERVER-UP", "redgrid " REDGRID_VERSION ": http://%.*s:%u, pid %d, data in %s",
+             (int)(strrchr(text(server, SETTING_LISTEN_ID), ':') - text(server, SETTING_LISTEN_ID)),
+             text(server, SETTING_LISTEN_ID), (unsigned)server->http_port, (int)getpid(),
+             datadir_path(server->data));
+    if (store_is_private(server->store))
+        log_info("SERVER-STORE", "store: a private server on %s, fsync %s",
+                 store_name(server->store), text(server, SETTING_STORE_FSYNC_ID));
+    else
+        log_info("SERVER-STORE", "store: %s", store_name(server->store));
+    if (server->cache != NULL)
+        log_info("SERVER-CACHE",
+                 "cache: started a Redis on %s for apps that name none (redis-cli -p %u)",
+                 instance_connection(server->cache), (unsigned)instance_port(server->cache));
+    for (; *apps != NULL; apps++)
+        log_info("SERVER-APP", "app: %s", *apps);
+    if (settings_list(server->settings, SETTING_APP_ID)[0] == NULL)
+        log_warn("SERVER-NO-APP",
+                 "no function app is named: start with --app DIR, or make one with "
+                 "`redgrid init NAME`");
+    write_ports(server);
+    server->is_up = true;
+    return E_EMPTY;
+}
+
+/* ---- down ---- */
+
+static enum err drain_host(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->host == NULL)
+        return E_EMPTY;
+    host_drain(server->host, &server->down);
+    return E_OK;
+}
+
+static enum err leave_nodes(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->nodes == NULL)
+        return E_EMPTY;
+    nodes_stop(server->nodes, &server->down);
+    return E_OK;
+}
+
+static enum err close_http(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->http == NULL)
+        return E_EMPTY;
+    log_ring_free(server->logs); /* ends the followers, who would keep their connections open */
+    server->logs = NULL;
+    http_server_close(server->http, HTTP_GRACE_MS, &server->down);
+    server->http = NULL;
+    return E_OK;
+}
+
+static enum err close_clients(struct server *server, struct cause *why)
+{
+    (void)why;
+    api_host(server->api, NULL);
+    host_free(server->host);
+    server->host = NULL;
+    nodes_free(server->nodes);
+    server->nodes = NULL;
+    http_client_free(server->client);
+    server->client = NULL;
+    return E_EMPTY;
+}
+
+static enum err close_cache(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->cache == NULL)
+        return E_EMPTY;
+    instance_stop(server->cache, &server->down);
+    return E_OK;
+}
+
+static enum err close_store(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->store == NULL)
+        return E_EMPTY;
+    store_stop(server->store, &server->down);
+    return E_OK;
+}
+
+static enum err end_loop(struct server *server, struct cause *why)
+{
+    (void)why;
+    loop_stop(server->loop);
+    return E_OK;
+}
+
+/* ---- the machine ---- */
+
+struct step {
+    const char *name;
+    enum err (*start)(struct server *server, struct cause *why);
+};
+static const struct step up_steps[] = {
+    {"begin", begin},      {"http", open_http},      {"store", open_store},   {"cache", open_cache},
+    {"nodes", join_nodes}, {"functions", open_host}, {"banner", show_banner},
+};
+static const struct step down_steps[] = {
+    {"functions", drain_host},  {"nodes", leave_nodes}, {"http", close_http},
+    {"clients", close_clients}, {"cache", close_cache}, {"store", close_store},
+    {"loop", end_loop},
+};
+
+/* walk goes on from server->step until a step waits for its op. */
+static enum err walk(struct server *server, const struct step *steps, size_t count,
+                     struct cause *why)
+{
+    while (server->step < count) {
+        log_trace("server: %s", steps[server->step].name);
+        enum err err = steps[server->step].start(server, why);
+        if (err != E_EMPTY)
+            return err;
+        server->step++;
+    }
+    return E_OK;
+}
+
+static void go_down(struct server *server)
+{
+    struct cause why;
+
+    server->is_stopping = true;
+    server->step = 0;
+    (void)walk(server, down_steps, COUNT_OF(down_steps), &why);
+}
+
+static void fail(struct server *server, enum err err, const struct cause *why)
+{
+    server->result = err;
+    *server->why = *why;
+    go_down(server);
+}
+
+static void go_up(struct server *server)
+{
+    struct cause why = {0};
+    enum err err = walk(server, up_steps, COUNT_OF(up_steps), &why);
+
+    if (err)
+        fail(server, err, &why);
+}
+
+static void on_up(struct op *op, enum err err)
+{
+    struct server *server = container_of(op, struct server, up);
+
+    if (server->is_stopping)
+        return; /* a signal came first */
+    if (err) {
+        fail(server, err, &op->why);
+        return;
+    }
+    server->step++;
+    go_up(server);
+}
+
+static void on_down(struct op *op, enum err err)
+{
+    struct server *server = container_of(op, struct server, down);
+    struct cause why;
+
+    if (err == E_TIMEOUT && server->step == 0)
+        log_warn("SERVER-CUT", "the drain was cut short: what still ran is delivered again");
+    server->step++;
+    (void)walk(server, down_steps, COUNT_OF(down_steps), &why);
+}
+
+static void on_stop_signal(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->is_stopping) {
+        log_warn("SERVER-KILLED", "second signal: ending at once");
+        log_flush();
+        _exit(1);
+    }
+    log_info("SERVER-DRAIN", "stopping: no new work, waiting for what runs (at most %u ms)",
+             (unsigned)number(server, SETTING_DRAIN_TIMEOUT_ID));
+    go_down(server);
+}
+
+static void on_reasons(void *ctx, struct buf *ret)
+{
+    const struct server *server = ctx;
+
+    if (server->is_stopping)
+        buf_add(ret, SLICE("draining\n"));
+    else if (!server->is_up)
+        buf_addf(ret, "starting: %s\n",
+                 server->step < COUNT_OF(up_steps) ? up_steps[server->step].name : "");
+    else if (!host_is_started(server->host))
+        buf_add(ret, SLICE("functions: not every trigger has had its first answer\n"));
+    if (server->is_up && !server->is_stopping && !store_is_up(server->store))
+        buf_addf(ret, "store: %s does not answer\n", store_name(server->store));
+}
+
+static void on_describe(void *ctx, struct buf *out)
+{
+    const struct server *server = ctx;
+    bool is_ready = server->is_up && !server->is_stopping && host_is_started(server->host);
+
+    member_text(out, "state",
+                server->is_stopping ? SLICE("draining")
+                : is_ready          ? SLICE("ready")
+                                    : SLICE("starting"));
+    member_text(out, "node", id_slice(&server->id));
+    member_i64(out, "pid", getpid());
+    member_u64(out, "uptimeMs", clock_now_ms() - server->started_at_ms);
+    member_text(out, "data", slice_of(datadir_path(server->data)));
+    member_u64(out, "httpPort", server->http_port);
+    member_text(out, "store",
+                server->store != NULL ? slice_of(store_name(server->store)) : SLICE_NONE);
+    member_bool(out, "storeUp", server->store != NULL && store_is_up(server->store));
+    member_text(out, "cache",
+                server->cache != NULL ? slice_of(instance_connection(server->cache)) : SLICE_NONE);
+    member_u64(out, "nodes", server->nodes != NULL ? nodes_count(server->nodes) : 0);
+}
+
+/* ---- life ---- */
+
+/* The daemon's own variables may hold secrets: its children do without. */
+static const char *const *child_environment(const char *const *all)
+{
+    size_t count = 0, kept = 0;
+
+    while (all[count] != NULL)
+        count++;
+    const char **some = mem_new_array(count + 1, const char *);
+    for (size_t i = 0; i < count; i++)
+        if (!slice_has_prefix(slice_of(all[i]), SLICE("REDGRID_")))
+            some[kept++] = all[i];
+    return some;
+}
+
+static void server_init(struct server *server, const struct server_options *options,
+                        struct cause *why)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    server->settings = options->settings;
+    server->environment = child_environment(options->environment);
+    server->why = why;
+    server->started_at_ms = clock_now_ms();
+    server->id = id_secret();
+    server->up.done = on_up;
+    server->down.done = on_down;
+    server->loop = loop_new();
+    server->metrics = metrics_new();
+    server->logs = log_ring_new(server->loop);
+    server->hub = redis_hub_new(server->loop);
+    server->client = http_client_new(server->loop, &(struct http_client_options){0});
+    series_set(metrics_series(server->metrics, METRIC_ID_BUILD_INFO,
+                              (const char *const[]){REDGRID_VERSION, NULL}),
+               1);
+    (void)signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        server->watches[i] = signal_watch_new(
+            server->loop, numbers[i], numbers[i] == SIGHUP ? on_reload : on_stop_signal, server);
+}
+
+static void server_done(struct server *server)
+{
+    for (size_t i = 0; i < COUNT_OF(server->watches); i++)
+        signal_watch_free(server->watches[i]);
+    api_free(server->api);
+    store_free(server->store);
+    instance_free(server->cache);
+    redis_hub_free(server->hub);
+    log_ring_free(server->logs);
+    loop_free(server->loop);
+    metrics_free(server->metrics);
+    datadir_close(server->data);
+    free(server->worker_dir);
+    free(server->cache_dir);
+    free((void *)(uintptr_t)server->environment);
+}
+
+enum err server_run(const struct server_options *options, struct cause *why)
+{
+    struct server server = {0};
+    enum err err =
+        datadir_open(settings_text(options->settings, SETTING_DATA_ID), &server.data, why);
+
+    if (err)
+        return cause_wrap(why, err, "data");
+    server_init(&server, options, why);
+    go_up(&server);
+    loop_run(server.loop);
+    if (server.result == E_OK)
+        log_info("SERVER-DOWN", "stopped");
+    server_done(&server);
+    log_flush();
+    return server.result;
+}

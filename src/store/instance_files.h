@@ -1,0 +1,29 @@
+/* store/instance_files.h - what a server's folder holds: its configuration, its lock, its pid. */
+#ifndef STORE_INSTANCE_FILES_H
+#define STORE_INSTANCE_FILES_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct instance_conf {
+    const char *directory;
+    const char *socket; /* used when port is 0 */
+    uint16_t port;
+    const char *fsync;
+    const char *events; /* NULL = none */
+};
+
+/* instance_conf_write writes DIRECTORY/redis.conf. E_IO, E_DENIED with the file named. */
+enum err instance_conf_write(const struct instance_conf *conf, struct cause *why);
+
+/* instance_lock takes the folder's lock: E_OK and *ret_fd, which the server inherits and the caller
+ * closes; E_EXISTS while another process has it; E_IO, E_DENIED. */
+enum err instance_lock(const char *directory, int *ret_fd, struct cause *why);
+
+/* leftover_pid is the server that a daemon before us left in this folder; 0 if there is none, also
+ * when its number has gone to another program meanwhile. */
+pid_t leftover_pid(const char *directory);
+
+#endif
