@@ -315,7 +315,7 @@ static enum err connect_start(struct redis *redis)
     if (err)
         return err;
     redis->connection = connection_new(redis->loop, &connection_events, redis);
-    return connection_open(redis->connection, &redis->target, &redis->op);
+    return connection_start(redis->connection, &redis->target, &redis->op);
 }
 
 static enum err handshake_step(struct redis *redis)

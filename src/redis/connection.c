@@ -333,7 +333,7 @@ struct connection *connection_new(struct loop *loop, const struct connection_eve
     return connection;
 }
 
-enum err connection_open(struct connection *connection, const struct stream_target *target,
+enum err connection_start(struct connection *connection, const struct stream_target *target,
                          struct op *op)
 {
     return stream_connect(connection->stream, target, op);

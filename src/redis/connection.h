@@ -24,8 +24,8 @@ struct connection_events {
 
 struct connection *connection_new(struct loop *loop, const struct connection_events *events,
                                   void *ctx);
-/* connection_open is stream_connect(); connection_begin then starts to read. */
-enum err connection_open(struct connection *connection, const struct stream_target *target,
+/* connection_start is stream_connect(); connection_begin then starts to read. */
+enum err connection_start(struct connection *connection, const struct stream_target *target,
                          struct op *op);
 void connection_begin(struct connection *connection);
 

@@ -169,7 +169,7 @@ static enum err start(struct sentinel *sentinel)
     if (err)
         return err;
     sentinel->connection = connection_new(sentinel->loop, &events, sentinel);
-    return connection_open(sentinel->connection, &sentinel->target, &sentinel->connect);
+    return connection_start(sentinel->connection, &sentinel->target, &sentinel->connect);
 }
 
 static void try_next(struct sentinel *sentinel)
