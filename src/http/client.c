@@ -119,7 +119,7 @@ static bool origin_take(struct http_origin *origin, struct http_call *call)
     bool is_one_coming = origin->is_delivering && origin->waiting_count == 0;
     if (is_one_coming || origin->connections >= origin->client->options.connections_max)
         return false;
-    connection_open(origin, call);
+    http_connection_open(origin, call);
     return true;
 }
 

@@ -59,7 +59,7 @@ static void connection_gone(struct http_connection *c)
         call->was_retried = true;
         call->op.why.text[0] = 0;
         client->stats.retries++;
-        connection_open(origin, call);
+        http_connection_open(origin, call);
     } else if (call != NULL) {
         origin->is_delivering = true; /* keeps the origin; a call made now waits for the pump */
         call_end(call, call->ending);
@@ -413,7 +413,7 @@ void connection_send(struct http_connection *c, struct http_call *call)
     send_request(c);
 }
 
-void connection_open(struct http_origin *origin, struct http_call *call)
+void http_connection_open(struct http_origin *origin, struct http_call *call)
 {
     struct http_client *client = origin->client;
     struct http_connection *c = mem_new(struct http_connection);
