@@ -14,6 +14,22 @@ EXPORT(empty)
     return REDGRID_OK;
 }
 
+static long long now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Takes 2 microseconds. */
+EXPORT(spin)
+{
+    (void)run;
+    for (long long end = now_ns() + 2000; now_ns() < end;)
+        continue;
+    return REDGRID_OK;
+}
+
 EXPORT(run)
 {
     redgrid_return(run, redgrid_text("default"));
