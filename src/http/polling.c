@@ -125,9 +125,6 @@ static void *on_target(void *ctx, const char *target, struct MHD_Connection *con
     enum err err = request_set_target(request, slice_of(target));
     if (err)
         request->refused_status = err == E_LIMIT ? 414 : 400;
-    pthread_mutex_lock(&server->lock);
-    server->live++;
-    pthread_mutex_unlock(&server->lock);
     return request;
 }
 
@@ -180,6 +177,8 @@ static enum MHD_Result on_end(struct http_request *request)
     bool is_draining = server->is_draining;
     bool is_first = list_is_empty(&server->arrived);
     if (!is_draining) {
+        request->is_live = true;
+        server->live++;
         MHD_suspend_connection(request->connection);
         list_push(&server->arrived, &request->node);
     }
@@ -226,7 +225,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
         stream_client_left(request->stream);
     bool is_cut = request->is_cut;
     pthread_mutex_lock(&server->lock);
-    server->live--;
+    if (request->is_live)
+        server->live--;
     bool is_last = server->is_draining && server->live == 0;
     bool is_free = is_cut && request->is_let_go;
     request->is_let_go = true;

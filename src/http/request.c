@@ -34,7 +34,7 @@ void request_reset(struct http_request *request)
     request->connection = NULL;
     request->discarded_bytes = 0;
     request->refused_status = 0;
-    request->is_answered = request->is_cut = request->is_let_go = false;
+    request->is_live = request->is_answered = request->is_cut = request->is_let_go = false;
     request->method[0] = 0;
     request->segment_count = request->parameter_count = 0;
     buf_clear(&request->target);

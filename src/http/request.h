@@ -21,6 +21,7 @@ struct http_request {
     struct MHD_Connection *connection; /* NULL until its head was seen */
     uint64_t discarded_bytes;          /* of a body that is too large */
     int refused_status;                /* 0, or what the server answers by itself */
+    bool is_live;                      /* counted in server->live */
     bool is_answered;                  /* by the handler */
     bool is_cut;    /* the server closed while the handler held it: both threads have it now */
     bool is_let_go; /* one of the two is done with a cut one; under the server's lock */

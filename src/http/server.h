@@ -48,9 +48,10 @@ enum err http_server_start(struct loop *loop, const struct http_server_options *
 uint16_t http_server_port(const struct http_server *server);
 
 /* http_server_close stops listening and answers 503 to new requests on open connections; streams
- * are ended. When all requests are answered and sent, or after grace_ms at the latest, connections
- * are closed, the server is freed, and the op ends: E_OK, or E_TIMEOUT if some request was cut off.
- * A request that its handler still holds then stays valid until it is answered, to nobody. */
+ * are ended. When all requests that came whole are answered and sent, or after grace_ms at the
+ * latest, connections are closed, the server is freed, and the op ends: E_OK, or E_TIMEOUT if some
+ * request was cut off. A request that its handler still holds then stays valid, without its
+ * headers, until it is answered, to nobody. */
 void http_server_close(struct http_server *server, uint32_t grace_ms, struct op *op);
 
 /* The request. Slices are valid until the request is answered. */

@@ -21,7 +21,7 @@ struct http_server {
     pthread_mutex_t lock; /* of the next five, and of the insides of streams */
     struct list arrived;  /* requests for the handler */
     struct list left;     /* streams whose client has gone */
-    uint32_t live;        /* requests from their first byte to the last of their answer */
+    uint32_t live;        /* requests from their last byte to the last of their answer */
     bool is_draining;
     bool is_idle_told; /* the loop knows that live became 0 */
 
