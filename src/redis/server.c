@@ -1,7 +1,9 @@
 #include "redis/server.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,6 +24,22 @@ void server_free(struct redis_server *server)
     free(server);
 }
 
+/* Revocation can be checked with the lists that the CA file holds. Without one OpenSSL would refuse
+ * every certificate, so that the default of the connection string could reach no server at all. */
+static bool has_revocation_list(const char *path)
+{
+    char line[128];
+    bool has_list = false;
+    FILE *file = path == NULL ? NULL : fopen(path, "r");
+
+    if (file == NULL)
+        return false;
+    while (!has_list && fgets(line, sizeof line, file) != NULL)
+        has_list = strncmp(line, "-----BEGIN X509 CRL", 19) == 0;
+    fclose(file);
+    return has_list;
+}
+
 enum err server_tls(struct redis_server *server, const struct tls **ret, struct cause *why)
 {
     const struct redis_options *options = server->options;
@@ -31,7 +49,8 @@ enum err server_tls(struct redis_server *server, const struct tls **ret, struct 
                                .is_insecure = options->is_tls_insecure,
                                .only_tls12 = options->only_tls12,
                                .only_tls13 = options->only_tls13,
-                               .check_revocation = options->check_revocation};
+                               .check_revocation = options->check_revocation &&
+                                                   has_revocation_list(options->ca_file)};
     enum err err = E_OK;
 
     *ret = NULL;
