@@ -20,6 +20,7 @@ static void patterns_match_as_in_the_server(void **state)
         {"*", "", true},
         {"*", "anything", true},
         {"a*", "a", true},
+        {"*b", "ab", true},
         {"a*c", "abcbc", true},
         {"a*c", "abcb", false},
         {"*a*b*", "xxaxxbxx", true},

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "json/json.h"
+#include "json/scan.h"
 
 #define FEW_FIELDS 32
 
@@ -112,52 +113,56 @@ static struct slice put_model(struct message *m, struct slice source, struct sli
     return since(m, start);
 }
 
-/* Merging a JSON object's top-level properties into the metadata. */
-static bool looks_like_object(struct slice text)
+/* Merging a JSON object's top-level properties into the metadata. A property that comes twice
+ * replaces its first value, too, as long as there are few; among many the receiver takes the last.
+ */
+static struct slice name_of(const struct message *m, const struct rpc_named *meta)
 {
-    text = slice_trim(text);
-    return text.len >= 2 && text.data[0] == '{' && text.data[text.len - 1] == '}';
+    struct slice name = meta->name;
+
+    if (meta->data.integer == NAME_IS_OURS)
+        settle(m, &name);
+    return name;
 }
 
-static struct slice put_json(struct message *m, const json_t *value)
+static struct rpc_named *meta_for(struct message *m, struct slice quoted)
 {
     size_t start = m->text.len;
 
-    if (json_is_string(value))
-        buf_add(&m->text, jx_slice(value));
-    else
-        jx_dump(&m->text, value);
-    return since(m, start);
+    jx_scan_add_string(&m->text, quoted);
+    struct slice name = slice_from(buf_slice(&m->text), start);
+    for (size_t i = 0; i < m->metadata_count && i < FEW_FIELDS; i++)
+        if (slice_eq_nocase(name_of(m, &m->metadata[i]), name))
+            return &m->metadata[i];
+    struct rpc_named *meta = meta_new(m);
+    *meta = (struct rpc_named){.name = since(m, start), .data.integer = NAME_IS_OURS};
+    return meta;
 }
 
-static void merge_member(struct message *m, const char *name, const json_t *value, size_t old_count)
+static void merge_field(struct message *m, const struct jx_field *field)
 {
-    struct slice key = slice_of(name);
-    struct rpc_named *meta = NULL;
+    char type = field->value.data[0];
 
-    for (size_t i = 0; i < old_count; i++)
-        if (slice_eq_nocase(m->metadata[i].name, key))
-            meta = &m->metadata[i];
-    if (meta == NULL) {
-        meta = meta_new(m);
-        *meta = (struct rpc_named){.name = put_bytes(m, key), .data.integer = NAME_IS_OURS};
-    }
-    meta->data.kind = json_is_object(value) ? RPC_JSON : RPC_STRING;
-    meta->data.text = put_json(m, value);
+    if (type == '[' || type == 'n') /* arrays and null stay out */
+        return;
+    struct rpc_named *meta = meta_for(m, field->name);
+    size_t start = m->text.len;
+    if (type == '"')
+        jx_scan_add_string(&m->text, field->value);
+    else
+        buf_add(&m->text, field->value);
+    meta->data.kind = type == '{' ? RPC_JSON : RPC_STRING;
+    meta->data.text = since(m, start);
 }
 
 static void merge_object(struct message *m, struct slice text)
 {
-    json_t *object = NULL;
-    const char *name;
-    json_t *value;
-    size_t old_count = m->metadata_count;
+    struct jx_field field;
 
-    if (!looks_like_object(text) || jx_parse(text, NULL, NULL, &object, NULL) != E_OK)
+    if (!jx_scan_is_object(text) || !utf8_is_valid(text))
         return;
-    json_object_foreach(object, name, value) if (!json_is_array(value) && !json_is_null(value))
-        merge_member(m, name, value, old_count);
-    json_decref(object);
+    while (jx_scan_next(&text, &field))
+        merge_field(m, &field);
 }
 
 static enum rpc_kind value_kind(const struct trigger *trigger)

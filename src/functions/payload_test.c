@@ -153,6 +153,9 @@ static void properties_of_a_json_text_become_metadata(void **state)
     assert_metadata(&m, "Key=other Value= {\"name\":\"x\",\"n\":5,\"ok\":true,\"none\":null,"
                         "\"list\":[1],\"in\":{\"a\":[2]},\"KEY\":\"other\"}  DeliveryCount=2 "
                         "name=x n=5 ok=true in=~{\"a\":[2]}");
+    set(&m, &trigger, SLICE("{\"a\":1,\"\\u0061\":0.1,\"A\":\"\\u20ac\"}"));
+    assert_metadata(&m, "Key=q Value={\"a\":1,\"\\u0061\":0.1,\"A\":\"\\u20ac\"} DeliveryCount=2 "
+                        "a=\xe2\x82\xac");
     set(&m, &trigger, SLICE("{not json}"));
     assert_metadata(&m, "Key=q Value={not json} DeliveryCount=2");
     assert_int_equal(message_set_list(&m, &trigger, SLICE("q"), SLICE("[1]"), 0), E_OK);
