@@ -292,7 +292,7 @@ static void write_next(struct binding_call *call)
             redis_call(asked->bound->redis, command.args, command.arg_count, &asked->call);
         if (err != E_OK) {
             struct cause why = {0};
-            cause_set(&why, err, "%s: %s", redis_name(asked->bound->redis), err_text(err));
+            (void)cause_set(&why, err, "%s: %s", redis_name(asked->bound->redis), err_text(err));
             fail(call, asked->bound, err, &why);
             break;
         }

@@ -106,7 +106,7 @@ static void end_attempt(struct delivery *d, enum err err, const struct cause *wh
 {
     uint64_t took_us = clock_now_us() - d->attempt_began_us;
     if (err != E_OK)
-        cause_set(&d->last_why, err, "%s", cause_text(why, err));
+        (void)cause_set(&d->last_why, err, "%s", cause_text(why, err));
     count_attempt(d->dispatcher, err, took_us);
     if (d->dispatcher->logs_runs)
         log_executed(d, err, took_us);

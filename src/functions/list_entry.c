@@ -385,7 +385,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
     } else if (err == E_CANCELED) {
         entry_release(e); /* it is in the processing list, from where it is given back */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
-        cause_set(&e->why, err, "%s", cause_text(why, err));
+        (void)cause_set(&e->why, err, "%s", cause_text(why, err));
         bury_next(e);
     } else {
         series_add(l->base.failed_series, 1);

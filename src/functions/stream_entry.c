@@ -353,7 +353,7 @@ void stream_bury(struct stream_listener *s, size_t key, struct slice id, uint64_
     e->first.len = (uint32_t)id.len;
     e->id_count = 1;
     e->deliveries = deliveries;
-    cause_set(&e->why, E_LIMIT, "%s", error);
+    (void)cause_set(&e->why, E_LIMIT, "%s", error);
     bury_next(e);
 }
 
@@ -372,7 +372,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
     } else if (err == E_CANCELED) {
         entry_release(e); /* stays pending: whoever comes next runs it */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
-        cause_set(&e->why, err, "%s", cause_text(why, err));
+        (void)cause_set(&e->why, err, "%s", cause_text(why, err));
         bury_next(e);
     } else {
         series_add(s->base.failed_series, 1);
