@@ -96,6 +96,8 @@ enum err jx_parse(struct slice text, const char *name, const struct jx_limits *l
         return cause_set(why, E_LIMIT, "%s%s is larger than %zu bytes", name, colon, max);
     if (!depth_is_fine(text, depth_max))
         return cause_set(why, E_LIMIT, "%s%s is nested deeper than %u", name, colon, depth_max);
+    if (slice_find_byte(text, '\0') < text.len) /* jansson reads over these */
+        return cause_set(why, E_BAD_INPUT, "%s%s a NUL byte is in the text", name, colon);
     json_t *value =
         json_loadb(text.data != NULL ? text.data : "", text.len, JSON_DECODE_ANY, &error);
     if (value == NULL)

@@ -83,6 +83,7 @@ static void mistakes_name_line_and_column(void **state)
     assert_int_equal(jx_parse(SLICE("[[[]]]"), "x", &small, &value, &why), E_LIMIT);
     assert_int_equal(jx_parse(SLICE("[\"[[[\"]"), "x", &small, &value, &why), E_OK);
     json_decref(value);
+    assert_int_equal(jx_parse(SLICE("[true\0]"), "x", NULL, &value, &why), E_BAD_INPUT);
     assert_int_equal(jx_parse(SLICE_NONE, NULL, NULL, &value, &why), E_BAD_INPUT);
     value = parsed("\xef\xbb\xbf{\"a\":1,\"a\":2}");
     assert_int_equal(json_integer_value(jx_member(value, "A")), 2);
