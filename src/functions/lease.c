@@ -25,6 +25,7 @@ struct lease {
     struct lease_options options;
     struct slice key; /* owned */
     struct redis_call call;
+    struct op ready; /* for the connection */
     struct timer *timer, *expiry;
     uint64_t asked_at_ms, until_ms;
     char dead_holder[64];
@@ -112,6 +113,16 @@ static void on_timer(void *ctx)
         timer_set(lease->timer, WAIT_MS);
 }
 
+static void on_ready(struct op *op, enum err err)
+{
+    struct lease *lease = container_of(op, struct lease, ready);
+
+    if (lease->is_releasing && !lease->call.op.is_busy && lease->release_op != NULL)
+        send_release(lease);
+    else if (err == E_OK)
+        on_timer(lease);
+}
+
 static void on_expiry(void *ctx)
 {
     set_held(ctx, false);
@@ -124,6 +135,7 @@ struct lease *lease_new(const struct lease_options *options)
     lease->options = *options;
     lease->key = (struct slice){slice_dup(options->key), options->key.len};
     lease->call.op.done = on_call_done;
+    lease->ready.done = on_ready;
     lease->timer = timer_new(options->loop, on_timer, lease);
     lease->expiry = timer_new(options->loop, on_expiry, lease);
     timer_set(lease->timer, 0);
@@ -147,7 +159,8 @@ void lease_release(struct lease *lease, struct op *op)
     lease->release_op = op;
     timer_clear(lease->timer);
     timer_clear(lease->expiry);
-    if (!lease->call.op.is_busy)
+    op_abort(&lease->ready);
+    if (!lease->call.op.is_busy && !lease->ready.is_busy)
         send_release(lease);
 }
 

@@ -198,19 +198,26 @@ struct number {
     char text[24];
 };
 
-static size_t add_failed(struct list_tender *t, struct slice *args, size_t count,
-                         struct number *numbers)
+/* How often an element that goes back has been delivered without success. */
+static uint64_t failures_of(const struct list_entry *e, bool has_ended)
+{
+    return has_ended ? e->deliveries : e->deliveries - 1;
+}
+
+static size_t add_failed(struct list_tender *t, const struct list *entries, bool has_ended,
+                         struct slice *args, size_t count, struct number *numbers)
 {
     struct list_entry *e;
-    size_t failed = 0;
 
-    list_each (&t->l->failed, struct list_entry, job.node, e) {
-        if (e->source != t->source || e->lengths != NULL || count + 2 > SCRIPT_ARGS_MAX - 8)
+    list_each (entries, struct list_entry, job.node, e) {
+        if (e->source != t->source || e->lengths != NULL || failures_of(e, has_ended) == 0 ||
+            count + 2 > SCRIPT_ARGS_MAX - 8)
             continue;
+        struct number *number = &numbers[count / 2];
         int len =
-            snprintf(numbers[failed].text, sizeof numbers[failed].text, "%" PRIu64, e->deliveries);
+            snprintf(number->text, sizeof number->text, "%" PRIu64, failures_of(e, has_ended));
         args[count++] = buf_slice(&e->element);
-        args[count++] = (struct slice){numbers[failed++].text, (size_t)len};
+        args[count++] = (struct slice){number->text, (size_t)len};
     }
     return count;
 }
@@ -225,7 +232,8 @@ static enum err return_start(struct list_tender *t)
 
     args[0] = t->l->consumer;
     args[1] = list_side(t->l);
-    count = add_failed(t, args, count, numbers);
+    count = add_failed(t, &t->l->failed, true, args, count, numbers);
+    count = add_failed(t, &t->l->slots.waiting, false, args, count, numbers);
     enum err err = script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,
                                count, &t->call);
     free(args);
