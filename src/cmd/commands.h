@@ -9,6 +9,7 @@ extern const struct command function_list_command;
 extern const struct command function_logs_command;
 extern const struct command function_show_command;
 extern const struct command help_command;
+extern const struct command init_command;
 extern const struct command status_command;
 extern const struct command top_command;
 extern const struct command up_command;

@@ -1,0 +1,187 @@
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cmd/commands.h"
+#include "cmd/init_templates.h"
+
+#define PATH_BYTES_MAX 4096
+#define TEXT_BYTES_MAX 65536
+#define NAME_BYTES_MAX 64
+
+static const struct option options[] = {
+    {"--lang", "LANGUAGE", "c, python or custom (any program that answers HTTP) [python]."},
+    {"--trigger", "KIND", "list, stream or pubsub [list]."},
+};
+
+struct app {
+    const char *folder;
+    char name[NAME_BYTES_MAX]; /* of the function: a word in every language */
+    const struct template_language *language;
+    const struct template_trigger *trigger;
+};
+
+static void add_named(struct buf *out, const char *text, const char *name)
+{
+    for (; *text != '\0'; text++)
+        if (*text == '@')
+            buf_add(out, slice_of(name));
+        else
+            buf_add_byte(out, *text);
+}
+
+static void name_function(struct app *app)
+{
+    size_t len = strlen(app->folder), used = 0;
+
+    while (len > 0 && app->folder[len - 1] == '/')
+        len--;
+    size_t start = len;
+    while (start > 0 && app->folder[start - 1] != '/')
+        start--;
+    if (start < len && isdigit((unsigned char)app->folder[start]))
+        app->name[used++] = 'f';
+    for (; start < len && used + 1 < sizeof app->name; start++)
+        app->name[used++] = isalnum((unsigned char)app->folder[start]) ? app->folder[start] : '_';
+    app->name[used] = '\0';
+}
+
+/* make_parents makes the folders above a file. */
+static bool make_parents(const char *path)
+{
+    char part[PATH_BYTES_MAX];
+
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1; *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return false;
+        *at = '/';
+    }
+    return true;
+}
+
+/* write_file never overwrites. */
+static int write_file(const char *path, struct slice text, bool is_program)
+{
+    if (!make_parents(path))
+        return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_program ? 0777 : 0666);
+    if (fd < 0)
+        return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    bool is_written = write(fd, text.data, text.len) == (ssize_t)text.len;
+    close(fd);
+    return is_written ? EXIT_OK : complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+}
+
+static void add_function_json(struct buf *out, const struct app *app)
+{
+    buf_add(out, SLICE("{\n  \"bindings\": [\n    {\n      "));
+    add_named(out, app->trigger->binding, app->name);
+    buf_add(out, SLICE(",\n      \"connection\": \"redis\",\n      \"name\": \"message\",\n"
+                       "      \"direction\": \"in\"\n    }\n  ]"));
+    if (app->language->script != NULL)
+        buf_addf(out, ",\n  \"scriptFile\": \"%s\"", app->language->script);
+    buf_add(out, SLICE("\n}\n"));
+}
+
+/* each_file checks (is_dry) or writes every file of the app. */
+static int each_file(const struct app *app, bool is_dry)
+{
+    struct template_file config = {"@/function.json", NULL, false};
+    int code = EXIT_OK;
+
+    for (size_t i = 0; code == EXIT_OK; i++) {
+        const struct template_file *file = &app->language->files[i];
+        bool is_last = file->path == NULL;
+        struct buf path, text;
+        if (is_last)
+            file = &config;
+        buf_init(&path, PATH_BYTES_MAX);
+        buf_init(&text, TEXT_BYTES_MAX);
+        buf_addf(&path, "%s/", app->folder);
+        add_named(&path, file->path, app->name);
+        if (file->text != NULL)
+            add_named(&text, file->text, app->name);
+        else
+            add_function_json(&text, app);
+        if (buf_err(&path))
+            code = complain(EXIT_USAGE, "the name is too long");
+        else if (!is_dry)
+            code = write_file(buf_text(&path), buf_slice(&text), file->is_program);
+        else if (access(buf_text(&path), F_OK) == 0)
+            code =
+                complain(EXIT_FAILED, "%s: is there already; nothing was written", buf_text(&path));
+        buf_done(&path);
+        buf_done(&text);
+        if (is_last)
+            break;
+    }
+    return code;
+}
+
+static int tell_next(const struct app *app)
+{
+    struct buf out;
+
+    buf_init(&out, TEXT_BYTES_MAX);
+    buf_addf(&out, "Wrote %s: the function %s (%s), started by ", app->folder, app->name,
+             app->language->name);
+    add_named(&out, app->trigger->source, app->name);
+    buf_addf(&out, ".\n\nNext:\n  redgrid up --app %s\n  ", app->folder);
+    add_named(&out, app->trigger->send, app->name);
+    buf_addf(
+        &out,
+        "\n  redgrid function logs %s --follow\n\n"
+        "`redgrid up` starts a Redis on 127.0.0.1:6379 (or the next free port) for it. To use your "
+        "own, add\n\"redis\": \"HOST:PORT\" to the Values of %s/local.settings.json.\n",
+        app->name, app->folder);
+    return print(&out);
+}
+
+static int run(const struct cmdline *line)
+{
+    const char *language = cmdline_value(line, "--lang");
+    const char *trigger = cmdline_value(line, "--trigger");
+    struct app app = {.folder = line->words[0]};
+
+    language = language != NULL ? language : "python";
+    trigger = trigger != NULL ? trigger : "list";
+    for (size_t i = 0; i < template_language_count; i++)
+        if (strcmp(template_languages[i].name, language) == 0)
+            app.language = &template_languages[i];
+    for (size_t i = 0; i < template_trigger_count; i++)
+        if (strcmp(template_triggers[i].name, trigger) == 0)
+            app.trigger = &template_triggers[i];
+    if (app.language == NULL)
+        return complain(EXIT_USAGE, "--lang: '%s' is not c, python or custom", language);
+    if (app.trigger == NULL)
+        return complain(EXIT_USAGE, "--trigger: '%s' is not list, stream or pubsub", trigger);
+    name_function(&app);
+    if (app.name[0] == '\0')
+        return complain(EXIT_USAGE, "'%s' is no name for an app", app.folder);
+    int code = each_file(&app, true);
+    if (code == EXIT_OK)
+        code = each_file(&app, false);
+    return code == EXIT_OK ? tell_next(&app) : code;
+}
+
+const struct command init_command = {
+    .name = "init",
+    .takes = "NAME",
+    .summary = "Write a new function app that runs as it is.",
+    .details = "NAME is the folder to write; files that are there are never overwritten.\n",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .words_min = 1,
+    .words_max = 1,
+    .run = run,
+};
