@@ -16,6 +16,7 @@
 #define TEXT(literal) SLICE_INIT(literal)
 
 static const char *worker_path, *functions_path, *stranger_path, *old_path;
+static char **sample_paths; /* NULL-terminated: ".../ListTrigger.so" */
 static struct fake_host host;
 
 static struct rpc_message hear(enum rpc_type type)
@@ -447,6 +448,23 @@ static void terminate_does_not_wait_for_ever(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void the_samples_log_their_message(void **state)
+{
+    (void)state;
+    for (char **path = sample_paths; *path != NULL; path++) {
+        const char *file = strrchr(*path, '/') + 1;
+        char *name = mem_dup(file, strlen(file) - strlen(".so"));
+        struct rpc_result result = fake_host_load(&host, *path, "", name);
+        assert_int_equal(result.status, RPC_SUCCESS);
+        invoke("1", name, SLICE("hello"));
+        struct rpc_log log = hear(RPC_LOG).log;
+        assert_int_equal(log.level, RPC_LEVEL_INFORMATION);
+        assert_true(slice_has_prefix(log.message, SLICE("hello")));
+        assert_int_equal(hear_response("1").result.status, RPC_SUCCESS);
+        free(name);
+    }
+}
+
 static void started_by_hand_it_says_what_it_is(void **state)
 {
     (void)state;
@@ -481,14 +499,16 @@ int main(int argc, char **argv)
         WITH_WORKER(malformed_and_oversized_messages_end_it),
         WITH_WORKER(terminate_waits_for_what_runs),
         WITH_WORKER(terminate_does_not_wait_for_ever),
+        WITH_WORKER(the_samples_log_their_message),
         cmocka_unit_test(started_by_hand_it_says_what_it_is),
     };
 
-    if (argc < 5)
+    if (argc < 6)
         return EXIT_FAILURE;
     worker_path = argv[1];
     functions_path = argv[2];
     stranger_path = argv[3];
     old_path = argv[4];
+    sample_paths = argv + 5;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
