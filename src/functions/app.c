@@ -15,15 +15,6 @@
 
 static const struct jx_limits host_limits = {.text_max_bytes = 1u << 20, .depth_max = 32};
 
-static char *lower_case(const char *text)
-{
-    char *ret = mem_dup(text, strlen(text));
-
-    for (char *c = ret; *c != '\0'; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-    return ret;
-}
-
 static char *copy(const char *text)
 {
     return mem_dup(text, strlen(text));
@@ -94,7 +85,7 @@ static void choose_runtime(struct app *app, const struct host_json *host)
 {
     const char *setting = app_setting(app, SLICE("FUNCTIONS_WORKER_RUNTIME"));
 
-    app->runtime = lower_case(setting != NULL ? setting : host->has_handler ? "custom" : "");
+    app->runtime = text_lower(setting != NULL ? setting : host->has_handler ? "custom" : "");
     if (strcmp(app->runtime, "custom") == 0 && !host->has_handler)
         set_error(app, "host.json: customHandler.description.defaultExecutablePath: is required "
                        "when FUNCTIONS_WORKER_RUNTIME is custom");

@@ -175,7 +175,7 @@ static void read_handler(struct app *app, struct jx_view *top, struct host_json 
 static void read_level(struct app *app, const char *category, const json_t *value)
 {
     enum log_level level;
-    char *key = mem_dup(category, strlen(category));
+    char *key = text_lower(category);
 
     if (!log_level_parse(slice_trim(jx_slice(value)), &level)) {
         strings_addf(&app->warnings, "host.json: logging.logLevel.%s: is no log level; ignored",
@@ -183,8 +183,6 @@ static void read_level(struct app *app, const char *category, const json_t *valu
     } else if (slice_eq_nocase(slice_of(category), SLICE("default"))) {
         app->log_default = level;
     } else {
-        for (char *c = key; *c != '\0'; c++)
-            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
         map_set(&app->log_levels, slice_of(key), (void *)(intptr_t)(level + 1));
     }
     free(key);

@@ -13,6 +13,11 @@
 #define VALUE_MAX_BYTES (1u << 20)
 #define CONNECTION_PREFIX SLICE("CUSTOMCONNSTR_")
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Lower case, and "__" as ":". */
 static void add_key(struct buf *key, struct slice name)
 {
@@ -22,7 +27,7 @@ static void add_key(struct buf *key, struct slice name)
             buf_add_byte(key, ':');
             i++;
         } else {
-            buf_add_byte(key, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+            buf_add_byte(key, lower(c));
         }
     }
 }
@@ -225,6 +230,15 @@ void strings_free(char **strings)
     for (char **at = strings; at != NULL && *at != NULL; at++)
         free(*at);
     free(strings);
+}
+
+char *text_lower(const char *text)
+{
+    char *ret = mem_dup(text, strlen(text));
+
+    for (char *c = ret; *c != '\0'; c++)
+        *c = lower(*c);
+    return ret;
 }
 
 void strings_add(char ***strings, char *text)

@@ -22,6 +22,9 @@ bool settings_expand(const struct app *app, const char *text, char **ret);
  * '%' stays. A new string. */
 char *settings_expand_argument(const struct app *app, const char *text);
 
+/* text_lower is a new string in lower case (ASCII). */
+char *text_lower(const char *text);
+
 /* strings_add puts a string into a NULL-terminated array, which may be NULL at first; takes `text`.
  */
 void strings_add(char ***strings, char *text);
