@@ -27,13 +27,14 @@
 #include "loop/process.h"
 #include "loop/timer.h"
 #include "redis/client.h"
-#include "server/worker_dir.h"
+#include "server/places.h"
 #include "store/datadir.h"
 #include "store/instance.h"
 #include "store/nodes.h"
 #include "store/store.h"
 
 #define HTTP_GRACE_MS 1000
+#define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 
@@ -53,7 +54,7 @@ struct server {
     struct nodes *nodes;
     struct host *host;
     struct id id;
-    char *worker_dir, *cache_dir;
+    char *worker_dir, *include_dir, *cache_dir;
     uint16_t http_port;
 
     size_t step; /* of up_steps, then of down_steps */
@@ -234,11 +235,11 @@ static enum err open_host(struct server *server, struct cause *why)
     if (err)
         return err;
     server->cache_dir = slice_dup(slice_of(directory));
-    server->worker_dir =
-        worker_dir[0] != '\0' ? slice_dup(slice_of(worker_dir)) : worker_dir_find();
+    server->worker_dir = worker_dir[0] != '\0' ? slice_dup(slice_of(worker_dir)) : places_workers();
     if (server->worker_dir == NULL)
         return cause_set(why, E_NOT_FOUND,
                          "the language workers are not beside the program: set workers.dir");
+    server->include_dir = places_include();
     server->host = host_new(&(struct host_options){
         .loop = server->loop,
         .hub = server->hub,
@@ -247,6 +248,7 @@ static enum err open_host(struct server *server, struct cause *why)
         .peers = {.is_dead = on_is_dead, .ctx = server},
         .node_id = server->id.text,
         .worker_dir = server->worker_dir,
+        .include_dir = server->include_dir,
         .cache_dir = server->cache_dir,
         .default_connection = server->cache != NULL ? instance_connection(server->cache) : NULL,
         .environment = server->environment,
@@ -273,7 +275,7 @@ static void write_ports(const struct server *server)
     member_text(&out, "node", id_slice(&server->id));
     member_text(&out, "store", slice_of(store_name(server->store)));
     buf_add(&out, SLICE("}\n"));
-    enum err err = datadir_replace(server->data, "ports.json", buf_slice(&out), &why);
+    enum err err = datadir_replace(server->data, PORTS_FILE, buf_slice(&out), &why);
     if (err)
         log_warn("SERVER-PORTS", "%s", cause_text(&why, err));
     buf_done(&out);
@@ -331,7 +333,11 @@ static enum err leave_nodes(struct server *server, struct cause *why)
 
 static enum err close_http(struct server *server, struct cause *why)
 {
+    char path[PATH_MAX_BYTES];
+
     (void)why;
+    snprintf(path, sizeof path, "%s/" PORTS_FILE, datadir_path(server->data));
+    (void)unlink(path); /* it was never written if the start failed */
     if (server->http == NULL)
         return E_EMPTY;
     log_ring_free(server->logs); /* ends the followers, who would keep their connections open */
@@ -565,6 +571,7 @@ static void server_done(struct server *server)
     metrics_free(server->metrics);
     datadir_close(server->data);
     free(server->worker_dir);
+    free(server->include_dir);
     free(server->cache_dir);
     free((void *)(uintptr_t)server->environment);
 }
