@@ -56,33 +56,13 @@ static void read_number(const struct rpc_field *field, uint64_t value, char *at)
         STORE(int64_t, at, (int64_t)value);
         break;
     case RPC_ENUM:
-        STORE(uint32_t, at, value > field->top ? 0 : (uint32_t)value);
+        if (value > field->top)
+            value = 0;
+        STORE(uint32_t, at, (uint32_t)value);
         break;
     default:
         break;
     }
-}
-
-/* array_add makes room for the item that was just read and for all that follow in this message.
- * NULL when the arena is full. */
-static char *array_add(const struct pb_reader *reader, struct arena *arena, uint32_t number,
-                       size_t size, bool is_first, char *at)
-{
-    struct rpc_array array = LOAD(struct rpc_array, at);
-
-    if (is_first) {
-        size_t more = 1 + pb_count(*reader, number, PB_BYTES);
-        void *items = arena_alloc(arena, array.count + more, size);
-        if (items == NULL)
-            return NULL;
-        if (array.count > 0) /* from an earlier part of the same message */
-            memcpy(items, array.items, array.count * size);
-        array.items = items;
-    }
-    char *item = (char *)array.items + array.count * size;
-    array.count++;
-    memcpy(at, &array, sizeof array);
-    return item;
 }
 
 static enum err read_bytes(const struct rpc_field *field, struct slice bytes, struct arena *arena,
@@ -107,35 +87,66 @@ static enum err read_bytes(const struct rpc_field *field, struct slice bytes, st
     }
 }
 
+/* A message being read. */
+struct reading {
+    struct pb_reader reader;
+    const struct rpc_shape *shape;
+    char *object;
+    uint32_t arrays_seen; /* a bit per field */
+};
+
+/* array_add makes room for the item that was just read and for all that follow in this message.
+ * NULL when the arena is full. */
+static char *array_add(struct reading *reading, struct arena *arena, const struct rpc_field *field,
+                       char *at)
+{
+    struct rpc_array array = LOAD(struct rpc_array, at);
+    size_t size = field->kind == RPC_TEXTS ? sizeof(struct slice) : field->shape->size;
+    uint32_t bit = 1u << (field - reading->shape->fields);
+
+    if (!(reading->arrays_seen & bit)) {
+        size_t more = 1 + pb_count(reading->reader, field->number, PB_BYTES);
+        void *items = arena_alloc(arena, array.count + more, size);
+        if (items == NULL)
+            return NULL;
+        if (array.count > 0) /* from an earlier part of the same message */
+            memcpy(items, array.items, array.count * size);
+        array.items = items;
+        reading->arrays_seen |= bit;
+    }
+    char *item = (char *)array.items + array.count * size;
+    array.count++;
+    memcpy(at, &array, sizeof array);
+    return item;
+}
+
+static enum err read_field(struct reading *reading, struct arena *arena, const struct pb_field *in,
+                           const struct rpc_field *field)
+{
+    char *at = reading->object + field->offset;
+
+    if (in->wire == PB_VARINT)
+        read_number(field, in->value, at);
+    if (in->wire != PB_BYTES)
+        return E_OK;
+    if (field->kind == RPC_TEXTS || field->kind == RPC_PARTS)
+        at = array_add(reading, arena, field, at);
+    return at == NULL ? E_LIMIT : read_bytes(field, in->bytes, arena, at);
+}
+
 static enum err read_message(struct slice message, struct arena *arena,
                              const struct rpc_shape *shape, char *object)
 {
-    struct pb_reader reader = pb_reader_of(message);
+    struct reading reading = {pb_reader_of(message), shape, object, 0};
     struct pb_field in;
-    uint32_t arrays_seen = 0;
 
-    while (pb_next(&reader, &in)) {
+    while (pb_next(&reading.reader, &in)) {
         const struct rpc_field *field = find_field(shape, in.number);
-        if (field == NULL)
-            continue;
-        char *at = object + field->offset;
-        if (in.wire == PB_VARINT)
-            read_number(field, in.value, at);
-        if (in.wire != PB_BYTES)
-            continue;
-        if (field->kind == RPC_TEXTS || field->kind == RPC_PARTS) {
-            size_t size = field->kind == RPC_TEXTS ? sizeof(struct slice) : field->shape->size;
-            uint32_t bit = 1u << (field - shape->fields);
-            at = array_add(&reader, arena, in.number, size, !(arrays_seen & bit), at);
-            if (at == NULL)
-                return E_LIMIT;
-            arrays_seen |= bit;
-        }
-        enum err err = read_bytes(field, in.bytes, arena, at);
+        enum err err = field == NULL ? E_OK : read_field(&reading, arena, &in, field);
         if (err)
             return err;
     }
-    return reader.is_bad ? E_BAD_WIRE : E_OK;
+    return reading.reader.is_bad ? E_BAD_WIRE : E_OK;
 }
 
 /* One member of StreamingMessage's oneof: another one than before replaces it. */
