@@ -12,7 +12,7 @@ static const char source[] =
     "int Echo(struct redgrid_invocation *run)\n"
     "{\n"
     "    struct redgrid_slice m = redgrid_message(run);\n"
-    "    if (redgrid_is(m, \"crash\")) raise(SIGSEGV);\n"
+    "    if (redgrid_is(m, \"crash\")) { signal(SIGSEGV, SIG_DFL); raise(SIGSEGV); }\n"
     "    if (redgrid_is(m, \"exit\")) _exit(3);\n"
     "    if (redgrid_is(m, \"hang\")) for (;;) pause();\n"
     "    if (redgrid_is(m, \"fail\")) return redgrid_fail(run, \"no luck\");\n"
