@@ -66,6 +66,7 @@ static void abort_call(struct op *op)
     struct redis_call *call = container_of(op, struct redis_call, op);
 
     if (redis->connection != NULL && call->borrowed_until > connection_sent(redis->connection)) {
+        redis->abandoned += !call->is_abandoned;
         call->is_abandoned = true; /* on_wrote() ends it */
         return;
     }
@@ -80,10 +81,17 @@ static void on_wrote(void *ctx)
     struct redis *redis = ctx;
     uint64_t sent = connection_sent(redis->connection);
 
+    if (redis->abandoned == 0)
+        return;
+    redis->abandoned = 0;
     for (uint64_t i = redis->calls.head; i < redis->calls.tail; i++) {
         struct redis_call *call = redis->calls.ring[i & (redis->calls.cap - 1)];
-        if (call != NULL && call->is_abandoned && call->borrowed_until <= sent)
+        if (call == NULL || !call->is_abandoned)
+            continue;
+        if (call->borrowed_until <= sent)
             abort_call(&call->op);
+        else
+            redis->abandoned++;
     }
 }
 
@@ -152,8 +160,11 @@ static void answer_call(struct redis *redis, struct reply *reply)
     struct redis_call *call;
 
     if (!calls_shift(&redis->calls, &call)) {
-        struct cause why; /* the last words of a server, usually */
-        (void)cause_set(&why, E_REDIS, "%.*s", SLICE_ARG(root->text));
+        struct cause why;
+        if (root->type == RESP_ERROR) /* the server's last words */
+            explain_error(root, &why);
+        else
+            (void)cause_set(&why, E_BAD_WIRE, "a reply that nobody asked for");
         redis_break(redis, root->type == RESP_ERROR ? E_REDIS : E_BAD_WIRE, &why);
         return;
     }

@@ -334,7 +334,7 @@ struct connection *connection_new(struct loop *loop, const struct connection_eve
 }
 
 enum err connection_start(struct connection *connection, const struct stream_target *target,
-                         struct op *op)
+                          struct op *op)
 {
     return stream_connect(connection->stream, target, op);
 }

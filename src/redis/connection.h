@@ -26,7 +26,7 @@ struct connection *connection_new(struct loop *loop, const struct connection_eve
                                   void *ctx);
 /* connection_start is stream_connect(); connection_begin then starts to read. */
 enum err connection_start(struct connection *connection, const struct stream_target *target,
-                         struct op *op);
+                          struct op *op);
 void connection_begin(struct connection *connection);
 
 /* connection_add queues a command: its name and `count` arguments. E_OK, or E_LIMIT and nothing was

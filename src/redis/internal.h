@@ -79,6 +79,7 @@ struct redis {
     enum err step_err;          /* the first of them that was bad */
 
     struct calls calls;
+    uint32_t abandoned;  /* calls that wait for their arguments to leave */
     struct list aborted; /* calls and waiters that end when the turn ends */
     struct list waiting; /* redis_ready() */
     struct turn turn;

@@ -384,31 +384,44 @@ static bool is_azure(const char *host)
 }
 
 /* Defaults that depend on the rest of the text. */
-static enum err complete(struct options_parser *parser)
+static void complete_endpoints(struct redis_options *options)
 {
-    struct redis_options *options = parser->options;
-    bool has_azure = false;
-    bool has_azure_tls = false;
-
-    if (options->endpoint_count == 0)
-        return cause_set(parser->why, E_BAD_INPUT, "No endpoint is named.");
-    for (size_t i = 0; i < options->endpoint_count; i++)
-        if (is_azure(options->endpoints[i].host)) {
-            has_azure = true;
-            has_azure_tls = has_azure_tls || options->endpoints[i].port == PORT_TLS;
-        }
-    options->is_tls = parser->tls < 0 ? has_azure_tls : parser->tls == 1;
     uint16_t port = options->is_tls ? PORT_TLS : PORT;
+
     if (options->service_name != NULL)
         port = PORT_SENTINEL;
     for (size_t i = 0; i < options->endpoint_count; i++)
         if (options->endpoints[i].host != NULL && options->endpoints[i].port == 0)
             options->endpoints[i].port = port;
+}
+
+static void complete_azure(struct options_parser *parser)
+{
+    struct redis_options *options = parser->options;
+
+    for (size_t i = 0; i < options->endpoint_count; i++) {
+        if (!is_azure(options->endpoints[i].host))
+            continue;
+        options->assumed_version = VERSION_AZURE;
+        if (options->endpoints[i].port == PORT_TLS && parser->tls < 0)
+            options->is_tls = true;
+    }
+}
+
+static enum err complete(struct options_parser *parser)
+{
+    struct redis_options *options = parser->options;
+
+    if (options->endpoint_count == 0)
+        return cause_set(parser->why, E_BAD_INPUT, "No endpoint is named.");
+    options->is_tls = parser->tls == 1;
+    options->assumed_version = VERSION_DEFAULT;
+    complete_azure(parser);
+    complete_endpoints(options);
     if (parser->sync_ms > 0)
         options->command_timeout_ms = parser->sync_ms;
     if (parser->async_ms > 0)
         options->command_timeout_ms = parser->async_ms;
-    options->assumed_version = has_azure ? VERSION_AZURE : VERSION_DEFAULT;
     if (parser->version > 0)
         options->assumed_version = parser->version;
     if (options->channel_prefix == NULL)

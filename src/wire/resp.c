@@ -117,7 +117,7 @@ static enum err take_number(struct scan *scan, int64_t *ret)
 
 static enum err take_bulk(struct scan *scan, enum resp_type type)
 {
-    int64_t len;
+    int64_t len = 0;
     enum err err = take_number(scan, &len);
 
     if (err)
@@ -151,7 +151,7 @@ static enum err take_aggregate(struct scan *scan, enum resp_type type)
 {
     struct resp_parser *parser = scan->parser;
     uint32_t depth_max = scan->limits->depth_max;
-    int64_t count;
+    int64_t count = 0;
     enum err err = take_number(scan, &count);
 
     if (err)
@@ -178,7 +178,7 @@ static enum err take_aggregate(struct scan *scan, enum resp_type type)
 
 static enum err take_line_element(struct scan *scan, enum form form, enum resp_type type)
 {
-    struct slice line;
+    struct slice line = SLICE("");
     enum err err = take_line(scan, &line);
 
     if (err)
@@ -200,7 +200,7 @@ static enum err take_element(struct scan *scan)
     enum resp_type type = (enum resp_type)elements[(unsigned char)*scan->at].type;
     enum form form = (enum form)elements[(unsigned char)*scan->at].form;
     enum err err;
-    int64_t integer;
+    int64_t integer = 0;
 
     scan->tag = *scan->at;
     if (form != FORM_BAD)
@@ -407,6 +407,7 @@ void resp_write_bulk(struct buf *out, struct slice bytes)
     memcpy(to, head.data, head.len);
     if (bytes.len > 0)
         memcpy(to + head.len, bytes.data, bytes.len);
-    memcpy(to + head.len + bytes.len, "\r\n", CRLF_BYTES);
+    to[head.len + bytes.len] = '\r';
+    to[head.len + bytes.len + 1] = '\n';
     buf_grow(out, whole);
 }
