@@ -126,11 +126,11 @@ static void tell_end(const struct instance *instance, int exit_code, int signal_
         buf_addf(&words, "%s%s", i == first ? "; it said: " : " / ",
                  instance->words[i % LAST_WORDS]);
     if (signal_number != 0)
-        cause_set(why, E_CRASHED, "%s ended by signal %d (%s)%s", instance->server, signal_number,
-                  strsignal(signal_number), buf_text(&words));
+        (void)cause_set(why, E_CRASHED, "%s ended by signal %d (%s)%s", instance->server,
+                        signal_number, strsignal(signal_number), buf_text(&words));
     else
-        cause_set(why, E_CRASHED, "%s ended with code %d%s", instance->server, exit_code,
-                  buf_text(&words));
+        (void)cause_set(why, E_CRASHED, "%s ended with code %d%s", instance->server, exit_code,
+                        buf_text(&words));
     buf_done(&words);
 }
 
@@ -225,8 +225,8 @@ static void end_leftover(struct instance *instance)
 
     if (waited_ms > LEFTOVER_GIVE_UP_MS) {
         struct cause why;
-        cause_set(&why, E_EXISTS, "%s is in use by another process (pid %d)", instance->directory,
-                  (int)pid);
+        (void)cause_set(&why, E_EXISTS, "%s is in use by another process (pid %d)",
+                        instance->directory, (int)pid);
         instance->since_ms = loop_now_ms(instance->loop);
         pause_or_fail(instance, E_EXISTS, &why);
         return;
@@ -288,8 +288,8 @@ static void on_probe_done(struct op *op, enum err err)
         came_up(instance);
     } else if (instance->ready != NULL &&
                loop_now_ms(instance->loop) - instance->since_ms > READY_TIMEOUT_MS) {
-        cause_set(&instance->ready->why, E_TIMEOUT, "%s does not answer on %s: %s",
-                  instance->server, instance->connection, cause_text(&op->why, err));
+        (void)cause_set(&instance->ready->why, E_TIMEOUT, "%s does not answer on %s: %s",
+                        instance->server, instance->connection, cause_text(&op->why, err));
         fail(instance, E_TIMEOUT);
     } else {
         timer_set(instance->timer, PROBE_EVERY_MS);

@@ -58,8 +58,8 @@ static void on_step(struct op *op, enum err err)
                 finish(probe, E_OK);
                 return;
             }
-            cause_set(&probe->op.why, E_REDIS, "%.*s",
-                      SLICE_ARG(slice_trim(buf_slice(&probe->answer))));
+            (void)cause_set(&probe->op.why, E_REDIS, "%.*s",
+                            SLICE_ARG(slice_trim(buf_slice(&probe->answer))));
             err = E_REDIS;
             break;
         }
