@@ -70,8 +70,8 @@ struct http_connection {
     struct http1_head head;
 };
 
-/* connection.c. http_connection_open takes the call on a fresh connection, connection_send on an idle
- * one. */
+/* connection.c. http_connection_open takes the call on a fresh connection, connection_send on an
+ * idle one. */
 void http_connection_open(struct http_origin *origin, struct http_call *call);
 void connection_send(struct http_connection *connection, struct http_call *call);
 /* connection_close ends the stream; when the last of its ops is back, its call (if any) ends with
