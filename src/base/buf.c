@@ -47,22 +47,13 @@ void buf_grow(struct buf *buf, size_t len)
     buf->len += len;
 }
 
-void buf_add(struct buf *buf, struct slice bytes)
+void buf_add_slowly(struct buf *buf, struct slice bytes)
 {
     char *to = buf_reserve(buf, bytes.len);
     if (to == NULL || bytes.len == 0)
         return;
     memcpy(to, bytes.data, bytes.len);
     buf->len += bytes.len;
-}
-
-void buf_add_byte(struct buf *buf, char byte)
-{
-    char *to = buf_reserve(buf, 1);
-    if (to == NULL)
-        return;
-    *to = byte;
-    buf->len++;
 }
 
 void buf_add_u64(struct buf *buf, uint64_t number)

@@ -4,6 +4,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/str.h"
 
@@ -18,8 +20,27 @@ struct buf {
 void buf_init(struct buf *buf, size_t max_bytes);
 void buf_done(struct buf *buf); /* frees; leaves zeroes */
 
-void buf_add(struct buf *buf, struct slice bytes);
-void buf_add_byte(struct buf *buf, char byte);
+void buf_add_slowly(struct buf *buf,
+                    struct slice bytes); /* what buf_add() does when it must grow */
+
+/* In the header because log lines and messages are made of many small pieces. */
+static inline void buf_add(struct buf *buf, struct slice bytes)
+{
+    size_t end = buf->cap < buf->max_bytes ? buf->cap : buf->max_bytes;
+    if (buf->missed || buf->len > end || bytes.len > end - buf->len) {
+        buf_add_slowly(buf, bytes);
+        return;
+    }
+    if (bytes.len > 0)
+        memcpy(buf->data + buf->len, bytes.data, bytes.len);
+    buf->len += bytes.len;
+}
+
+static inline void buf_add_byte(struct buf *buf, char byte)
+{
+    buf_add(buf, (struct slice){&byte, 1});
+}
+
 void buf_add_u64(struct buf *buf, uint64_t number); /* decimal */
 void buf_add_i64(struct buf *buf, int64_t number);
 void buf_addf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

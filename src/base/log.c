@@ -74,17 +74,25 @@ static void add_json_text(struct buf *to, struct slice text)
     static const char hex[] = "0123456789abcdef";
     char plain[6] = {'\\', 'u', '0', '0', 0, 0};
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\')
-            buf_add_byte(to, '\\');
+    while (text.len > 0) {
+        size_t run = 0;
+        while (run < text.len && (unsigned char)text.data[run] >= 0x20 && text.data[run] != '"' &&
+               text.data[run] != '\\')
+            run++;
+        buf_add(to, slice_first(text, run));
+        text = slice_from(text, run);
+        if (text.len == 0)
+            return;
+        unsigned char c = (unsigned char)text.data[0];
         if (c >= 0x20) {
+            buf_add_byte(to, '\\');
             buf_add_byte(to, (char)c);
-            continue;
+        } else {
+            plain[4] = hex[c >> 4];
+            plain[5] = hex[c & 15];
+            buf_add(to, (struct slice){plain, sizeof plain});
         }
-        plain[4] = hex[c >> 4];
-        plain[5] = hex[c & 15];
-        buf_add(to, (struct slice){plain, sizeof plain});
+        text = slice_from(text, 1);
     }
 }
 
@@ -135,15 +143,19 @@ static void add_human_line(struct buf *to, const struct log_record *record, stru
         buf_add(to, record->id);
         buf_add(to, SLICE(": "));
     }
-    if (!slice_has_suffix_nocase(record->category, SLICE(".User")) && record->invocation.data != NULL)
+    if (!slice_has_suffix_nocase(record->category, SLICE(".User")) &&
+        record->invocation.data != NULL)
         ; /* the host's own lines about a run name it in their text */
     else if (record->invocation.data != NULL && record->function.data != NULL)
         buf_addf(to, "[%.*s %.*s] ", SLICE_ARG(record->function),
                  SLICE_ARG(slice_first(record->invocation, 8)));
     else if (record->function.data != NULL)
         buf_addf(to, "[%.*s] ", SLICE_ARG(record->function));
-    for (size_t i = 0; i < line.len; i++)
-        buf_add_byte(to, is_control(line.data[i]) ? '?' : line.data[i]);
+    char *at = buf_reserve(to, line.len);
+    for (size_t i = 0; at != NULL && i < line.len; i++)
+        at[i] = is_control(line.data[i]) ? '?' : line.data[i];
+    if (at != NULL)
+        buf_grow(to, line.len);
     buf_add_byte(to, '\n');
 }
 
