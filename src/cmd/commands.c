@@ -11,6 +11,7 @@ const struct command *const commands[] = {
     &function_invoke_command,
     &function_logs_command,
     &init_command,
+    &doctor_command,
     &help_command,
 };
 const size_t command_count = COUNT_OF(commands);

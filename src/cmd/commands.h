@@ -4,6 +4,7 @@
 
 #include "cmd/cmdline.h"
 
+extern const struct command doctor_command;
 extern const struct command function_invoke_command;
 extern const struct command function_list_command;
 extern const struct command function_logs_command;
