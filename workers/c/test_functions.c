@@ -120,6 +120,17 @@ EXPORT(chatty)
     return REDGRID_OK;
 }
 
+/* More than anybody wants to read. */
+EXPORT(flood)
+{
+    for (int i = 0; i < 40000; i++) {
+        redgrid_log(run, REDGRID_INFO, "%d %01000d", i, 0);
+        if (i == 10000)
+            printf("a quarter\n");
+    }
+    return REDGRID_OK;
+}
+
 /* As many bytes as the message says. */
 EXPORT(large)
 {

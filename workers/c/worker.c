@@ -17,7 +17,8 @@
 #define IN_MAX_BYTES ((size_t)RPC_MESSAGE_MAX_BYTES + 2 * READ_BYTES)
 #define OUT_MAX_BYTES ((size_t)4 * RPC_MESSAGE_MAX_BYTES)
 #define OUT_HIGH_BYTES (16u << 20) /* the host is slow: results and logs stay where they are */
-#define STACK_BYTES (1u << 20)     /* of each function thread when there are many */
+#define KEEP_MAX_BYTES (4u << 20)
+#define STACK_BYTES (1u << 20) /* of each function thread when there are many */
 
 struct worker {
     const struct worker_options *options;
@@ -25,6 +26,7 @@ struct worker {
     struct library library;
     struct buf in;
     struct buf out;
+    size_t sent;        /* bytes at the front of `out` */
     struct list ready;  /* read, not yet given to the function threads */
     struct list done;   /* not yet answered */
     struct list active; /* all that is not answered */
@@ -33,6 +35,11 @@ struct worker {
     bool is_ending;
     uint64_t ends_at_ms;
 };
+
+static size_t unsent(const struct worker *worker)
+{
+    return worker->out.len - worker->sent;
+}
 
 /* Function threads. */
 
@@ -240,6 +247,17 @@ static enum err on_frame(struct worker *worker, struct slice frame, struct cause
 
 /* Bytes. */
 
+/* One huge message must not hold its memory for ever. */
+static void release(struct buf *buf)
+{
+    size_t max_bytes = buf->max_bytes;
+
+    if (buf->len > 0 || buf->cap <= KEEP_MAX_BYTES)
+        return;
+    buf_done(buf);
+    buf_init(buf, max_bytes);
+}
+
 /* Handles all whole frames of `in`; what is left begins with a frame's first byte. *ret_missing is
  * how many bytes that frame lacks, 0 = unknown. */
 static enum err parse(struct worker *worker, size_t *ret_missing, struct cause *why)
@@ -258,6 +276,7 @@ static enum err parse(struct worker *worker, size_t *ret_missing, struct cause *
         return cause_set(why, err, "a message above %u bytes", RPC_MESSAGE_MAX_BYTES);
     *ret_missing = used > rest.len ? used - rest.len : 0;
     buf_consume(&worker->in, worker->in.len - rest.len);
+    release(&worker->in);
     exchange_give(&worker->exchange, &worker->ready);
     return E_OK;
 }
@@ -282,23 +301,26 @@ static enum err receive(struct worker *worker, size_t *missing, struct cause *wh
     return parse(worker, missing, why);
 }
 
-/* Writes what the socket takes. */
+/* Writes what the socket takes. What was sent stays until it is the larger part: moving the rest
+ * each time would take a large message's time squared. */
 static enum err send_out(struct worker *worker, struct cause *why)
 {
-    size_t sent = 0;
-
-    while (sent < worker->out.len) {
-        ssize_t n = send(worker->options->fd, worker->out.data + sent, worker->out.len - sent,
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (worker->sent < worker->out.len) {
+        ssize_t n = send(worker->options->fd, worker->out.data + worker->sent,
+                         worker->out.len - worker->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0)
             return cause_set(why, E_CLOSED, "writing: %s", strerror(errno));
-        sent += (size_t)n;
+        worker->sent += (size_t)n;
     }
-    buf_consume(&worker->out, sent);
+    if (worker->sent > worker->out.len / 2) {
+        buf_consume(&worker->out, worker->sent);
+        worker->sent = 0;
+        release(&worker->out);
+    }
     return E_OK;
 }
 
@@ -315,10 +337,9 @@ static int clamp_timeout(const struct worker *worker, bool lingers)
 /* Waits until there is something to do. False if the time to linger went by. */
 static bool rest(struct worker *worker, bool lingers)
 {
-    bool is_full = worker->out.len > OUT_HIGH_BYTES;
+    bool is_full = unsent(worker) > OUT_HIGH_BYTES;
     struct pollfd fds[] = {
-        {.fd = worker->options->fd,
-         .events = (short)(POLLIN | (worker->out.len > 0 ? POLLOUT : 0))},
+        {.fd = worker->options->fd, .events = (short)(POLLIN | (unsent(worker) > 0 ? POLLOUT : 0))},
         {.fd = worker->exchange.wake_fd, .events = POLLIN},
     };
 
@@ -331,7 +352,7 @@ static bool rest(struct worker *worker, bool lingers)
 
 static bool is_over(const struct worker *worker, bool *ret_is_idle)
 {
-    bool is_idle = list_is_empty(&worker->active) && worker->out.len == 0;
+    bool is_idle = list_is_empty(&worker->active) && unsent(worker) == 0;
 
     if (!worker->is_ending || (!is_idle && clock_now_ms() < worker->ends_at_ms))
         return false;
@@ -343,7 +364,7 @@ static enum err turn(struct worker *worker, bool *lingers, size_t *missing, stru
 {
     bool is_any = false;
 
-    if (worker->out.len <= OUT_HIGH_BYTES)
+    if (unsent(worker) <= OUT_HIGH_BYTES)
         is_any = exchange_collect(&worker->exchange, &worker->done, &worker->out);
     answer_done(worker);
     if (buf_err(&worker->out))

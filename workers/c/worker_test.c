@@ -254,6 +254,24 @@ static void logs_come_before_the_response(void **state)
     assert_int_equal(hear_response("1").result.status, RPC_SUCCESS);
 }
 
+/* A host that does not read holds the function up, and loses nothing. */
+static void a_flood_of_logs_waits(void **state)
+{
+    (void)state;
+    char line[16], text[8];
+
+    load("flood");
+    invoke("1", "flood", SLICE(""));
+    assert_true(read(host.output_fd, line, sizeof line) > 0); /* 10 MB are under way */
+    for (int i = 0; i < 40000; i++) {
+        struct slice message = hear(RPC_LOG).log.message;
+        int len = snprintf(text, sizeof text, "%d ", i);
+        assert_int_equal(message.len, len + 1000);
+        assert_true(slice_has_prefix(message, (struct slice){text, (size_t)len}));
+    }
+    assert_int_equal(hear_response("1").result.status, RPC_SUCCESS);
+}
+
 static void a_function_may_answer_later(void **state)
 {
     (void)state;
@@ -487,6 +505,7 @@ int main(int argc, char **argv)
         WITH_WORKER(functions_succeed_and_fail),
         WITH_WORKER(a_function_sees_all_of_its_request),
         WITH_WORKER(logs_come_before_the_response),
+        WITH_WORKER(a_flood_of_logs_waits),
         WITH_WORKER(a_function_may_answer_later),
         WITH_WORKER(it_answers_while_a_function_blocks),
         WITH_WORKER(a_result_does_not_wait_for_a_slow_function_behind_it),
