@@ -143,8 +143,8 @@ static void add_human_line(struct buf *to, const struct log_record *record, stru
         buf_add(to, record->id);
         buf_add(to, SLICE(": "));
     }
-    if (!slice_has_suffix_nocase(record->category, SLICE(".User")) &&
-        record->invocation.data != NULL)
+    if (record->category.data != NULL && record->invocation.data != NULL &&
+        !slice_has_suffix_nocase(record->category, SLICE(".User")))
         ; /* the host's own lines about a run name it in their text */
     else if (record->invocation.data != NULL && record->function.data != NULL)
         buf_addf(to, "[%.*s %.*s] ", SLICE_ARG(record->function),
