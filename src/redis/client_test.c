@@ -142,6 +142,33 @@ static void a_kept_reply_survives_all_that_follows(void **state)
     }
 }
 
+static void kept_replies_of_a_pipeline_are_not_written_over(void **state)
+{
+    (void)state;
+    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    struct test_call kept[200] = {0};
+    char line[64];
+
+    for (int i = 0; i < 200; i++) { /* many more bytes than a read buffer holds */
+        snprintf(line, sizeof line, "SETRANGE k%d %d end-%d", i, 1000 + i * 37, i);
+        test_ask(loop, redis, line, NULL);
+    }
+    for (int i = 0; i < 200; i++) {
+        snprintf(line, sizeof line, "GET k%d", i);
+        assert_int_equal(test_send(redis, line, &kept[i]), E_OK);
+    }
+    test_wait(loop, test_call_is_done, &kept[199]);
+    for (int i = 0; i < 200; i++) {
+        struct slice text = kept[i].kept->root->text;
+        int len = snprintf(line, sizeof line, "end-%d", i);
+        assert_int_equal(text.len, (size_t)(1000 + i * 37 + len));
+        assert_int_equal(text.data[0], '\0');
+        assert_memory_equal(text.data + 1000 + i * 37, line, (size_t)len);
+        reply_unref(kept[i].kept);
+    }
+    redis_close(redis);
+}
+
 static void shared_clients_are_one_and_dedicated_are_not(void **state)
 {
     (void)state;
@@ -364,6 +391,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pipeline_keeps_its_order, begin, end),
         cmocka_unit_test_setup_teardown(values_are_binary_and_may_be_large, begin, end),
         cmocka_unit_test_setup_teardown(a_kept_reply_survives_all_that_follows, begin, end),
+        cmocka_unit_test_setup_teardown(kept_replies_of_a_pipeline_are_not_written_over, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(shared_clients_are_one_and_dedicated_are_not, begin, end),
         cmocka_unit_test_setup_teardown(an_outage_has_one_line_at_each_end, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_starts_later_is_found, begin, end),

@@ -149,6 +149,27 @@ static void errors_end_the_call_and_some_the_connection(void **state)
     }
 }
 
+static void who_notices_late_tells_nothing(void **state)
+{
+    (void)state;
+    struct redis *a = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *b = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct test_call call;
+
+    test_wait(loop, test_is_ready, b);
+    fake(a, "?", &call);
+    test_wait(loop, test_is_ready, a);
+    assert_int_equal(lines.count, 2);
+    fake(b, "?", &call); /* its connection is from before that outage */
+    assert_false(redis_is_ready(b));
+    test_wait(loop, test_is_ready, b);
+    assert_int_equal(lines.count, 2);
+    fake(b, "?", &call);
+    assert_int_equal(lines.count, 3);
+    redis_close(a);
+    redis_close(b);
+}
+
 static void deep_replies_are_refused(void **state)
 {
     (void)state;
@@ -194,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(errors_end_the_call_and_some_the_connection, begin, end),
+        cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, end),
         cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin, end),
     };
