@@ -189,7 +189,8 @@ static void read_info(struct redis *redis, struct slice info)
         line = slice_trim(line);
         if (slice_has_prefix(line, version))
             redis->version = parse_version(slice_from(line, version.len));
-        else if (slice_eq(line, SLICE("redis_mode:cluster")))
+        else if (slice_eq(line, SLICE("redis_mode:cluster")) ||
+                 slice_eq(line, SLICE("server_mode:cluster"))) /* Valkey's word for it */
             redis->features |= BIT(REDIS_CLUSTER);
     }
 }
