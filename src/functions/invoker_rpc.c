@@ -461,7 +461,7 @@ static void fill_plan(struct rpc_invoker *p)
     struct worker_plan *plan = &p->plan;
     plan->app = p->app;
     plan->host_version = p->host_version;
-    plan->is_serial = toolchain_is_serial(p->app->runtime);
+    plan->is_serial = toolchain_is_serial(p->app);
     plan->arena = &p->arena;
     plan->functions = mem_new_array(p->app->function_count + 1, struct worker_function);
     for (size_t i = 0; i < p->app->function_count; i++) {

@@ -28,7 +28,7 @@ struct toolchain {
 
 struct runtime {
     const char *name;
-    bool is_serial;
+    const char *threads;    /* setting for more than one thread, if one is the default; else NULL */
     const char *executable; /* in the worker's directory; NULL = an interpreter that begin finds */
     const char *script;     /* in the worker's directory; NULL = none */
     /* Begins the next wait (t->step) and returns true, or false when nothing is left to do. */
@@ -88,8 +88,8 @@ static enum err python_judge(struct toolchain *t, enum err err)
 }
 
 static const struct runtime runtimes[] = {
-    {"c", true, "redgrid-worker-c", NULL, c_begin, c_judge},
-    {"python", false, NULL, "worker.py", python_begin, python_judge},
+    {"c", "C_THREADPOOL_THREAD_COUNT", "redgrid-worker-c", NULL, c_begin, c_judge},
+    {"python", NULL, NULL, "worker.py", python_begin, python_judge},
 };
 
 static const struct runtime *find(const char *name)
@@ -105,10 +105,13 @@ bool toolchain_serves(const char *runtime)
     return find(runtime) != NULL;
 }
 
-bool toolchain_is_serial(const char *runtime)
+bool toolchain_is_serial(const struct app *app)
 {
-    const struct runtime *row = find(runtime);
-    return row != NULL && row->is_serial;
+    const struct runtime *row = find(app->runtime);
+    if (row == NULL || row->threads == NULL)
+        return false;
+    const char *threads = app_setting(app, slice_of(row->threads));
+    return threads == NULL || strcmp(threads, "1") == 0;
 }
 
 void toolchain_add_names(struct buf *out)

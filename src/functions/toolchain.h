@@ -21,10 +21,11 @@ struct toolchain_options {
     size_t function_count;
 };
 
-/* toolchain_serves: is there a row for this runtime? toolchain_is_serial: does its worker run one
- * function at a time, in order? toolchain_add_names appends the runtimes' names: "c, python". */
+/* toolchain_serves: is there a row for this runtime? toolchain_is_serial: do the app's workers run
+ * one function at a time, in order? toolchain_add_names appends the runtimes' names: "c, python".
+ */
 bool toolchain_serves(const char *runtime);
-bool toolchain_is_serial(const char *runtime);
+bool toolchain_is_serial(const struct app *app);
 void toolchain_add_names(struct buf *out);
 
 /* toolchain_new copies `options`; what they point to is borrowed. The app's runtime must be served.

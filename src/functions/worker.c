@@ -509,8 +509,9 @@ static void on_closed(void *ctx, enum err err, const struct cause *why)
         finish(w);
         return;
     }
-    if (err != E_CLOSED)
-        kill_worker(w, "its stream broke: %s", cause_text(why, err));
+    /* A process that dies may break its stream in the middle of a message: its exit says more. */
+    if (err == E_LIMIT)
+        kill_worker(w, "it broke its stream: %s", cause_text(why, err));
     else if (w->state < WORKER_TERMINATE)
         w->wait_at_ms = now_of(w) + LAST_WORD_MS;
     tell_change(w);

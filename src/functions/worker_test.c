@@ -382,6 +382,8 @@ static void a_bad_start_kills_the_worker(void **state)
         {"si", 60 * SECOND, "it did not load its functions within 60 s"},
         {"sm", 0, "it sent a malformed message: "},
         {"sc", 1 * SECOND, "it closed its stream"},
+        {"sb", 1 * SECOND, "it closed its stream"},
+        {"sB", 0, "it broke its stream: over the limit"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -398,7 +400,7 @@ static void a_bad_start_kills_the_worker(void **state)
             else if (*at == 'm')
                 say_raw(&w, SLICE("\x0f\xff\xff"));
             else
-                say_closed(&w, E_CLOSED);
+                say_closed(&w, *at == 'c' ? E_CLOSED : *at == 'b' ? E_BAD_WIRE : E_LIMIT);
         }
         pass(&w, rows[i].pass_ms);
         assert_int_equal(w.signal_number, SIGKILL);
