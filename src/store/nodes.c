@@ -48,7 +48,8 @@ struct nodes {
     struct map earlier; /* ids of earlier runs; the value says nothing */
     struct map seen;    /* id -> struct seen */
     uint64_t beat;
-    uint64_t steady_since_ms; /* from here on no beat failed; 0 = the last one did */
+    uint64_t steady_since_ms; /* from here on every beat came in time; 0 = the last one failed */
+    uint64_t beaten_at_ms;
     size_t alive;
     struct timer *timer;
     struct redis_call call;
@@ -146,9 +147,12 @@ static void read_beat(struct nodes *nodes, const struct resp *root)
 
     if (first == NULL || !resp_int(first, &now))
         return;
+    uint64_t now_ms = loop_now_ms(nodes->loop);
+    bool is_late = now_ms - nodes->beaten_at_ms > 2 * (uint64_t)nodes->heartbeat_ms;
     nodes->beat++;
-    if (nodes->steady_since_ms == 0)
-        nodes->steady_since_ms = loop_now_ms(nodes->loop);
+    nodes->beaten_at_ms = now_ms;
+    if (is_late || nodes->steady_since_ms == 0) /* the store, or we, stood still */
+        nodes->steady_since_ms = now_ms;
     for (uint32_t i = 1; i + 1 < root->count; i += 2) {
         const struct resp *id = resp_child(root, i), *at = resp_child(root, i + 1);
         double exact;
