@@ -36,7 +36,7 @@ static const char *written(void **state)
 static void assert_holds(const char *all, const char *line)
 {
     if (strstr(all, line) == NULL)
-        fail_msg("no '%s' in:\n%s", line, all);
+        fail_msg("no '%s' in:\n%s", line != NULL ? line : "", all != NULL ? all : "");
 }
 
 static void a_counter_is_one_line(void **state)
