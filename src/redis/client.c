@@ -15,111 +15,12 @@
 #include "base/rand.h"
 #include "loop/timer.h"
 #include "redis/internal.h"
-#include "redis/slot.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
 #define BACKOFF_JITTER 0.2   /* of the time, either way */
 #define READY_STEADY_MS 1000 /* a connection that lasted so long was a good one */
 #define MS_PER_S 1000
-
-/* ---- calls ---- */
-
-static void set_expiry(struct redis *redis, uint64_t at_ms)
-{
-    uint64_t now_ms = loop_now_ms(redis->loop);
-    redis->expiry_at_ms = at_ms;
-    timer_set(redis->expiry, at_ms > now_ms ? at_ms - now_ms : 0);
-}
-
-static void end_call(struct redis_call *call, enum err err, const struct cause *why)
-{
-    call->reply = NULL;
-    if (why != NULL)
-        call->op.why = *why;
-    op_end(&call->op, err);
-}
-
-/* All calls under way end. With E_TIMEOUT only those that are late: the others were cut off. */
-static void fail_calls(struct redis *redis, enum err err, const struct cause *why)
-{
-    struct calls calls = redis->calls;
-    struct redis_call *call;
-    uint64_t now_ms = loop_now_ms(redis->loop);
-
-    redis->calls = (struct calls){0}; /* what a callback starts comes after */
-    while (calls_shift(&calls, &call)) {
-        if (call == NULL)
-            continue;
-        bool is_late = call->expires_at_ms <= now_ms;
-        if (call->is_abandoned || err == E_CANCELED)
-            end_call(call, E_CANCELED, NULL);
-        else
-            end_call(call, err == E_TIMEOUT && is_late ? E_TIMEOUT : E_CLOSED, why);
-    }
-    calls_done(&calls);
-}
-
-static void abort_call(struct op *op)
-{
-    struct redis *redis = op->runner;
-    struct redis_call *call = container_of(op, struct redis_call, op);
-
-    if (redis->connection != NULL && call->borrowed_until > connection_sent(redis->connection)) {
-        redis->abandoned += !call->is_abandoned;
-        call->is_abandoned = true; /* on_wrote() ends it */
-        return;
-    }
-    op->abort = NULL;
-    calls_drop(&redis->calls, call);
-    list_push(&redis->aborted, &op->node);
-    loop_at_turn_end(redis->loop, &redis->turn);
-}
-
-static void on_wrote(void *ctx)
-{
-    struct redis *redis = ctx;
-    uint64_t sent = connection_sent(redis->connection);
-
-    if (redis->abandoned == 0)
-        return;
-    redis->abandoned = 0;
-    for (uint64_t i = redis->calls.head; i < redis->calls.tail; i++) {
-        struct redis_call *call = redis->calls.ring[i & (redis->calls.cap - 1)];
-        if (call == NULL || !call->is_abandoned)
-            continue;
-        if (call->borrowed_until <= sent)
-            abort_call(&call->op);
-        else
-            redis->abandoned++;
-    }
-}
-
-enum err redis_call(struct redis *redis, const struct slice *args, size_t count,
-                    struct redis_call *call)
-{
-    struct slice name;
-
-    if (!redis_is_ready(redis))
-        return cause_set(&call->op.why, E_CLOSED, "%s: not connected", redis->server->name);
-    if (!redis_alias(redis, args[0], &name))
-        return cause_set(&call->op.why, E_UNSUPPORTED, "%s: %.*s is disabled", redis->server->name,
-                         SLICE_ARG(args[0]));
-    enum err err =
-        connection_add(redis->connection, name, args + 1, count - 1, &call->borrowed_until);
-    if (err)
-        return cause_set(&call->op.why, err, "%s: too much waits to be sent", redis->server->name);
-    uint32_t timeout_ms =
-        call->timeout_ms > 0 ? call->timeout_ms : redis->server->options->command_timeout_ms;
-    op_begin(&call->op, abort_call, redis);
-    call->reply = NULL;
-    call->is_abandoned = false;
-    call->expires_at_ms = loop_now_ms(redis->loop) + timeout_ms;
-    calls_push(&redis->calls, call);
-    if (redis->expiry_at_ms == 0 || call->expires_at_ms < redis->expiry_at_ms)
-        set_expiry(redis, call->expires_at_ms);
-    return E_OK;
-}
 
 /* ---- what happens to the connection ---- */
 
@@ -140,48 +41,6 @@ void redis_break(struct redis *redis, enum err err, const struct cause *why)
 static void on_broken(void *ctx, enum err err, const struct cause *why)
 {
     redis_break(ctx, err == E_CANCELED ? E_CLOSED : err, why);
-}
-
-static void explain_error(const struct resp *error, struct cause *why)
-{
-    uint16_t slot;
-    struct slice endpoint;
-
-    if (redis_moved(error->text, &slot, &endpoint))
-        (void)cause_set(why, E_REDIS, "slot %u of the cluster is served by %.*s: %.*s", slot,
-                        SLICE_ARG(endpoint), SLICE_ARG(error->text));
-    else
-        (void)cause_set(why, E_REDIS, "%.*s", SLICE_ARG(error->text));
-}
-
-static void answer_call(struct redis *redis, struct reply *reply)
-{
-    const struct resp *root = reply->root;
-    struct redis_call *call;
-
-    if (!calls_shift(&redis->calls, &call)) {
-        struct cause why;
-        if (root->type == RESP_ERROR) /* the server's last words */
-            explain_error(root, &why);
-        else
-            (void)cause_set(&why, E_BAD_WIRE, "a reply that nobody asked for");
-        redis_break(redis, root->type == RESP_ERROR ? E_REDIS : E_BAD_WIRE, &why);
-        return;
-    }
-    bool is_refused = root->type == RESP_ERROR && handshake_refused(root);
-    struct cause why = {0};
-    if (is_refused) {
-        (void)cause_set(&why, E_REDIS, "%.*s", SLICE_ARG(root->text));
-        redis->wants_primary = redis->wants_primary || resp_is_error(root, SLICE("READONLY"));
-    }
-    if (call != NULL) {
-        call->reply = reply;
-        if (root->type == RESP_ERROR)
-            explain_error(root, &call->op.why);
-        op_end(&call->op, root->type == RESP_ERROR ? E_REDIS : E_OK);
-    }
-    if (is_refused)
-        redis_break(redis, E_REDIS, &why);
 }
 
 static void on_handshake_reply(struct redis *redis, const struct resp *reply)
@@ -217,13 +76,13 @@ static void on_reply(void *ctx, struct reply *reply)
         if (redis->hooks.push != NULL && redis->state == REDIS_READY)
             redis->hooks.push(redis->hooks.ctx, reply);
     } else if (redis->state == REDIS_READY) {
-        answer_call(redis, reply);
+        calls_answer(redis, reply);
     } else if (is_handshake(redis->state)) {
         on_handshake_reply(redis, reply->root);
     }
 }
 
-static const struct connection_events connection_events = {on_reply, on_wrote, on_broken};
+static const struct connection_events connection_events = {on_reply, calls_wrote, on_broken};
 
 static void drop_connection(struct redis *redis)
 {
@@ -247,37 +106,6 @@ static void on_deadline(void *ctx)
                 cause_set(&why, E_TIMEOUT, "no answer to the handshake within %u ms",
                           redis->server->options->connect_timeout_ms),
                 &why);
-}
-
-static void on_expiry(void *ctx)
-{
-    struct redis *redis = ctx;
-    uint64_t next_ms = calls_next_expiry(&redis->calls);
-    struct cause why;
-
-    redis->expiry_at_ms = 0;
-    if (next_ms == 0)
-        return;
-    if (next_ms > loop_now_ms(redis->loop))
-        set_expiry(redis, next_ms);
-    else
-        redis_break(redis, cause_set(&why, E_TIMEOUT, "no answer to a command in time"), &why);
-}
-
-static void on_pinged(struct op *op, enum err err)
-{
-    (void)op; /* silence has broken the connection, refusals too */
-    (void)err;
-}
-
-static void on_idle(void *ctx)
-{
-    struct redis *redis = ctx;
-
-    if (!redis->has_heard && calls_is_empty(&redis->calls) && !redis->ping.op.is_busy &&
-        redis_call(redis, (struct slice[]){SLICE("PING")}, 1, &redis->ping) != E_OK)
-        return; /* disabled by the connection string */
-    redis->has_heard = false;
 }
 
 /* ---- steps ---- */
@@ -425,7 +253,7 @@ static enum redis_state ready_judge(struct redis *redis, enum err err)
         redis->endpoint = (redis->endpoint + 1) % redis->server->options->endpoint_count;
     if (err != E_DENIED) /* a subscription was refused: the server is well */
         server_lost(redis->server, redis->generation, err, &why);
-    fail_calls(redis, err, &why);
+    calls_fail(redis, err, &why);
     if (redis->hooks.down != NULL)
         redis->hooks.down(redis->hooks.ctx, err, &why);
     return REDIS_BACKOFF;
@@ -446,11 +274,10 @@ static void end_list(struct list *list)
 
 static enum err finish(struct redis *redis)
 {
-    fail_calls(redis, E_CANCELED, NULL);
+    calls_fail(redis, E_CANCELED, NULL);
     end_list(&redis->aborted);
     end_list(&redis->waiting);
     turn_cancel(&redis->turn);
-    calls_done(&redis->calls);
     sentinel_free(redis->sentinel);
     hub_server_unref(redis->hub, redis->server);
     hub_unref(redis->hub);
@@ -540,13 +367,13 @@ static struct redis *open_client(struct redis_hub *hub, struct redis_options *op
         redis->sentinel = sentinel_new(redis->loop, redis->server);
     redis->op.done = on_op_done;
     redis->later.done = later_end;
-    redis->ping.op.done = on_pinged;
+    calls_init(redis);
     redis->turn.run = on_turn_end;
     list_init(&redis->aborted);
     list_init(&redis->waiting);
     redis->timer = timer_new(redis->loop, on_deadline, redis);
-    redis->expiry = timer_new(redis->loop, on_expiry, redis);
-    redis->idle = timer_new(redis->loop, on_idle, redis);
+    redis->expiry = timer_new(redis->loop, calls_expire, redis);
+    redis->idle = timer_new(redis->loop, calls_idle, redis);
     loop_later(redis->loop, &redis->op, E_OK); /* state NEW leads on */
     return redis;
 }

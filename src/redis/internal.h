@@ -18,15 +18,6 @@ struct calls {
     uint32_t cap;        /* a power of two, or 0 */
 };
 
-void calls_push(struct calls *calls, struct redis_call *call);
-/* calls_shift takes the first; false if there is none. NULL is an empty place. */
-bool calls_shift(struct calls *calls, struct redis_call **ret);
-void calls_drop(struct calls *calls, struct redis_call *call);
-bool calls_is_empty(const struct calls *calls);
-/* calls_next_expiry: the earliest expires_at_ms, 0 = no calls. */
-uint64_t calls_next_expiry(const struct calls *calls);
-void calls_done(struct calls *calls);
-
 /* What pub/sub asks of a client of its own; `reply` also gets what is no answer to a call. */
 struct redis_hooks {
     void (*up)(void *ctx);
@@ -95,6 +86,16 @@ struct redis {
     uint64_t ready_at_ms;
     uint64_t reconnects, epoch;
 };
+
+/* Calls. calls_fail ends all that are under way and frees the ring; after E_TIMEOUT only the late
+ * ones are called late. calls_answer hands a reply to the first. The others are callbacks of the
+ * connection and of the timers `expiry` and `idle`. */
+void calls_init(struct redis *redis);
+void calls_fail(struct redis *redis, enum err err, const struct cause *why);
+void calls_answer(struct redis *redis, struct reply *reply);
+void calls_wrote(void *redis);
+void calls_expire(void *redis);
+void calls_idle(void *redis);
 
 /* Hub. */
 struct loop *hub_loop(const struct redis_hub *hub);
