@@ -15,18 +15,21 @@ async function oneEach(node, cli, total) {
   for (const f of ['L', 'S', 'P']) await node.succeeds(f, total, 20000);
 }
 
+const LOST = /connection lost/;
+const RESTORED = /connection restored/;
+
 scenario('N13 Redis restart', async (w) => {
   const server = await w.redis({ persistent: true });
   const node = await w.up(all());
   await oneEach(node, server.cli, 1);
   await server.stop();
-  await node.line(/lost/i);
-  await stays(() => node.count(/lost/i) === 1, 'one line for the outage', 1500);
+  await node.line(LOST);
+  await stays(() => node.count(LOST) === 1, 'one line for the outage', 1500);
   await server.restart();
-  await node.line(/restored/i);
+  await node.line(RESTORED);
   await oneEach(node, server.cli, 2);
-  assert.equal(node.count(/lost/i), 1);
-  assert.equal(node.count(/restored/i), 1);
+  assert.equal(node.count(LOST), 1);
+  assert.equal(node.count(RESTORED), 1);
   await node.stop();
 });
 

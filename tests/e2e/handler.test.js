@@ -19,6 +19,7 @@ async function requestOf(w, name) {
 scenario('N41 Handler: encoding', async (w) => {
   const { cli } = await w.redis();
   const value = { payload: 'value' };
+  await cli.rpush('batch', '1', '2');
   const node = await w.up({
     functions: {
       Text: list('text', value),
@@ -35,7 +36,6 @@ scenario('N41 Handler: encoding', async (w) => {
   await cli.rpush('model', 'hello');
   await cli.xadd('streamTest', '1-0', 'a', 'b');
   await cli.rpush('binary', Buffer.from([0, 255, 254]));
-  await cli.rpush('batch', '1', '2');
   await cli.rpush('number', '5');
   await cli.publish('ch1', 'hello');
   const of = async (name) => (await requestOf(w, name)).request;
@@ -119,7 +119,9 @@ for (const [how, bad] of [
 ]) {
   scenario(`N42 Handler: ${how}: failed and delivered again`, async (w) => {
     const { cli } = await w.redis();
-    const behaviour = `if (isFirst(name)) return ${bad}; reply(res, 200, {});`;
+    // A kept connection that closes is tried once more on a new one: hence two times for that row.
+    const often = how === 'closed connection' ? "isFirst('1') || isFirst('2')" : 'isFirst(name)';
+    const behaviour = `if (${often}) return ${bad}; reply(res, 200, {});`;
     const node = await w.up({ functions: { F: stream('s', QUICK) }, ...handler({ behaviour }) });
     await cli.xadd('s', '*', 'a', 'b');
     await node.succeeds('F', 1);

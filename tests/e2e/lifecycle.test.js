@@ -170,7 +170,7 @@ scenario('HTTP and commands', async (w) => {
     (await run(PROGRAM, ['function', 'list', '--output', 'json', ...server])).stdout,
   );
   assert.deepEqual(listed.map((one) => one.name).sort(), ['Bad', 'F']);
-  const invoked = await run(PROGRAM, ['function', 'invoke', 'F', 'hello', ...server]);
+  const invoked = await run(PROGRAM, ['function', 'invoke', 'F', '--data', 'hello', ...server]);
   assert.match(invoked.stdout, /HELLO/);
   await assert.rejects(run(PROGRAM, ['function', 'show', 'Nobody', ...server]), { code: 1 });
   await assert.rejects(run(PROGRAM, ['function', 'fly', ...server]), { code: 2 });
