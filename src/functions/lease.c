@@ -107,6 +107,11 @@ static void on_timer(void *ctx)
                                  slice_of(lease->dead_holder)};
     _Static_assert(LEASE_TTL_MS == 10000, "the argument above");
 
+    if (!redis_is_ready(lease->options.redis)) { /* not a moment later than it can be asked */
+        if (!lease->ready.is_busy)
+            redis_ready(lease->options.redis, &lease->ready);
+        return;
+    }
     lease->asked_at_ms = loop_now_ms(lease->options.loop);
     if (lease->call.op.is_busy || script_call(lease->options.redis, take_script, &lease->key, 1,
                                               args, COUNT_OF(args), &lease->call) != E_OK)

@@ -193,13 +193,28 @@ static void on_waited(struct op *op, enum err err)
     list_maybe_stopped(l);
 }
 
+static void on_waiter_ready(struct op *op, enum err err)
+{
+    struct list_source *source = container_of(op, struct list_source, wait.op);
+
+    (void)err;
+    source->wait.op.done = NULL;
+    list_turn(source->listener);
+    list_maybe_stopped(source->listener);
+}
+
 /* Every waiter that is not waiting goes and waits. */
 static void arm_waiters(struct list_listener *l)
 {
     for (size_t i = 0; i < l->source_count; i++) {
         struct list_source *source = &l->sources[i];
-        if (source->waiter == NULL || source->wait.op.is_busy || !redis_is_ready(source->waiter))
+        if (source->waiter == NULL || source->wait.op.is_busy)
             continue;
+        if (!redis_is_ready(source->waiter)) { /* it may be back later than the shared connection */
+            source->wait.op.done = on_waiter_ready;
+            redis_ready(source->waiter, &source->wait.op);
+            continue;
+        }
         if (source->client_epoch != redis_epoch(source->waiter)) {
             learn_client_id(source);
             continue;
