@@ -592,8 +592,9 @@ static void http_stop(struct invoker *invoker, struct op *op)
 
 static void release(struct http_invoker *h)
 {
-    for (struct list_node *node; (node = list_shift(&h->idle)) != NULL;)
-        call_free(container_of(node, struct call, node));
+    struct call *call;
+    list_each (&h->idle, struct call, node, call)
+        call_free(call);
     environment_done(&h->environment);
     free(h->version);
     free(h->agent);

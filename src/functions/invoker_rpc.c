@@ -193,6 +193,19 @@ static void free_ended(struct rpc_invoker *p)
     }
 }
 
+/* Returns when the place wants to be looked at again; 0 = an event will tell. */
+static uint64_t keep_place(struct rpc_invoker *p, struct place *place, bool is_wanted)
+{
+    if (place->worker != NULL) {
+        if (!is_wanted)
+            worker_drain(place->worker);
+        return 0;
+    }
+    if (is_wanted && place->start_at_ms <= loop_now_ms(p->loop))
+        start_one(p, place);
+    return is_wanted && place->worker == NULL ? place->start_at_ms : 0;
+}
+
 static void keep_count(struct rpc_invoker *p)
 {
     uint64_t now_ms = loop_now_ms(p->loop);
@@ -200,14 +213,9 @@ static void keep_count(struct rpc_invoker *p)
     if (!p->is_prepared || p->is_broken || p->stop != NULL)
         return;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        struct place *place = &p->places[i];
-        bool is_wanted = i < p->target;
-        if (place->worker != NULL && !is_wanted)
-            worker_drain(place->worker);
-        if (place->worker == NULL && is_wanted && place->start_at_ms <= now_ms)
-            start_one(p, place);
-        if (place->worker == NULL && is_wanted && (next_ms == 0 || place->start_at_ms < next_ms))
-            next_ms = place->start_at_ms;
+        uint64_t at_ms = keep_place(p, &p->places[i], i < p->target);
+        if (at_ms != 0 && (next_ms == 0 || at_ms < next_ms))
+            next_ms = at_ms;
     }
     if (next_ms != 0)
         timer_set(p->restart_timer, next_ms > now_ms ? next_ms - now_ms : 1);

@@ -28,7 +28,8 @@
 #define TERM_MS 2000u
 #define STATUS_MS 10000u
 #define STATUS_MISSED_MAX 3
-#define GRACE_MS 5000u     /* for a canceled run to end by itself */
+#define GRACE_MS 5000u /* for a canceled run to end by itself */
+#define SPAN_MAX_BYTES 64
 #define LAST_WORD_MS 1000u /* for the exit after the stream's end, and the other way round */
 
 #define TO(state) (1u << (state))
@@ -69,9 +70,9 @@ struct worker {
 
 struct step {
     const char *name;
-    uint32_t timeout_ms; /* 0 = none */
     void (*enter)(struct worker *w);
     void (*late)(struct worker *w);
+    uint32_t timeout_ms; /* 0 = none */
     unsigned to;
 };
 static const struct step steps[WORKER_EXITED + 1];
@@ -279,9 +280,8 @@ static bool forget_overdue(struct worker *w, struct slice id)
 
 static void expire(struct worker *w, struct invocation *run)
 {
-    char span[32] = "";
     struct buf text;
-    buf_init(&text, sizeof span);
+    buf_init(&text, SPAN_MAX_BYTES);
     clock_add_span(&text, w->plan->app->function_timeout_ms);
     worker_log_run(w->plan->app, LOG_ERROR, "INVOCATION-TIMEOUT", run,
                    "Timeout value of %s exceeded by function 'Functions.%s' (Id: '%s').",
@@ -585,17 +585,17 @@ static void term_late(struct worker *w)
 }
 
 static const struct step steps[WORKER_EXITED + 1] = {
-    [WORKER_STREAM] = {"open its stream", STREAM_MS, NULL, start_late, TO(WORKER_INIT) | ENDINGS},
-    [WORKER_INIT] = {"initialize", INIT_MS, init_enter, start_late, TO(WORKER_LOAD) | ENDINGS},
-    [WORKER_LOAD] = {"load its functions", LOAD_MS, load_enter, start_late,
+    [WORKER_STREAM] = {"open its stream", NULL, start_late, STREAM_MS, TO(WORKER_INIT) | ENDINGS},
+    [WORKER_INIT] = {"initialize", init_enter, start_late, INIT_MS, TO(WORKER_LOAD) | ENDINGS},
+    [WORKER_LOAD] = {"load its functions", load_enter, start_late, LOAD_MS,
                      TO(WORKER_READY) | ENDINGS},
-    [WORKER_READY] = {"ready", 0, ready_enter, NULL,
+    [WORKER_READY] = {"ready", ready_enter, NULL, 0,
                       TO(WORKER_DRAIN) | TO(WORKER_TERMINATE) | ENDINGS},
-    [WORKER_DRAIN] = {"drain", 0, drain_enter, NULL, TO(WORKER_TERMINATE) | ENDINGS},
-    [WORKER_TERMINATE] = {"terminate", TERMINATE_MS, terminate_enter, terminate_late, ENDINGS},
-    [WORKER_TERM] = {"term", TERM_MS, term_enter, term_late, TO(WORKER_KILL) | TO(WORKER_EXITED)},
-    [WORKER_KILL] = {"kill", 0, kill_enter, NULL, TO(WORKER_EXITED)},
-    [WORKER_EXITED] = {"exited", 0, NULL, NULL, 0},
+    [WORKER_DRAIN] = {"drain", drain_enter, NULL, 0, TO(WORKER_TERMINATE) | ENDINGS},
+    [WORKER_TERMINATE] = {"terminate", terminate_enter, terminate_late, TERMINATE_MS, ENDINGS},
+    [WORKER_TERM] = {"term", term_enter, term_late, TERM_MS, TO(WORKER_KILL) | TO(WORKER_EXITED)},
+    [WORKER_KILL] = {"kill", kill_enter, NULL, 0, TO(WORKER_EXITED)},
+    [WORKER_EXITED] = {"exited", NULL, NULL, 0, 0},
 };
 
 static void check_status(struct worker *w, uint64_t now_ms)
