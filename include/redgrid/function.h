@@ -12,10 +12,11 @@
  *         return REDGRID_OK;
  *     }
  *
- * function.json names the source or the shared object ("scriptFile": "run.c" or "run.so") and, if
- * it is not the function's name, the symbol ("entryPoint": "ListTrigger"). redgrid compiles a .c
- * file itself; by hand it is `cc -shared -fPIC -o run.so run.c`, with -I where this file is.
- * Nothing is linked: the worker process that loads the object has these calls.
+ * function.json names the source or the shared object ("scriptFile": "run.c" or "run.so") and the
+ * symbol ("entryPoint": "ListTrigger"); without entryPoint it is the function's name, and if there
+ * is no such symbol, `run`. In C++ write extern "C" before it. redgrid compiles a .c file itself;
+ * by hand it is `cc -shared -fPIC -o run.so run.c`, with -I where this file is. Nothing is linked:
+ * the worker process that loads the object has these calls.
  *
  * Threads: functions run one after another on one thread, so static data needs no lock. The setting
  * C_THREADPOOL_THREAD_COUNT (2..1000) lets that many run at once. The calls below are for whoever
