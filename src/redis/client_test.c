@@ -169,6 +169,32 @@ static void kept_replies_of_a_pipeline_are_not_written_over(void **state)
     redis_close(redis);
 }
 
+static void a_reply_of_many_elements_is_whole(void **state)
+{
+    (void)state;
+    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    struct slice eval[] = {
+        SLICE("EVAL"), SLICE("for i = 1, 100000 do redis.call('RPUSH', 'l', i) end"), SLICE("0")};
+    struct test_call call = {.call.op.done = test_call_done};
+
+    test_wait(loop, test_is_ready, redis);
+    assert_int_equal(redis_call(redis, eval, 3, &call.call), E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    reply_unref(call.kept);
+    assert_int_equal(test_send(redis, "LRANGE l 0 -1", &call), E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    const struct resp *root = call.kept->root;
+    assert_int_equal(root->count, 100000);
+    for (uint32_t i = 1; i <= root->count; i++) {
+        int64_t number = 0;
+        assert_true(resp_int(&root[i], &number));
+        assert_int_equal(number, i);
+    }
+    reply_unref(call.kept);
+    test_ask(loop, redis, "LLEN l", "100000");
+    redis_close(redis);
+}
+
 static void shared_clients_are_one_and_dedicated_are_not(void **state)
 {
     (void)state;
@@ -393,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kept_reply_survives_all_that_follows, begin, end),
         cmocka_unit_test_setup_teardown(kept_replies_of_a_pipeline_are_not_written_over, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_reply_of_many_elements_is_whole, begin, end),
         cmocka_unit_test_setup_teardown(shared_clients_are_one_and_dedicated_are_not, begin, end),
         cmocka_unit_test_setup_teardown(an_outage_has_one_line_at_each_end, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_starts_later_is_found, begin, end),

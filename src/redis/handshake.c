@@ -74,7 +74,7 @@ static struct slice clean_name(const struct redis *redis, char ret[CLIENT_NAME_M
 
     if (name == NULL)
         name = redis->client_name != NULL ? redis->client_name : "";
-    for (; name[len] != '\0' && len < CLIENT_NAME_MAX_BYTES; len++)
+    for (; len < CLIENT_NAME_MAX_BYTES && name[len] != '\0'; len++)
         ret[len] = name[len] > ' ' && name[len] <= '~' ? name[len] : '_';
     return (struct slice){ret, len};
 }
