@@ -350,8 +350,10 @@ static enum err close_http(struct server *server, struct cause *why)
 static enum err close_clients(struct server *server, struct cause *why)
 {
     (void)why;
-    api_host(server->api, NULL);
-    host_free(server->host);
+    if (server->api != NULL) /* the address was refused before it was made */
+        api_host(server->api, NULL);
+    if (server->host != NULL)
+        host_free(server->host);
     server->host = NULL;
     nodes_free(server->nodes);
     server->nodes = NULL;

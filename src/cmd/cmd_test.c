@@ -1,0 +1,289 @@
+/* The program as its user meets it: each test runs the built redgrid, whose path is the first
+ * argument. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define TEXT_BYTES (256 * 1024)
+#define DEADLINE_MS 30000
+
+static const char *program;
+static char folder[64];
+static char text[TEXT_BYTES]; /* what the last command said, both streams */
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/redgrid-cmd-XXXXXX");
+    return mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return chdir("/") != 0 || system(command) != 0;
+}
+
+/* redgrid runs the program with words for a shell and gives its exit code. */
+static int redgrid(const char *words)
+{
+    char command[1024];
+
+    snprintf(command, sizeof command, "'%s' %s 2>&1 </dev/null", program, words);
+    FILE *pipe = popen(command, "r");
+    size_t len = fread(text, 1, sizeof text - 1, pipe);
+    text[len] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void assert_said(const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("no '%s' in:\n%s", part, text);
+}
+
+static void write_file(const char *name, const char *content)
+{
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+static void every_command_has_its_help(void **state)
+{
+    char all[TEXT_BYTES], words[256];
+    int count = 0;
+
+    (void)state;
+    assert_int_equal(redgrid("help"), 0);
+    memcpy(all, text, sizeof all);
+    struct slice rest = slice_of(strstr(all, "Commands:\n") + strlen("Commands:\n")), line;
+    while (slice_cut(&rest, '\n', &line) && line.len > 20) {
+        struct slice name = slice_trim(slice_first(line, 20));
+        snprintf(words, sizeof words, "%.*s --help", SLICE_ARG(name));
+        assert_int_equal(redgrid(words), 0);
+        snprintf(words, sizeof words, "Usage: redgrid %.*s", SLICE_ARG(name));
+        assert_said(words);
+        assert_said("Options:");
+        snprintf(words, sizeof words, "help %.*s", SLICE_ARG(name));
+        assert_int_equal(redgrid(words), 0);
+        count++;
+    }
+    assert_in_range(count, 10, 100);
+}
+
+static void wrong_words_are_answered_with_2(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } rows[] = {
+        {"statsu", "did you mean `redgrid status`?"},
+        {"zzzzzz", "see `redgrid help`"},
+        {"status --nope", "no such option: --nope"},
+        {"status extra", "too many words: 'extra'"},
+        {"status --output xml", "--output: 'xml' is not table or json"},
+        {"status --server", "--server: needs a value: URL"},
+        {"function", "redgrid function list"},
+        {"function nope", "there is no command 'function nope'"},
+        {"function show", "needs NAME"},
+        {"up --log-level loud", "'loud' is not one of"},
+        {"up --cache-port", "--cache-port: needs a value"},
+        {"init --lang cobol x", "'cobol' is not c, python or custom"},
+        {"init --trigger cron x", "'cron' is not list, stream or pubsub"},
+        {"help nope", "there is no command 'nope'"},
+        {"", "Commands:"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (redgrid(rows[i].words) != 2)
+            fail_msg("redgrid %s: not 2: %s", rows[i].words, text);
+        assert_said(rows[i].said);
+    }
+    assert_int_equal(redgrid("--version"), 0);
+    assert_string_equal(text, "redgrid " REDGRID_VERSION "\n");
+}
+
+static void without_a_server_the_commands_say_so(void **state)
+{
+    (void)state;
+    assert_int_equal(redgrid("status --server http://127.0.0.1:1"), 1);
+    assert_said("nothing answers at http://127.0.0.1:1: start a server with `redgrid up`");
+    assert_int_equal(redgrid("function logs --follow --server http://127.0.0.1:1"), 1);
+    assert_int_equal(redgrid("status --server nonsense"), 1);
+}
+
+static void what_keeps_up_from_starting_is_one_line(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } rows[] = {
+        {"up --listen 0.0.0.0:0",
+         "redgrid: listen: 0.0.0.0:0 can be reached from other machines: set "
+         "listen.token"},
+        {"up --store-server /nowhere", "redgrid: store: /nowhere is not installed"},
+        {"up --listen 127.0.0.1:0 --store 'a=b=c,,='", "redgrid: store: "},
+        {"up --config missing.yaml", "redgrid: missing.yaml: No such file"},
+        {"up --config bad.yaml", "redgrid: bad.yaml:2:12: log.level: 'loud' is not one of"},
+        {"up --data bad.yaml", "redgrid: data: bad.yaml: is not a folder"},
+        {"up --workers-min 5 --workers-max 2", "redgrid: workers.min: is above workers.max"},
+    };
+    (void)state;
+    write_file("bad.yaml", "# a comment\nlog.level: loud\n");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (redgrid(rows[i].words) != 1)
+            fail_msg("redgrid %s: not 1: %s", rows[i].words, text);
+        assert_said(rows[i].said);
+    }
+}
+
+static void init_writes_every_kind_and_never_twice(void **state)
+{
+    static const char *const languages[] = {"c", "python", "custom"};
+    static const char *const triggers[] = {"list", "stream", "pubsub"};
+    char words[128];
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        const char *language = languages[i / 3], *trigger = triggers[i % 3];
+        snprintf(words, sizeof words, "init --lang %s --trigger %s in/my-%s-%s", language, trigger,
+                 language, trigger);
+        assert_int_equal(redgrid(words), 0);
+        assert_said("redgrid up --app in/my-");
+        assert_int_equal(redgrid(words), 1);
+        assert_said("host.json: is there already; nothing was written");
+        snprintf(words, sizeof words, "doctor --listen 127.0.0.1:0 --app in/my-%s-%s", language,
+                 trigger);
+        redgrid(words);
+        snprintf(words, sizeof words, "ok    my-%s-%s/my_%s_%s", language, trigger, language,
+                 trigger);
+        assert_said(words);
+    }
+}
+
+/* ---- a running server ---- */
+
+static pid_t start(const char *data)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!freopen("log", "a", stdout);
+        (void)!freopen("log", "a", stderr);
+        execl(program, program, "up", "--listen", "127.0.0.1:0", "--data", data, NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static unsigned port_of(const char *data)
+{
+    unsigned port = 0;
+    char path[128];
+    const struct timespec nap = {.tv_nsec = 5000000};
+
+    snprintf(path, sizeof path, "%s/ports.json", data);
+    for (uint64_t until = clock_now_ms() + DEADLINE_MS; port == 0 && clock_now_ms() < until;) {
+        FILE *file = fopen(path, "r");
+        if (file != NULL && fscanf(file, "{\"http\":%u", &port) != 1)
+            port = 0;
+        if (file != NULL)
+            fclose(file);
+        nanosleep(&nap, NULL); /* until it has written where it listens */
+    }
+    assert_int_not_equal(port, 0);
+    return port;
+}
+
+static int end(pid_t pid, int signal_number)
+{
+    int status = 0;
+
+    kill(pid, signal_number);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void it_runs_answers_and_drains(void **state)
+{
+    char words[256];
+
+    (void)state;
+    pid_t pid = start("data");
+    unsigned port = port_of("data");
+    snprintf(words, sizeof words, "status --server http://127.0.0.1:%u", port);
+    assert_int_equal(redgrid(words), 0);
+    assert_said("data/store/redis.sock (up)");
+    snprintf(words, sizeof words, "function list --output json --server http://127.0.0.1:%u/",
+             port);
+    assert_int_equal(redgrid(words), 0);
+    assert_string_equal(text, "[]\n");
+    snprintf(words, sizeof words, "function show none --server http://127.0.0.1:%u", port);
+    assert_int_equal(redgrid(words), 1);
+    assert_said("there is no function 'none'");
+    snprintf(words, sizeof words, "function logs --lines 50 --server http://127.0.0.1:%u", port);
+    assert_int_equal(redgrid(words), 0);
+    assert_said("store: a private server on ");
+
+    assert_int_equal(redgrid("up --listen 127.0.0.1:0 --data data"), 1);
+    snprintf(words, sizeof words, "is in use by another redgrid (pid %d)", (int)pid);
+    assert_said(words);
+    snprintf(words, sizeof words, "up --listen 127.0.0.1:%u --data other", port);
+    assert_int_equal(redgrid(words), 1);
+    assert_said("redgrid: listen: ");
+
+    assert_int_equal(end(pid, SIGTERM), 0);
+    assert_int_not_equal(access("data/ports.json", F_OK), 0);
+    assert_int_not_equal(access("data/store/redis.sock", F_OK), 0);
+}
+
+static void after_kill_9_it_starts_again_on_the_same_data(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = start("data");
+        port_of("data");
+        assert_int_equal(end(pid, SIGKILL), 128 + SIGKILL);
+        unlink("data/ports.json");
+    }
+    pid_t pid = start("data");
+    port_of("data");
+    assert_int_equal(end(pid, SIGINT), 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return 2;
+    program = argv[1];
+    unsetenv("REDGRID_SERVER");
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(every_command_has_its_help),
+        CASE(wrong_words_are_answered_with_2),
+        CASE(without_a_server_the_commands_say_so),
+        CASE(what_keeps_up_from_starting_is_one_line),
+        CASE(init_writes_every_kind_and_never_twice),
+        CASE(it_runs_answers_and_drains),
+        CASE(after_kill_9_it_starts_again_on_the_same_data),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
