@@ -8,8 +8,7 @@
 #include "loop/stream.h"
 
 #define READ_CHUNK_BYTES (64 * 1024)
-#define QUEUE_MAX_BYTES (512u * 1024 * 1024) /* of messages that the worker has not taken yet */
-#define KEPT_BYTES (1024 * 1024)             /* a larger buffer is given back when it is empty */
+#define KEPT_BYTES (1024 * 1024) /* a larger buffer is given back when it is empty */
 
 struct channel {
     struct channel_options options;
@@ -188,14 +187,16 @@ enum err channel_start(const struct channel_options *options, int fd, struct cha
     c->options = *options;
     if (c->options.message_max_bytes == 0)
         c->options.message_max_bytes = RPC_MESSAGE_MAX_BYTES;
+    if (c->options.queue_max_bytes == 0)
+        c->options.queue_max_bytes = CHANNEL_QUEUE_MAX_BYTES;
     c->stream = stream;
     c->fd = fd;
     c->turn.run = on_turn;
     c->read.done = on_read;
     c->write.done = on_written;
     buf_init(&c->in, c->options.message_max_bytes + 4 + READ_CHUNK_BYTES);
-    buf_init(&c->gather, QUEUE_MAX_BYTES);
-    buf_init(&c->sending, QUEUE_MAX_BYTES);
+    buf_init(&c->gather, c->options.queue_max_bytes);
+    buf_init(&c->sending, c->options.queue_max_bytes);
     err = stream_read(stream, &c->in, READ_CHUNK_BYTES, &c->read);
     if (err) {
         stream_free(stream);

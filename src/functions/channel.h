@@ -8,12 +8,15 @@
 #include "loop/op.h"
 #include "wire/rpc.h"
 
+#define CHANNEL_QUEUE_MAX_BYTES (512u * 1024 * 1024)
+
 struct loop;
 struct channel;
 
 struct channel_options {
     struct loop *loop;
-    size_t message_max_bytes;                       /* 0 = RPC_MESSAGE_MAX_BYTES; both ways */
+    size_t message_max_bytes; /* 0 = RPC_MESSAGE_MAX_BYTES; both ways */
+    size_t queue_max_bytes;   /* of what the peer has not taken; 0 = CHANNEL_QUEUE_MAX_BYTES */
     void (*message)(void *ctx, struct slice bytes); /* borrowed until it returns */
     /* Once, last: E_CLOSED at the peer's end of stream; E_BAD_WIRE if that is inside a message;
      * E_LIMIT for a message that is too long; others. */

@@ -82,6 +82,7 @@ static void peer_init(struct peer *p, size_t limit)
     struct channel_options options = {
         .loop = p->loop,
         .message_max_bytes = limit,
+        .queue_max_bytes = limit == LIMIT ? LIMIT + 50 : 0,
         .message = on_message,
         .closed = on_closed,
         .ctx = p,
@@ -280,6 +281,33 @@ static void too_long_a_message_is_not_sent(void **state)
     peer_done(p);
 }
 
+static void a_full_queue_refuses_whole_messages(void **state)
+{
+    struct peer peer, *p = &peer;
+    char text[LIMIT] = {0};
+    char got[2 * LIMIT];
+    size_t sent = 0, refused = 0;
+    (void)state;
+    peer_init(p, LIMIT);
+    for (size_t len = 400; len > 0; len /= 2) {
+        struct rpc_message message = {.type = RPC_LOG, .log.message = {text, len}};
+        for (int i = 0; i < 3; i++)
+            if (channel_send(p->channel, &message) == E_OK)
+                sent++;
+            else
+                refused++;
+    }
+    assert_true(sent > 2 && refused > 2);
+    PUT("\0\0\0\1a");
+    await(p, 1); /* a turn has passed */
+    ssize_t n = recv(p->fd, got, sizeof got, 0);
+    struct slice rest = {got, (size_t)n}, message;
+    for (size_t used; rest.len > 0; rest = slice_from(rest, used), sent--)
+        assert_int_equal(rpc_frame_next(rest, RPC_FRAME_PLAIN, LIMIT, &message, &used), E_OK);
+    assert_int_equal(sent, 0);
+    peer_done(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_channel_may_be_freed_in_a_message),
         cmocka_unit_test(what_is_sent_arrives_in_order),
         cmocka_unit_test(too_long_a_message_is_not_sent),
+        cmocka_unit_test(a_full_queue_refuses_whole_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

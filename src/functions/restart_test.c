@@ -69,6 +69,11 @@ static void too_many_errors_within_half_an_hour_are_unhealthy(void **state)
     assert_false(restart_is_unhealthy(&restart, 6, now_ms));
     assert_true(restart_is_unhealthy(&restart, 3, now_ms + 30 * MINUTE));
     assert_false(restart_is_unhealthy(&restart, 3, now_ms + 30 * MINUTE + 1));
+    restart = (struct restart){0};
+    for (unsigned i = 0; i < 9; i++) /* never three of them within half an hour */
+        assert_int_equal(restart_judge(&restart, ENDING_ERROR, 3,
+                                       i * 16 * MINUTE - MINUTE * (i > 0), i * 16 * MINUTE),
+                         1000);
     for (int i = 0; i < 200; i++) /* the ring wraps */
         (void)restart_judge(&restart, ENDING_ERROR, RESTART_ERRORS_MAX, now_ms, now_ms);
     assert_true(restart_is_unhealthy(&restart, RESTART_ERRORS_MAX, now_ms));
