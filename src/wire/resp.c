@@ -39,12 +39,16 @@ struct scan {
     char tag;
 };
 
-static struct resp *push_node(struct resp_parser *parser, enum resp_type type)
+static void grow_nodes(struct resp_parser *parser)
 {
-    if (parser->count == parser->cap) {
-        parser->cap = parser->cap == 0 ? NODES_FIRST : parser->cap * 2;
-        parser->nodes = mem_resize(parser->nodes, parser->cap, sizeof *parser->nodes);
-    }
+    parser->cap = parser->cap == 0 ? NODES_FIRST : parser->cap * 2;
+    parser->nodes = mem_resize(parser->nodes, parser->cap, sizeof *parser->nodes);
+}
+
+static inline struct resp *push_node(struct resp_parser *parser, enum resp_type type)
+{
+    if (parser->count == parser->cap)
+        grow_nodes(parser);
     struct resp *node = &parser->nodes[parser->count++];
     *node = (struct resp){.type = type, .span = 1};
     return node;
@@ -88,7 +92,7 @@ static enum err number_ended(struct scan *scan, const char *at, bool has_digits)
     return bad_wire(scan, "not a number");
 }
 
-static enum err take_number(struct scan *scan, int64_t *ret)
+static inline enum err take_number(struct scan *scan, int64_t *ret)
 {
     const char *at = scan->at;
     uint64_t number = 0;
