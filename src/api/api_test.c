@@ -97,8 +97,7 @@ enum err host_invoke(struct host *host, struct slice app, struct slice function,
         return cause_set(why, E_LIMIT, "too many runs");
     if (slice_eq(value, SLICE("fail"))) {
         loop_later(world.loop, &call->op, E_FAILED);
-        cause_set(&call->op.why, E_FAILED, "it said no");
-        return E_OK;
+        return cause_set(&call->op.why, E_OK, "it said no");
     }
     buf_add(call->result, value);
     loop_later(world.loop, &call->op, E_OK);
@@ -184,7 +183,7 @@ static int set_up_with(const char *token)
     return http_server_start(world.loop,
                              &(struct http_server_options){
                                  .address = "127.0.0.1:0", .handler = api_handle, .ctx = world.api},
-                             &world.server, &why);
+                             &world.server, &why) != E_OK;
 }
 
 static int set_up(void **state)

@@ -31,28 +31,39 @@ struct follow {
     enum err result;
 };
 
+/* A terminal must not be driven by what a function logs. */
+static void put_text(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        putchar((unsigned char)text.data[i] < 0x20 && text.data[i] != '\t' ? '?' : text.data[i]);
+    putchar('\n');
+}
+
+static void put_head(const json_t *json)
+{
+    const char *level = field_text(json, "level", "info");
+    const char *function = field_text(json, "function", NULL);
+    const char *invocation = field_text(json, "invocation", "");
+    bool is_plain = slice_eq(slice_of(level), SLICE("info"));
+
+    printf("[%s] %s%s", field_text(json, "time", "-"), is_plain ? "" : level, is_plain ? "" : ": ");
+    if (function != NULL)
+        printf("[%s%s%.8s] ", function, invocation[0] != '\0' ? " " : "", invocation);
+}
+
 void show_log_line(struct slice line, bool is_raw)
 {
     json_t *json = NULL;
+    struct slice rest, part;
 
     if (is_raw || jx_parse(line, NULL, NULL, &json, NULL) != E_OK) {
         printf("%.*s\n", SLICE_ARG(line));
         return;
     }
-    const char *level = field_text(json, "level", "info");
-    const char *function = field_text(json, "function", NULL);
-    bool is_plain = slice_eq(slice_of(level), SLICE("info"));
-    struct slice rest = slice_of(field_text(json, "message", "")), part;
+    rest = slice_of(field_text(json, "message", ""));
     while (slice_cut(&rest, '\n', &part)) {
-        printf("[%s] %s%s", field_text(json, "time", "-"), is_plain ? "" : level,
-               is_plain ? "" : ": ");
-        if (function != NULL)
-            printf("[%s%s%.8s] ", function, field_text(json, "invocation", NULL) != NULL ? " " : "",
-                   field_text(json, "invocation", ""));
-        for (size_t i = 0; i < part.len; i++)
-            putchar((unsigned char)part.data[i] < 0x20 && part.data[i] != '\t' ? '?'
-                                                                               : part.data[i]);
-        putchar('\n');
+        put_head(json);
+        put_text(part);
     }
     json_decref(json);
 }

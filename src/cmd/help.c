@@ -45,39 +45,54 @@ static const struct option options[] = {
     {"--api-md", NULL, "Write docs/api.md."},
 };
 
+/* A group's name alone, as in `redgrid help function`, shows all of it. */
+static bool add_group(struct buf *out, const char *name)
+{
+    size_t len = strlen(name);
+    bool is_some = false;
+
+    for (size_t i = 0; i < command_count; i++)
+        if (strncmp(commands[i]->name, name, len) == 0 && commands[i]->name[len] == ' ') {
+            buf_addf(out, "%s", is_some ? "\n" : "");
+            command_write_help(commands[i], out);
+            is_some = true;
+        }
+    return is_some;
+}
+
+static int show_command(const struct cmdline *line)
+{
+    char *words[2] = {(char *)(uintptr_t)line->words[0], (char *)(uintptr_t)line->words[1]};
+    size_t used = 0;
+    const struct command *command = command_find(words, line->word_count, &used);
+    struct buf out;
+
+    buf_init(&out, HELP_MAX_BYTES);
+    if (command != NULL && used == line->word_count) {
+        command_write_help(command, &out);
+        return print(&out);
+    }
+    if (line->word_count == 1 && add_group(&out, words[0]))
+        return print(&out);
+    buf_done(&out);
+    return complain(EXIT_USAGE, "there is no command '%s'", line->words[0]);
+}
+
 static int run(const struct cmdline *line)
 {
+    void (*write)(struct buf * out) = commands_write_help;
+    bool wants_page = false;
     struct buf out;
-    size_t used = 0;
 
     for (size_t i = 0; i < COUNT_OF(pages); i++)
         if (cmdline_value(line, pages[i].flag) != NULL) {
-            buf_init(&out, HELP_MAX_BYTES);
-            pages[i].write(&out);
-            return print(&out);
+            write = pages[i].write;
+            wants_page = true;
         }
+    if (line->word_count > 0 && !wants_page)
+        return show_command(line);
     buf_init(&out, HELP_MAX_BYTES);
-    if (line->word_count == 0) {
-        commands_write_help(&out);
-        return print(&out);
-    }
-    char *words[2] = {(char *)(uintptr_t)line->words[0], (char *)(uintptr_t)line->words[1]};
-    const struct command *command = command_find(words, line->word_count, &used);
-    if (command == NULL || used < line->word_count) {
-        size_t len = strlen(words[0]);
-        bool is_some = false;
-        for (size_t i = 0; i < command_count && line->word_count == 1; i++)
-            if (strncmp(commands[i]->name, words[0], len) == 0 && commands[i]->name[len] == ' ') {
-                buf_addf(&out, "%s", is_some ? "\n" : "");
-                command_write_help(commands[i], &out);
-                is_some = true;
-            }
-        if (is_some)
-            return print(&out);
-        buf_done(&out);
-        return complain(EXIT_USAGE, "there is no command '%s'", line->words[0]);
-    }
-    command_write_help(command, &out);
+    write(&out);
     return print(&out);
 }
 

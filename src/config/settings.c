@@ -110,12 +110,32 @@ bool settings_address(struct slice text, char **ret_host, uint16_t *ret_port)
     return true;
 }
 
+static enum err check_bool(const struct setting *row, struct slice text, uint64_t *ret_number,
+                           struct cause *why)
+{
+    bool yes;
+
+    if (!slice_to_bool(text, &yes))
+        return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not true or false", row->name,
+                         SLICE_ARG(text));
+    *ret_number = yes;
+    return E_OK;
+}
+
+static enum err check_number(const struct setting *row, struct slice text, uint64_t *ret_number,
+                             struct cause *why)
+{
+    if (slice_to_u64(text, ret_number) && *ret_number >= row->min && *ret_number <= row->max)
+        return E_OK;
+    return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not a number from %llu to %llu%s%s",
+                     row->name, SLICE_ARG(text), (unsigned long long)row->min,
+                     (unsigned long long)row->max, row->extra[0] != '\0' ? " " : "", row->extra);
+}
+
 /* check_value tells whether one text is a value of the setting's type. */
 static enum err check_value(const struct setting *row, struct slice text, uint64_t *ret_number,
                             struct cause *why)
 {
-    bool yes;
-
     if (text.len > SETTING_TEXT_MAX_BYTES)
         return cause_set(why, E_BAD_INPUT, "%s: is longer than %d bytes", row->name,
                          SETTING_TEXT_MAX_BYTES);
@@ -126,22 +146,11 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
         break;
     case SETTING_PATHS:
     case SETTING_NAMES:
-        if (text.len == 0)
-            return cause_set(why, E_BAD_INPUT, "%s: is empty", row->name);
-        break;
+        return text.len > 0 ? E_OK : cause_set(why, E_BAD_INPUT, "%s: is empty", row->name);
     case SETTING_BOOL:
-        if (!slice_to_bool(text, &yes))
-            return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not true or false", row->name,
-                             SLICE_ARG(text));
-        *ret_number = yes;
-        break;
+        return check_bool(row, text, ret_number, why);
     case SETTING_NUMBER:
-        if (!slice_to_u64(text, ret_number) || *ret_number < row->min || *ret_number > row->max)
-            return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not a number from %llu to %llu%s%s",
-                             row->name, SLICE_ARG(text), (unsigned long long)row->min,
-                             (unsigned long long)row->max, row->extra[0] != '\0' ? " " : "",
-                             row->extra);
-        break;
+        return check_number(row, text, ret_number, why);
     case SETTING_CHOICE:
         if (text.len == 0 || !words_hold(row->extra, text))
             return cause_set(why, E_BAD_INPUT, "%s: '%.*s' is not one of: %s", row->name,

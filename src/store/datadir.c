@@ -181,10 +181,10 @@ enum err socket_path(const char *folder, const char *name, char ret[SOCKET_PATH_
     if (lstat(parent, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != getuid() ||
         (found.st_mode & 077) != 0)
         return cause_set(why, E_DENIED, "%s: is not a private folder of this user", parent);
-    if (strlen(parent) + 1 + strlen(name) > SOCKET_PATH_MAX_BYTES)
+    char whole[2 * SOCKET_PATH_MAX_BYTES];
+    int len = snprintf(whole, sizeof whole, "%s/%s", parent, name);
+    if (len < 0 || len > SOCKET_PATH_MAX_BYTES)
         return cause_set(why, E_LIMIT, "%s/%s: is too long for a socket", parent, name);
-    memcpy(ret, parent, strlen(parent));
-    ret[strlen(parent)] = '/';
-    memcpy(ret + strlen(parent) + 1, name, strlen(name) + 1);
+    memcpy(ret, whole, (size_t)len + 1);
     return E_OK;
 }
