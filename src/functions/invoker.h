@@ -98,7 +98,10 @@ struct invoker_kind {
     /* Ends the workers kindly, then by force; the op ends when all are gone. No new invocations
      * from now on; what is in flight ends with E_CANCELED. */
     void (*stop)(struct invoker *invoker, struct op *op);
-    void (*free)(struct invoker *invoker); /* after stop ended, or at once with force */
+    /* After stop ended (also in its callback), or at once with force: then what is in flight ends
+     * with E_CANCELED before it returns, and it must not be called from another callback of the
+     * invoker or of its invocations. */
+    void (*free)(struct invoker *invoker);
 };
 
 struct invoker {

@@ -225,6 +225,52 @@ static void a_missing_worker_is_told(void **state)
     fixture_done(&f);
 }
 
+static bool is_unhealthy(void *ctx)
+{
+    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
+}
+
+static void a_worker_that_keeps_failing_is_unhealthy(void **state)
+{
+    struct fixture f;
+    char path[600];
+    (void)state;
+    put_c_app(&f, PLAIN);
+    (void)snprintf(f.worker_dir, sizeof f.worker_dir, "%s/workers", f.folder);
+    fixture_put(&f, "workers/c/redgrid-worker-c", "#!/bin/sh\necho cannot start >&2\nexit 1\n");
+    (void)snprintf(path, sizeof path, "%s/c/redgrid-worker-c", f.worker_dir);
+    assert_int_equal(chmod(path, 0700), 0);
+    fixture_start(&f, 1, 1);
+    fixture_until(&f, is_unhealthy, &f);
+    assert_non_null(strstr(f.why, "exited with code 1"));
+    assert_true(fixture_logged(&f, "cannot start"));
+    assert_true(fixture_logged(&f, "exited with code 1; starting another in 2000 ms"));
+    assert_true(fixture_logged(&f, "exited with code 1; starting another in 60000 ms"));
+    assert_true(f.states & 1u << INVOKER_DOWN);
+    fixture_stop(&f);
+    fixture_done(&f);
+}
+
+static void a_worker_killed_from_outside_is_replaced(void **state)
+{
+    struct fixture f;
+    struct fixture_run run;
+    (void)state;
+    start_c(&f, PLAIN, 1);
+    fixture_invoke(&f, &run, "Echo", "pid");
+    fixture_await(&f, &run);
+    assert_int_equal(kill((pid_t)atoi(run.result), SIGKILL), 0); /* NOLINT: our own number */
+    char before[32];
+    (void)snprintf(before, sizeof before, "%.31s", run.result);
+    do {
+        fixture_invoke(&f, &run, "Echo", "pid");
+        fixture_await(&f, &run);
+    } while (run.err != E_OK || strcmp(run.result, before) == 0);
+    assert_true(fixture_logged(&f, "was killed by SIGKILL"));
+    fixture_stop(&f);
+    fixture_done(&f);
+}
+
 static void stop_cancels_and_free_is_possible_at_any_time(void **state)
 {
     struct fixture f;
@@ -337,6 +383,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(compile_errors_are_the_functions),
         cmocka_unit_test(processes_follow_the_scale),
         cmocka_unit_test(a_missing_worker_is_told),
+        cmocka_unit_test(a_worker_that_keeps_failing_is_unhealthy),
+        cmocka_unit_test(a_worker_killed_from_outside_is_replaced),
         cmocka_unit_test(stop_cancels_and_free_is_possible_at_any_time),
         cmocka_unit_test(python_functions_run),
         cmocka_unit_test(packages_that_cannot_be_installed_are_the_apps_error),
