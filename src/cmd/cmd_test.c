@@ -181,17 +181,40 @@ static void init_writes_every_kind_and_never_twice(void **state)
 
 /* ---- a running server ---- */
 
-static pid_t start(const char *data)
+static pid_t start_with(const char *data, const char *store)
 {
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)!freopen("log", "a", stdout);
         (void)!freopen("log", "a", stderr);
-        execl(program, program, "up", "--listen", "127.0.0.1:0", "--data", data, NULL);
+        execl(program, program, "up", "--listen", "127.0.0.1:0", "--data", data, "--store", store,
+              NULL);
         _exit(127);
     }
     return pid;
+}
+
+static pid_t start(const char *data)
+{
+    return start_with(data, "");
+}
+
+static void wait_for_log(const char *part)
+{
+    const struct timespec nap = {.tv_nsec = 5000000};
+
+    text[0] = '\0';
+    for (uint64_t until = clock_now_ms() + DEADLINE_MS;
+         strstr(text, part) == NULL && clock_now_ms() < until;) {
+        nanosleep(&nap, NULL); /* until it has written that line */
+        FILE *file = fopen("log", "r");
+        if (file == NULL)
+            continue;
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    assert_said(part);
 }
 
 static unsigned port_of(const char *data)
@@ -269,6 +292,15 @@ static void after_kill_9_it_starts_again_on_the_same_data(void **state)
     assert_int_equal(end(pid, SIGINT), 0);
 }
 
+static void a_stop_ends_a_start_that_still_waits(void **state)
+{
+    (void)state;
+    pid_t pid = start_with("data", "127.0.0.1:1");
+    wait_for_log("REDIS-LOST");
+    assert_int_equal(end(pid, SIGTERM), 0);
+    wait_for_log("stopped");
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
@@ -283,6 +315,7 @@ int main(int argc, char **argv)
         CASE(what_keeps_up_from_starting_is_one_line),
         CASE(init_writes_every_kind_and_never_twice),
         CASE(it_runs_answers_and_drains),
+        CASE(a_stop_ends_a_start_that_still_waits),
         CASE(after_kill_9_it_starts_again_on_the_same_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
