@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,12 +315,45 @@ static bool is_foreign_page(const struct http_request *request)
     return true;
 }
 
+/* Is it a name of this machine that nobody else can make lead elsewhere? */
+static bool is_own_name(struct slice host)
+{
+    char text[INET_ADDRSTRLEN];
+    struct in_addr address;
+    size_t colon = host.len;
+
+    while (colon > 0 && host.data[colon - 1] >= '0' && host.data[colon - 1] <= '9')
+        colon--;
+    if (colon > 0 && host.data[colon - 1] == ':')
+        host = slice_first(host, colon - 1);
+    if (slice_eq_nocase(host, SLICE("localhost")) || slice_eq(host, SLICE("[::1]")))
+        return true;
+    if (host.len >= sizeof text)
+        return false;
+    snprintf(text, sizeof text, "%.*s", SLICE_ARG(host));
+    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+/* Without a token only this machine is served, under its own names: any other name that leads here
+ * is a page's attempt to be taken by the browser for one of this origin. */
+static bool is_foreign_name(const struct api *api, const struct http_request *request)
+{
+    struct slice host = http_request_header(request, SLICE("Host"));
+
+    return api->token == NULL && host.len > 0 && !is_own_name(host);
+}
+
 void api_handle(void *ctx, struct http_request *request)
 {
     struct api *api = ctx;
     struct slice method = http_request_method(request);
     const struct route *other = NULL;
 
+    if (is_foreign_name(api, request)) {
+        answer_error(request, 403, "Forbidden",
+                     "call this server by localhost or its address, or set listen.token");
+        return;
+    }
     if (slice_eq(method, SLICE("HEAD")))
         method = SLICE("GET");
     for (size_t i = 0; i < COUNT_OF(routes); i++) {

@@ -382,7 +382,7 @@ static void the_ring_forgets_the_oldest(void **state)
     assert_non_null(strstr(text, line));
 }
 
-/* ---- following ---- */
+/* ---- by hand, over a stream ---- */
 
 static struct follower {
     struct stream *stream;
@@ -433,6 +433,43 @@ static void followers_get_what_comes(void **state)
     buf_done(&follower.in);
 }
 
+/* The client writes Host itself, so these go by hand. */
+static void names_that_are_not_ours_are_refused(void **state)
+{
+    static const struct {
+        const char *host, *status;
+    } rows[] = {
+        {"localhost", "HTTP/1.1 200"},
+        {"LOCALHOST:7070", "HTTP/1.1 200"},
+        {"127.0.0.1:7070", "HTTP/1.1 200"},
+        {"127.1.2.3", "HTTP/1.1 200"},
+        {"[::1]:7070", "HTTP/1.1 200"},
+        {"evil.example:7070", "HTTP/1.1 403"},
+        {"localhost.evil.example", "HTTP/1.1 403"},
+        {"127.0.0.1.evil.example", "HTTP/1.1 403"},
+        {"10.0.0.1", "HTTP/1.1 403"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char request[256];
+        struct stream_target target = {.host = "127.0.0.1", .port = http_server_port(world.server)};
+        snprintf(request, sizeof request, "GET /api/functions HTTP/1.1\r\nHost: %s\r\n\r\n",
+                 rows[i].host);
+        follower = (struct follower){
+            .op = {.done = on_follow}, .wanted = "HTTP/1.1 ", .request = slice_of(request)};
+        buf_init(&follower.in, TEXT_MAX_BYTES);
+        follower.stream = stream_new(world.loop);
+        assert_int_equal(stream_connect(follower.stream, &target, &follower.op), E_OK);
+        run_loop();
+        if (strncmp(buf_text(&follower.in), rows[i].status, strlen(rows[i].status)) != 0)
+            fail_msg("%s: %s", rows[i].host, buf_text(&follower.in));
+        follower.op.done = on_closed;
+        stream_free(follower.stream);
+        run_loop();
+        buf_done(&follower.in);
+    }
+}
+
 int main(void)
 {
     int null = open("/dev/null", O_WRONLY);
@@ -444,6 +481,7 @@ int main(void)
         CASE(before_there_is_a_host_functions_are_starting),
         cmocka_unit_test_setup_teardown(a_token_opens_all_but_health, set_up_token, tear_down),
         CASE(pages_of_other_origins_cannot_post),
+        CASE(names_that_are_not_ours_are_refused),
         CASE(the_log_is_kept_by_function),
         CASE(the_ring_forgets_the_oldest),
         CASE(followers_get_what_comes),
