@@ -6,11 +6,18 @@
 
 /* --- characters --- */
 
+#define BIT(byte) ((uint64_t)1 << ((byte)&63))
+#define BITS(first, last) (BIT(last) - BIT(first) + BIT(last))
+
+/* Letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, 5.6.2): the first 64 byte values, the next 64. */
+static const uint64_t token_bits[2] = {
+    BIT('!') | BITS('#', '\'') | BITS('*', '+') | BITS('-', '.') | BITS('0', '9'),
+    BITS('A', 'Z') | BITS('^', '`') | BITS('a', 'z') | BIT('|') | BIT('~'),
+};
+
 static bool is_token_byte(unsigned char c)
 {
-    if (c <= ' ' || c >= 0x7f)
-        return false;
-    return strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+    return c < 128 && (token_bits[c >> 6] & BIT(c)) != 0;
 }
 
 bool http1_is_token(struct slice text)

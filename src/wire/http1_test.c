@@ -355,6 +355,11 @@ static void what_goes_into_a_request_is_checked(void **state)
 {
     (void)state;
     assert_true(http1_is_token(SLICE("X-Azure_1!#$%&'*+.^`|~")));
+    for (int c = 0; c < 256; c++) { /* against the other way to say it */
+        char byte = (char)c;
+        bool is_separator = c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL;
+        assert_int_equal(http1_is_token((struct slice){&byte, 1}), !is_separator);
+    }
     assert_false(http1_is_token(SLICE("")));
     assert_false(http1_is_token(SLICE("a b")));
     assert_false(http1_is_token(SLICE("a:")));
