@@ -1,4 +1,4 @@
-/* Real worker processes over a real socketpair: the built-in workers for C and Python. */
+/* Real worker processes over a real socketpair: the built-in worker for C. */
 #include "functions/invoker_fixture.h"
 
 #include <fcntl.h>
@@ -295,69 +295,6 @@ static void stop_cancels_and_free_is_possible_at_any_time(void **state)
     assert_int_equal(hung.err, E_CANCELED);
 }
 
-static void put_python_app(struct fixture *f)
-{
-    fixture_init(f);
-    fixture_put(f, "app/local.settings.json",
-                "{\"Values\":{\"FUNCTIONS_WORKER_RUNTIME\":\"python\"}}");
-    fixture_put_function(f, "Py", "__init__.py");
-    fixture_put(f, "app/Py/__init__.py",
-                "import logging, os, sys\n"
-                "def main(entry: str) -> str:\n"
-                "    logging.warning('got ' + entry)\n"
-                "    if entry == 'fail': raise ValueError('no luck')\n"
-                "    if entry == 'exit': os._exit(1)\n"
-                "    if entry == 'python': return sys.executable\n"
-                "    return entry.upper()\n");
-}
-
-static void python_functions_run(void **state)
-{
-    struct fixture f;
-    struct fixture_run run;
-    (void)state;
-    put_python_app(&f);
-    fixture_put(&f, "app/requirements.txt", "# nothing\nazure-functions>=1.2\n");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, fixture_is_ready, &f);
-    fixture_invoke(&f, &run, "Py", "hello");
-    fixture_await(&f, &run);
-    assert_int_equal(run.err, E_OK);
-    assert_true(fixture_logged(&f, "Function.Py.User [Py] got hello"));
-    fixture_invoke(&f, &run, "Py", "fail");
-    fixture_await(&f, &run);
-    assert_int_equal(run.err, E_FAILED);
-    assert_non_null(strstr(run.why, "no luck"));
-    fixture_invoke(&f, &run, "Py", "exit");
-    fixture_await(&f, &run);
-    assert_int_equal(run.err, E_CRASHED);
-    fixture_invoke(&f, &run, "Py", "again");
-    fixture_await(&f, &run);
-    assert_int_equal(run.err, E_OK);
-    fixture_stop(&f);
-    fixture_done(&f);
-}
-
-static bool is_broken(void *ctx)
-{
-    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
-}
-
-static void packages_that_cannot_be_installed_are_the_apps_error(void **state)
-{
-    struct fixture f;
-    (void)state;
-    put_python_app(&f);
-    fixture_put(&f, "app/requirements.txt", "./no-such-package-here\n");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, is_broken, &f);
-    assert_non_null(strstr(f.why, "requirements.txt: "));
-    assert_string_equal(f.load_error, f.why);
-    assert_true(fixture_logged(&f, "PYTHON-PACKAGES"));
-    fixture_stop(&f);
-    fixture_done(&f);
-}
-
 static void unknown_runtimes_are_answered_with_the_known(void **state)
 {
     char runtime[] = "cobol";
@@ -386,8 +323,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_worker_that_keeps_failing_is_unhealthy),
         cmocka_unit_test(a_worker_killed_from_outside_is_replaced),
         cmocka_unit_test(stop_cancels_and_free_is_possible_at_any_time),
-        cmocka_unit_test(python_functions_run),
-        cmocka_unit_test(packages_that_cannot_be_installed_are_the_apps_error),
         cmocka_unit_test(unknown_runtimes_are_answered_with_the_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
