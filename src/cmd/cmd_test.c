@@ -305,7 +305,9 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return 2;
-    program = argv[1];
+    program = realpath(argv[1], NULL); /* the tests change folders */
+    if (program == NULL)
+        return 2;
     unsetenv("REDGRID_SERVER");
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
