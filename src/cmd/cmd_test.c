@@ -309,6 +309,7 @@ int main(int argc, char **argv)
     if (program == NULL)
         return 2;
     unsetenv("REDGRID_SERVER");
+    setenv("REDGRID_LISTEN", "127.0.0.1:0", 1); /* 7070 may be taken */
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(every_command_has_its_help),
