@@ -54,3 +54,19 @@ export function living(processes) {
   const now = new Map(table().map((row) => [row.pid, row.born]));
   return processes.filter((one) => now.get(one.pid) === one.born);
 }
+
+// The processes that know of a test's folder, by their arguments or environment.
+export function processesOf(folder) {
+  const knows = ({ pid }) => {
+    try {
+      return ['cmdline', 'environ'].some((file) =>
+        fs.readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(folder),
+      );
+    } catch {
+      return false; // it ended meanwhile
+    }
+  };
+  return table()
+    .filter(knows)
+    .map((row) => ({ ...row, command: commandOf(row.pid) }));
+}

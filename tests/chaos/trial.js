@@ -1,0 +1,197 @@
+// trial('..', {..}): producers send while faults happen; in the end the books must balance.
+
+import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pending, processing } from '../lib/keys.js';
+import { processesOf } from '../lib/process.js';
+import { scenario } from '../lib/scenario.js';
+import { until } from '../lib/until.js';
+import { Audit } from './audit.js';
+import { functionFor } from './functions.js';
+import { Producer } from './producer.js';
+import { Proxy } from './proxy.js';
+import { Random, SECONDS, SEED } from './random.js';
+
+export const COUNT = 10;
+// Messages that a kill catches again and again must not become dead letters here: all must run.
+const BINDING = { count: COUNT, claimIdleMs: 1000, pollingIntervalInMs: 100, maxDeliveryCount: 1000 };
+const PER_SECOND = { c: 300, python: 150 };
+const SETTLE_MS = 30000;
+
+export class Trial {
+  constructor(w, options) {
+    this.w = w;
+    this.kinds = options.kinds;
+    this.options = options;
+    this.nodes = []; // those that run now
+    this.story = []; // the faults so far
+    this.starts = 0;
+  }
+
+  async prepare() {
+    this.server = await this.w.redis({ persistent: true, settings: { appendfsync: 'always' } });
+    this.proxy = await new Proxy(this.server.port).start();
+    if (this.options.store) this.store = await this.w.redis();
+    const { lang, binding } = this.options;
+    const names = this.kinds.length === 1 ? ['F'] : ['L', 'S'];
+    const functions = this.kinds.map((kind, i) => [
+      names[i],
+      functionFor(kind, lang, { ...BINDING, ...binding }),
+    ]);
+    this.folder = this.w.app({
+      lang,
+      functions: Object.fromEntries(functions),
+      settings: { redis: `${this.proxy.address},syncTimeout=1000,connectTimeout=1000` },
+    });
+    this.groups = Object.fromEntries(this.kinds.map((kind, i) => [kind, names[i]]));
+    const share = PER_SECOND[lang] / this.kinds.length;
+    this.producers = this.kinds.map((kind) => new Producer(this.server, kind, share));
+    this.audit = new Audit(this.w, this.producers, names);
+  }
+
+  // A node on the data directory `data`, not started.
+  node(data) {
+    const node = this.w.node({
+      app: this.folder,
+      data: this.w.path(data),
+      store: this.store,
+      name: `${data} (start ${++this.starts})`,
+    });
+    node.data = data;
+    this.nodes.push(node);
+    return node;
+  }
+
+  async restart(node) {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    return this.node(node.data).start();
+  }
+
+  note(what) {
+    this.story.push(`${Date.now() - this.beganAt} ms: ${what}`);
+  }
+
+  // Faults in the order that the seed gives, every kind once before any comes again.
+  async suffer(faults, seed) {
+    const random = new Random(seed);
+    const end = Date.now() + SECONDS * 1000;
+    this.mayRepeat = 0;
+    this.outages = 0;
+    for (let bag = []; Date.now() < end; ) {
+      if (bag.length === 0) bag = random.shuffled(Object.keys(faults));
+      const name = bag.pop();
+      await pause(random.between(100, 600));
+      const { strike, again = 0, outages = 0 } = faults[name];
+      // Counted before: a fault has its effects while it lasts.
+      this.mayRepeat += again * COUNT;
+      this.outages += outages;
+      this.note(name);
+      await strike(this, random);
+    }
+    this.note('calm');
+  }
+
+  async settle(ms = SETTLE_MS) {
+    const { cli } = this.server;
+    await Promise.all(this.producers.map((producer) => producer.stop()));
+    let lost;
+    await until(
+      async () => (lost = await this.audit.lost(cli)).length === 0,
+      () => `every message ran: ${lost.length} did not: ${lost.slice(0, 10).join(' ')}`,
+      ms,
+    );
+    await until(
+      async () => (await this.remains()) === '',
+      async () => `nothing remains in Redis`,
+      ms,
+    ).catch(async (error) => {
+      throw new Error(`${error.message}: ${await this.remains()}`);
+    });
+  }
+
+  // What redgrid should have cleared away, in words.
+  async remains() {
+    const { cli } = this.server;
+    const found = [];
+    if (this.groups.stream) {
+      const count = await pending(cli, 'stream', this.groups.stream);
+      if (count > 0) found.push(`${count} entries pending`);
+    }
+    if (this.groups.list) {
+      const count = await cli.llen('list');
+      const held = await processing(cli);
+      if (count > 0) found.push(`${count} elements in the list`);
+      if (held.length > 0) found.push(`elements being processed: ${held.slice(0, 10).join(' ')}`);
+    }
+    return found.join(', ');
+  }
+
+  async end() {
+    for (const node of [...this.nodes]) await node.stop();
+    await this.proxy.stop();
+    const { cli } = this.server;
+    const keys = (await cli.keys('redgrid:*')).filter((key) => !key.includes(':dead:'));
+    assert.deepEqual(keys, [], 'no key of a node that has stopped is left');
+    const servers = this.w.servers.map((server) => server.process.pid);
+    const left = processesOf(this.w.folder).filter((one) => !servers.includes(one.pid));
+    assert.deepEqual(left, [], 'no process is left');
+  }
+
+  // Every outage is told once: lost and restored take turns, and never more often than we cut.
+  checkOutages() {
+    for (const node of this.w.nodes) {
+      const told = node.records
+        .filter((one) => ['REDIS-LOST', 'REDIS-RESTORED'].includes(one.id))
+        .filter((one) => one.message.includes(this.proxy.address))
+        .map((one) => one.id);
+      const turns = told.filter((id, i) => id === (i % 2 ? 'REDIS-RESTORED' : 'REDIS-LOST'));
+      assert.deepEqual(told, turns, `${node.name}: an outage begins and ends with one line each`);
+      const lost = told.filter((id) => id === 'REDIS-LOST').length;
+      assert.ok(lost <= this.outages, `${node.name}: ${lost} outages told of ${this.outages}`);
+    }
+  }
+
+  checkRepeats() {
+    const count = this.audit.repeatedCount();
+    const which = this.audit.repeated().slice(0, 10);
+    assert.ok(
+      count <= this.mayRepeat,
+      `the faults explain ${this.mayRepeat} repeated runs, not ${count}: ${which.join(' ')}`,
+    );
+  }
+}
+
+// A number from a text, so that trials of one seed do not all suffer the same.
+const hash = (text) => [...text].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) >>> 0, 7);
+
+// story(trial, name): a trial with a plot of its own; told when it fails.
+export function story(name, options, plot) {
+  scenario(name, { timeout: (SECONDS + 120) * 1000 }, async (w) => {
+    const trial = new Trial(w, options);
+    const replay = `CHAOS_SEED=${SEED} CHAOS_SECONDS=${SECONDS}`;
+    try {
+      await trial.prepare();
+      trial.beganAt = Date.now();
+      await plot(trial, (SEED + hash(name)) >>> 0);
+      console.log(`${name}: ${replay}: ${trial.story.length} faults, ${await trial.audit.summary(trial.server.cli)}`);
+    } catch (error) {
+      error.message = `${replay}: ${error.message}\n${trial.story.join('\n')}`;
+      throw error;
+    } finally {
+      await trial.proxy?.stop();
+    }
+  });
+}
+
+// {kinds: ['list'], lang: 'c', faults, nodes: 1, store: false, binding}
+export function trial(name, options) {
+  story(name, options, async (t, seed) => {
+    for (let i = 0; i < (options.nodes ?? 1); i++) await t.node(`data${i}`).start();
+    for (const producer of t.producers) producer.start();
+    await t.suffer(options.faults, seed);
+    await t.settle();
+    await t.end();
+    t.checkOutages();
+    t.checkRepeats();
+  });
+}
