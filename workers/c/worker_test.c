@@ -122,9 +122,10 @@ static void it_starts_as_the_protocol_says(void **state)
                                                "HandlesWorkerTerminateMessage",
                                                "HandlesInvocationCancelMessage"};
 
-    fake_host_say(&host, &(struct rpc_message){.request_id = TEXT("r2"),
-                                               .type = RPC_WORKER_INIT_REQUEST,
-                                               .worker_init_request = {TEXT("4.1.0")}});
+    fake_host_say(&host,
+                  &(struct rpc_message){.request_id = TEXT("r2"),
+                                        .type = RPC_WORKER_INIT_REQUEST,
+                                        .worker_init_request = {.host_version = TEXT("4.1.0")}});
     struct rpc_message message = hear(RPC_WORKER_INIT_RESPONSE);
     assert_true(slice_eq(message.request_id, SLICE("r2")));
     assert_int_equal(message.worker_init_response.result.status, RPC_SUCCESS);
