@@ -86,6 +86,15 @@ class World {
     }
   }
 
+  // What no run may say, whatever it tests: reports of the sanitizers and broken assertions.
+  assertSound() {
+    const bad = /AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed/;
+    for (const node of this.nodes) {
+      const found = node.find(bad);
+      if (found.length) throw new Error(`${node.name}: ${found[0].message}`);
+    }
+  }
+
   tails() {
     return this.nodes.map((node) => node.tail()).join('\n');
   }
@@ -104,6 +113,7 @@ export function scenario(name, ...rest) {
     const world = new World();
     try {
       await body(world);
+      world.assertSound();
     } catch (error) {
       error.message += `\n${world.tails()}`;
       throw error;
