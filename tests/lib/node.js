@@ -63,6 +63,10 @@ export class Node {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
+  isRunning() {
+    return Boolean(this.process) && !this.hasExited();
+  }
+
   messages() {
     return this.records.map((record) => String(record.message ?? ''));
   }
@@ -158,7 +162,7 @@ export class Node {
 
   // For cleaning up after a test, whatever state it left.
   async destroy() {
-    if (!this.process || this.hasExited()) return;
+    if (!this.isRunning()) return;
     const children = this.children();
     this.process.kill('SIGCONT');
     this.process.kill('SIGKILL');

@@ -73,6 +73,11 @@ class World {
     return Promise.all(Array.from({ length: n }, () => this.up(folder, { store, ...options })));
   }
 
+  // Whatever a test was about, its nodes end with 0 and leave no process behind.
+  async stop() {
+    await Promise.all(this.nodes.filter((node) => node.isRunning()).map((node) => node.stop()));
+  }
+
   touch(name) {
     fs.writeFileSync(this.path(name), '');
   }
@@ -113,6 +118,7 @@ export function scenario(name, ...rest) {
     const world = new World();
     try {
       await body(world);
+      await world.stop();
       world.assertSound();
     } catch (error) {
       error.message += `\n${world.tails()}`;
