@@ -559,12 +559,12 @@ static void list_stop(struct listener *listener, struct op *op)
     listener->is_stopping = true;
     l->slots.is_shut = listener->trigger->is_reliable;
     slots_end_retries(&l->slots);
+    op_abort(&l->wait); /* first: a back-off waits on the timer that is cleared next */
     timer_clear(l->timer);
     l->stop_timer = timer_new(listener->options.loop, on_stop_timer, l);
     timer_set(l->stop_timer, UNBLOCK_MS);
     for (size_t i = 0; i < l->source_count; i++)
         unblock(&l->sources[i]);
-    op_abort(&l->wait);
     if (l->state == (int)HOLD)
         go(l, END);
     list_turn(l);

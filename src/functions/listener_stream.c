@@ -356,8 +356,8 @@ static void stream_stop(struct listener *listener, struct op *op)
     listener->is_stopping = s->slots.is_shut = true;
     slots_end_retries(&s->slots);
     turn_cancel(&s->turn);
+    op_abort(&s->wait); /* first: a back-off waits on the timer that is cleared next */
     timer_clear(s->timer);
-    op_abort(&s->wait);
     op_abort(&s->read.op);
     redis_close(s->reader);
     s->reader = NULL;

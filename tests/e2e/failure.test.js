@@ -108,6 +108,14 @@ scenario('N16 Wrong type', async (w) => {
   await node.succeeds('S', 1);
 });
 
+scenario('N16 Stop while a wrong type is waited out', async (w) => {
+  const { cli } = await w.redis();
+  await cli.mset('q', 'a string', 's', 'a string');
+  const node = await w.up({ L: list('q', SHORT), S: stream('s', SHORT) });
+  await until(() => node.count(/WRONGTYPE/) === 2, 'each trigger says what is wrong');
+  await node.stop();
+});
+
 scenario('A worker that crashes loses nothing', async (w) => {
   const { cli } = await w.redis();
   const functions = {

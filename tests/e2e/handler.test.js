@@ -142,7 +142,7 @@ scenario('N43 Handler: outputs', async (w) => {
   const { cli } = await w.redis();
   const behaviour = `
   if (name === 'Fails') return reply(res, 500, { Outputs: { out: 'never 1' }, ReturnValue: 'never 2' });
-  if (name === 'Lower') return reply(res, 200, { outputs: { out: 'lower 1' }, logs: ['low log'], returnvalue: 'lowerReturned 1' });
+  if (name === 'Lower') return reply(res, 200, { outputs: { out: 'lowered 1' }, logs: ['low log'], returnvalue: 'lowerReturned 1' });
   reply(res, 200, { Outputs: { out: ['k1 aGVsbG8=', 'k2 2'] }, Logs: ['one log', 'two logs'], ReturnValue: 'returned 1' });`;
   const bindings = [output('out', 'SET'), output('$return', 'SET')];
   const node = await w.up({
@@ -160,7 +160,7 @@ scenario('N43 Handler: outputs', async (w) => {
   await node.succeeds('Lower', 1);
   await node.fails('Fails', 1);
   assert.equal(await cli.get('k1'), 'aGVsbG8=', 'text that looks like base64 stays text');
-  assert.deepEqual(await cli.mget('k2', 'returned', 'lower', 'lowerReturned'), [
+  assert.deepEqual(await cli.mget('k2', 'returned', 'lowered', 'lowerReturned'), [
     '2',
     '1',
     '1',

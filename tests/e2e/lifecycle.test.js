@@ -86,6 +86,37 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   });
 }
 
+// A stop at the n-th line that it traces, so that every phase of a start is cut short once.
+for (const [first, last] of [
+  [1, 20],
+  [21, 40],
+  [41, 60],
+]) {
+  scenario(`SIGTERM at any moment of the start, lines ${first} to ${last}`, async (w) => {
+    await w.redis();
+    const app = w.app({ L: list('q'), S: stream('s'), P: pubsub('ch') });
+    for (let line = first; line <= last; line += 2) {
+      const node = w.node({ app, args: ['--log-level', 'trace'] }).spawn();
+      await until(() => node.records.length >= line || node.hasExited(), `line ${line}`);
+      await node.stop();
+      w.assertSound();
+    }
+  });
+}
+
+scenario('The private store is killed: it is started again, nothing else notices', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({ F: list('q'), P: pubsub('ch') });
+  const store = () => node.children().find((child) => child.command.includes('redis.sock'));
+  const before = store();
+  process.kill(before.pid, 'SIGKILL');
+  await until(() => store() && store().pid !== before.pid, 'another store');
+  await until(async () => (await node.get('/readyz')).status === 200, 'ready again');
+  await cli.rpush('q', 'x');
+  await cli.publish('ch', 'x');
+  for (const f of ['F', 'P']) await node.succeeds(f, 1);
+});
+
 scenario('A second signal ends it at once', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({ F: list('q', {}, record('testlib.wait_for("go")')) });
