@@ -75,11 +75,12 @@ static const char recover_script[] =
     "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
     "return {moved, dead}\n";
 
-/* KEYS: key, processing list, consumers, tries. ARGV: consumer, side, then pairs of a failed
- * element and how often it was delivered. */
+/* What we give back may wake a waiter of ours that was cut off, so then our name stays, for others
+ * to look. KEYS: key, processing list, consumers, tries. ARGV: consumer, side, "1" to keep the
+ * name, then pairs of a failed element and how often it was delivered. */
 static const char return_script[] =
-    "for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[4], redis.sha1hex(ARGV[i]), ARGV[i + 1]) end\n"
-    "if #ARGV > 2 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
+    "for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[4], redis.sha1hex(ARGV[i]), ARGV[i + 1]) end\n"
+    "if #ARGV > 3 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
     "local moved = 0\n"
     "while true do\n"
     "  local e = redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
@@ -87,7 +88,7 @@ static const char return_script[] =
     "  redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
     "  moved = moved + 1\n"
     "end\n"
-    "redis.call('ZREM', KEYS[3], ARGV[1])\n"
+    "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"
     "return moved\n";
 
 static void go(struct list_tender *t, enum state next);
@@ -228,10 +229,11 @@ static enum err return_start(struct list_tender *t)
     const struct slice keys[] = {source->key, source->processing, source->consumers, source->tries};
     struct slice *args = mem_new_array(SCRIPT_ARGS_MAX, struct slice);
     struct number *numbers = mem_new_array(SCRIPT_ARGS_MAX / 2, struct number);
-    size_t count = 2;
+    size_t count = 3;
 
     args[0] = t->l->consumer;
     args[1] = list_side(t->l);
+    args[2] = t->l->has_cut_waiter ? SLICE("1") : SLICE("0");
     count = add_failed(t, &t->l->failed, true, args, count, numbers);
     count = add_failed(t, &t->l->slots.waiting, false, args, count, numbers);
     enum err err = script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,

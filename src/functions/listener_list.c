@@ -483,6 +483,14 @@ static void on_ignored(struct op *op, enum err err)
     free(container_of(op, struct redis_call, op));
 }
 
+static void cut(struct list_source *source)
+{
+    if (!source->wait.op.is_busy)
+        return;
+    source->listener->has_cut_waiter = true;
+    op_abort(&source->wait.op);
+}
+
 /* A waiter that is cut off may still be handed an element; one that is told to return cannot. */
 static void unblock(struct list_source *source)
 {
@@ -496,15 +504,19 @@ static void unblock(struct list_source *source)
 
     if (!source->wait.op.is_busy)
         return;
-    if (source->client_id == 0 || source->wait.op.done != on_waited) {
+    if (source->wait.op.done != on_waited) {
         op_abort(&source->wait.op);
+        return;
+    }
+    if (source->client_id == 0) {
+        cut(source);
         return;
     }
     call = mem_new(struct redis_call);
     call->op.done = on_ignored;
     if (redis_call(l->base.commands, args, COUNT_OF(args), call) != E_OK) {
         free(call);
-        op_abort(&source->wait.op);
+        cut(source);
     }
 }
 
@@ -513,7 +525,7 @@ static void on_stop_timer(void *ctx)
     struct list_listener *l = ctx;
 
     for (size_t i = 0; i < l->source_count; i++)
-        op_abort(&l->sources[i].wait.op);
+        cut(&l->sources[i]);
 }
 
 static void on_left(struct op *op, enum err err)

@@ -56,6 +56,7 @@ struct list_listener {
     bool is_registered;
     struct turn turn;
     struct timer *stop_timer; /* unblocking takes no longer than this */
+    bool has_cut_waiter;      /* the server may still move an element for it */
 
     struct slots slots;
     struct list acks, failed, spare;

@@ -1,0 +1,41 @@
+// What stands at the server when its answer never came, or is to come yet.
+
+import assert from 'node:assert/strict';
+import { list, stream } from '../lib/app.js';
+import { FAIL } from '../lib/code.js';
+import { scenario } from '../lib/scenario.js';
+import { until } from '../lib/until.js';
+
+const SHORT = { pollingIntervalInMs: 100 };
+
+scenario('startFrom $: what came while the server was away runs', async (w) => {
+  const server = await w.redis();
+  const node = await w.up({ F: stream('s', { ...SHORT, startFrom: '$' }) });
+  await server.cli.xadd('s', '*', 'a', '1');
+  await node.succeeds('F', 1);
+  await server.stop('SIGKILL');
+  await node.line(/connection lost/);
+  await server.restart();
+  await server.cli.xadd('s', '*', 'a', '2');
+  await node.succeeds('F', 2, 20000);
+});
+
+scenario('a user who may not CLIENT: what failed is not lost by a stop', async (w) => {
+  const server = await w.redis();
+  await server.cli.acl('SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-client');
+  const app = w.app({
+    functions: { F: list('q', SHORT, FAIL) },
+    settings: { redis: `${server.address},user=app,password=secret` },
+  });
+  const node = await w.up(app);
+  await server.cli.rpush('q', 'x');
+  await node.fails('F', 1);
+  await until(async () => /cmd=blmove/.test(await server.cli.client('LIST')), 'it waits');
+  await node.stop();
+  const left = await server.cli.lrange('q', 0, -1);
+  const names = await server.cli.keys('redgrid:*consumers*');
+  const known = names.length > 0 ? await server.cli.zcard(names[0]) : 0;
+  assert.ok(left.length === 1 || known === 1, 'in the processing list, and nobody knows of it');
+  const again = await w.up(app, { data: w.path('node1') });
+  await again.fails('F', 1);
+});
