@@ -34,6 +34,7 @@ static enum state connect_judge(struct stream_listener *s, enum err err)
 {
     (void)err;
     s->group_at = 0;
+    s->is_recreating = s->is_recreating || s->had_groups;
     return GROUP;
 }
 
@@ -71,6 +72,7 @@ static enum state group_judge(struct stream_listener *s, enum err err)
     if (++s->group_at < s->base.trigger->key_count)
         return GROUP;
     s->is_recreating = false;
+    s->had_groups = true;
     listener_answered(&s->base);
     tender_hurry(s->tender);
     return HOLD;

@@ -51,6 +51,7 @@ struct stream_listener {
     struct timer *timer;
     size_t group_at;       /* key whose group is being made */
     bool is_recreating;    /* the group was lost: begin at 0 whatever startFrom says */
+    bool had_groups;       /* every key's was there once: a missing one is a lost one */
     uint64_t next_read_ms; /* polling by the clock: not before; 0 = at once */
     struct turn turn;      /* read on and acknowledge, once a turn */
 
