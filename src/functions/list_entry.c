@@ -64,6 +64,7 @@ static struct list_entry *entry_new(struct list_listener *l, size_t source)
         message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
         buf_init(&e->element, ELEMENT_MAX_BYTES);
     }
+    list_push(&l->held, &e->held);
     e->source = source;
     e->count = 0;
     e->deliveries = 1;
@@ -72,6 +73,7 @@ static struct list_entry *entry_new(struct list_listener *l, size_t source)
 
 static void entry_free(struct list_entry *e)
 {
+    list_remove(&e->held);
     free(e->lengths);
     buf_done(&e->element);
     delivery_release(&e->job.delivery);
@@ -82,6 +84,7 @@ static void entry_free(struct list_entry *e)
 static void entry_release(struct list_entry *e)
 {
     list_remove(&e->job.node);
+    list_remove(&e->held);
     free(e->lengths);
     e->lengths = NULL;
     if (e->job.delivery.message.text.cap + e->element.cap > KEEP_BYTES ||
@@ -91,7 +94,7 @@ static void entry_release(struct list_entry *e)
         list_unshift(&e->listener->spare, &e->job.node);
 }
 
-static struct slice element_of(const struct list_entry *e, size_t index)
+struct slice list_entry_element(const struct list_entry *e, size_t index)
 {
     size_t start = 0;
 
@@ -115,7 +118,7 @@ static void run(struct list_entry *e)
     } else {
         struct slice *elements = mem_new_array(e->count, struct slice);
         for (size_t i = 0; i < e->count; i++)
-            elements[i] = element_of(e, i);
+            elements[i] = list_entry_element(e, i);
         err = message_set_list_batch(message, l->base.trigger, l->sources[e->source].key, elements,
                                      e->count);
         free(elements);
@@ -248,7 +251,7 @@ static bool send_some_acks(struct list_listener *l)
         if (count + e->count > limit)
             break;
         for (size_t i = 0; i < e->count; i++)
-            args[count++] = element_of(e, i);
+            args[count++] = list_entry_element(e, i);
         list_remove(&e->job.node);
         list_push(&ack->entries, &e->job.node);
         l->ack_count--;
@@ -344,7 +347,8 @@ static void bury_next(struct list_entry *e)
 {
     struct list_listener *l = e->listener;
     const struct list_source *source = &l->sources[e->source];
-    struct slice args[2 + DEAD_LETTER_FIELDS_MAX] = {list_side(l), element_of(e, e->count - 1)};
+    struct slice args[2 + DEAD_LETTER_FIELDS_MAX] = {list_side(l),
+                                                     list_entry_element(e, e->count - 1)};
     const struct slice keys[] = {source->processing, source->tries, source->dead};
     const struct dead_letter letter = {
         .function = l->base.options.dispatcher->function,

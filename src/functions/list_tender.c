@@ -1,8 +1,11 @@
 /* Processing lists: ours stays ours as long as our heartbeat is fresh; those of the dead go back to
  * their keys.
  *
- *   IDLE --timer--> BEAT --> (next key) --> FIND --> RECOVER (next dead consumer, next key) -->
- * IDLE any  --stop---> RETURN (next key) --> OVER */
+ *   IDLE --timer--> BEAT --> (next key) --> LOOK --> (next key) --> FIND --> RECOVER (next dead
+ * consumer, next key) --> IDLE
+ *   any  --stop---> RETURN (next key) --> OVER
+ *
+ * LOOK is left out unless there can be strays. */
 #include "functions/listener_list.h"
 
 #include <inttypes.h>
@@ -13,7 +16,7 @@
 #include "functions/deadletter.h"
 #include "loop/timer.h"
 
-enum state { IDLE, BEAT, FIND, RECOVER, RETURN, OVER };
+enum state { IDLE, BEAT, LOOK, FIND, RECOVER, RETURN, OVER };
 
 struct list_tender {
     struct list_listener *l;
@@ -95,7 +98,10 @@ static void go(struct list_tender *t, enum state next);
 
 static uint64_t period_ms(const struct list_tender *t)
 {
-    uint64_t ms = t->l->base.trigger->claim_idle_ms / 3;
+    uint64_t ms = t->l->base.trigger->claim_idle_ms / 3, look_ms = list_look_ms(t->l);
+
+    if (look_ms != 0 && ms > look_ms)
+        ms = look_ms;
     return ms < 10 ? 10 : ms;
 }
 
@@ -288,6 +294,9 @@ static void go(struct list_tender *t, enum state next)
         err = script_call(t->l->base.commands, beat_script, &source_of(t)->consumers, 1,
                           &t->l->consumer, 1, &t->call);
         break;
+    case LOOK:
+        err = list_look(source_of(t), &t->call);
+        break;
     case FIND:
         err = script_call(t->l->base.commands, find_script, &source_of(t)->consumers, 1, NULL, 0,
                           &t->call);
@@ -326,7 +335,11 @@ static enum state judge(struct list_tender *t, enum err err)
         }
         if (t->source + 1 == t->l->source_count)
             end_register(t, E_OK);
-        return next_source(t, BEAT, FIND);
+        return next_source(t, BEAT, list_look_ms(t->l) != 0 ? LOOK : FIND);
+    case LOOK:
+        if (err == E_OK)
+            list_looked(source_of(t), root);
+        return next_source(t, LOOK, FIND);
     case FIND:
         if (err == E_OK)
             find_judge(t, root);

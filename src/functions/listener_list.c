@@ -188,6 +188,7 @@ static void on_waited(struct op *op, enum err err)
         l->is_drained = false; /* the fetch tells what is wrong */
     } else if (err != E_OK && err != E_CANCELED) {
         l->is_drained = false;
+        list_answer_lost(l);
     }
     list_turn(l);
     list_maybe_stopped(l);
@@ -269,6 +270,8 @@ static enum state fetch_judge(struct list_listener *l, enum err err)
     uint64_t now = loop_now_ms(l->base.options.loop);
     int64_t index = 0;
 
+    if (err != E_OK && err != E_REDIS)
+        list_answer_lost(l);
     if (err != E_OK)
         return failed(l, err, &l->fetch.op.why);
     listener_recovered(&l->base);
@@ -459,6 +462,7 @@ static enum err list_start(const struct listener_options *options, struct listen
     list_init(&l->acks);
     list_init(&l->failed);
     list_init(&l->spare);
+    list_init(&l->held);
     l->turn.run = on_turn;
     l->fetch.op.done = on_fetch_done;
     l->wait.done = on_wait_done;
@@ -607,6 +611,7 @@ static void list_free(struct listener *listener)
                                source->dead.data};
         for (size_t j = 0; j < COUNT_OF(texts); j++)
             free((char *)(uintptr_t)texts[j]);
+        map_done(&source->unknown);
         if (source->waiter != NULL)
             redis_close(source->waiter);
     }

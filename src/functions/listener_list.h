@@ -1,12 +1,14 @@
 /* functions/listener_list.h - the parts of the list listener, for its own files alone.
  * listener_list.c fetches and waits; list_entry.c runs, removes and dead-letters elements;
- * list_tender.c keeps our processing lists ours and empties those of the dead. A processing list
+ * list_tender.c keeps our processing lists ours and empties those of the dead; list_strays.c finds
+ * what a broken connection has left in ours. A processing list
  * holds what a consumer has popped, in pop order: towards its tail when we pop the head of the key,
  * towards its head when we pop the tail, so that moving its far end back to the key's pop end
  * restores the key. */
 #ifndef FUNCTIONS_LISTENER_LIST_H
 #define FUNCTIONS_LISTENER_LIST_H
 
+#include "base/map.h"
 #include "functions/listener.h"
 #include "functions/slots.h"
 #include "loop/loop.h"
@@ -25,10 +27,13 @@ struct list_source {
     struct redis_call wait;
     int64_t client_id; /* of the waiter, to unblock it; 0 = unknown */
     uint64_t client_epoch;
+    uint64_t looked_at_ms;
+    struct map unknown; /* found by the last look, but in no entry: list_strays.c */
 };
 
 struct list_entry {
-    struct job job; /* its node is in acks, failed or spare when it is in no slot */
+    struct job job;        /* its node is in acks, failed or spare when it is in no slot */
+    struct list_node held; /* in the listener's held, but for the spare ones */
     struct list_listener *listener;
     size_t source;
     struct buf element; /* one, or several behind each other */
@@ -60,6 +65,8 @@ struct list_listener {
 
     struct slots slots;
     struct list acks, failed, spare;
+    struct list held;       /* every entry that has not ended, wherever it is */
+    uint64_t look_until_ms; /* an answer was lost: until then we look for strays */
     size_t ack_count, failed_count, settling;
     struct timer *failed_timer, *ack_timer;
 
@@ -74,9 +81,18 @@ void list_take_one(struct list_listener *l, size_t source, struct slice element)
 void list_turn(struct list_listener *l);
 void list_send_acks(struct list_listener *l);
 void list_free_entries(struct list_listener *l);
+struct slice list_entry_element(const struct list_entry *e, size_t index);
 void list_maybe_stopped(struct list_listener *l);
 /* "1" when the head of the key is popped, "0" when the tail is: for the scripts. */
 struct slice list_side(const struct list_listener *l);
+
+/* list_answer_lost: what we have asked for may have been moved without our hearing of it. */
+void list_answer_lost(struct list_listener *l);
+/* list_look_ms: how soon to look for strays; 0 = there can be none. */
+uint64_t list_look_ms(const struct list_listener *l);
+/* list_look asks what our processing list holds; list_looked runs what two looks did not know. */
+enum err list_look(struct list_source *source, struct redis_call *call);
+void list_looked(struct list_source *source, const struct resp *root);
 
 struct list_tender *list_tender_new(struct list_listener *l);
 /* Registers us at every key (the op ends E_OK or with the first error); must have worked before

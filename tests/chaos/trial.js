@@ -9,7 +9,7 @@ import { until } from '../lib/until.js';
 import { Audit } from './audit.js';
 import { functionFor } from './functions.js';
 import { Producer } from './producer.js';
-import { Proxy } from './proxy.js';
+import { Proxy } from '../lib/proxy.js';
 import { Random, SECONDS, SEED } from './random.js';
 
 export const COUNT = 10;

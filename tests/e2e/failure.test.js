@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { list, pubsub, stream } from '../lib/app.js';
 import { record } from '../lib/code.js';
-import { numbers, pending } from '../lib/keys.js';
+import { numbers, pending, processing } from '../lib/keys.js';
+import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
 
@@ -76,6 +77,28 @@ scenario('N13 All connections are cut', async (w) => {
     await oneEach(node, cli, round);
   }
 });
+
+for (const isIdle of [true, false]) {
+  scenario(`N13 The answer to a move is lost, ${isIdle ? 'waiting' : 'busy'}`, async (w) => {
+    const { cli, port } = await w.redis();
+    const proxy = await new Proxy(port).start();
+    const node = await w.up({
+      functions: { L: list('q', { ...SHORT, count: 2 }, record('time.sleep(0.01)')) },
+      settings: { redis: proxy.address },
+    });
+    if (!isIdle) await cli.rpush('q', ...numbers(200));
+    await until(() => isIdle || node.startedCount('L') > 10, 'it runs');
+    proxy.cutAfterBytes = 3;
+    await cli.rpush('q', 'last');
+    await node.line(LOST);
+    const ends = () => new Set(w.ledger().filter((line) => line.startsWith('end '))).size;
+    // Long before claimIdleMs (30 s), and although nobody but this node may touch its list.
+    await until(() => ends() === (isIdle ? 1 : 201), () => `all run: ${ends()}`, 8000);
+    await until(async () => (await processing(cli)).length === 0, 'all are acknowledged');
+    await node.stop();
+    await proxy.stop();
+  });
+}
 
 scenario('N15 Stream deleted', async (w) => {
   const { cli } = await w.redis();
