@@ -25,14 +25,19 @@ static const char ack_script[] =
     "end\n"
     "return gone\n";
 
-/* KEYS: processing list, tries, dead-letter stream. ARGV: side, element, then the fixed fields. */
+/* Written first and removed then: a refused write (OOM) ends a script, and takes nothing back.
+ * KEYS: processing list, tries, dead-letter stream. ARGV: side, element, then the fixed fields. */
 static const char bury_script[] =
-    "if redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, ARGV[2]) == 0 then return 0 end\n"
     "local f = {}\n"
     "for i = 3, #ARGV do f[#f + 1] = ARGV[i] end\n"
     "f[#f + 1] = 'element'\n"
     "f[#f + 1] = ARGV[2]\n"
-    "redis.call('XADD', KEYS[3], '*', unpack(f))\n"
+    "local id = redis.call('XADD', KEYS[3], '*', unpack(f))\n"
+    "if redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, ARGV[2]) == 0 then\n"
+    "  redis.call('XDEL', KEYS[3], id)\n"
+    "  if redis.call('XLEN', KEYS[3]) == 0 then redis.call('DEL', KEYS[3]) end\n"
+    "  return 0\n"
+    "end\n"
     "redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[2]))\n"
     "return 1\n";
 

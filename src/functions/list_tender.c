@@ -46,19 +46,21 @@ static const char find_script[] = "local now = redis.call('TIME')\n"
 
 /* Moves a dead consumer's elements back to the pop end, counts one delivery for each, dead-letters
  * what has had its share. Checks again that the heartbeat is old, unless the death is known: the
- * consumer may have come back. KEYS: key, its processing list, consumers, tries, dead-letter
- * stream. ARGV: consumer, side, limit of deliveries, how old in ms ("0": known), number of
- * deliveries' place, fixed fields. */
+ * consumer may have come back. An element leaves the processing list after it was written
+ * elsewhere: a write that is refused (OOM, WRONGTYPE) ends a script, and takes nothing back. KEYS:
+ * key, its processing list, consumers, tries, dead-letter stream. ARGV: consumer, side, limit of
+ * deliveries, how old in ms ("0": known), number of deliveries' place, fixed fields. */
 static const char recover_script[] =
     "local now = redis.call('TIME')\n"
     "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
     "local beat = redis.call('ZSCORE', KEYS[3], ARGV[1])\n"
     "if beat and now - beat < tonumber(ARGV[4]) then return {-1, 0} end\n"
     "local limit, moved, dead = tonumber(ARGV[3]), 0, 0\n"
+    "redis.call('LLEN', KEYS[1])\n"
     "while true do\n"
-    "  local e = redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+    "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
     "  if not e then break end\n"
-    "  local digest = redis.sha1hex(e)\n"
+    "  local digest, done = redis.sha1hex(e), nil\n"
     "  local n = redis.call('HINCRBY', KEYS[4], digest, 1)\n"
     "  if limit >= 0 and n >= limit then\n"
     "    local f = {}\n"
@@ -66,13 +68,18 @@ static const char recover_script[] =
     "    f[tonumber(ARGV[5])] = tostring(n)\n"
     "    f[#f + 1] = 'element'\n"
     "    f[#f + 1] = e\n"
-    "    redis.call('XADD', KEYS[5], '*', unpack(f))\n"
-    "    redis.call('HDEL', KEYS[4], digest)\n"
+    "    done = redis.pcall('XADD', KEYS[5], '*', unpack(f))\n"
     "    dead = dead + 1\n"
     "  else\n"
-    "    redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+    "    done = redis.pcall(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
     "    moved = moved + 1\n"
     "  end\n"
+    "  if type(done) == 'table' and done.err then\n"
+    "    redis.call('HINCRBY', KEYS[4], digest, -1)\n"
+    "    return done\n"
+    "  end\n"
+    "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+    "  if limit >= 0 and n >= limit then redis.call('HDEL', KEYS[4], digest) end\n"
     "end\n"
     "redis.call('ZREM', KEYS[3], ARGV[1])\n"
     "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
@@ -86,9 +93,10 @@ static const char return_script[] =
     "if #ARGV > 3 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
     "local moved = 0\n"
     "while true do\n"
-    "  local e = redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+    "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
     "  if not e then break end\n"
     "  redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+    "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
     "  moved = moved + 1\n"
     "end\n"
     "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
 import { FAIL } from '../lib/code.js';
+import { deadLetters, processing } from '../lib/keys.js';
 import { scenario } from '../lib/scenario.js';
 import { until } from '../lib/until.js';
 
@@ -36,6 +37,42 @@ scenario('a user who may not CLIENT: what failed is not lost by a stop', async (
   const names = await server.cli.keys('redgrid:*consumers*');
   const known = names.length > 0 ? await server.cli.zcard(names[0]) : 0;
   assert.ok(left.length === 1 || known === 1, 'in the processing list, and nobody knows of it');
+  const again = await w.up(app, { data: w.path('node1') });
+  await again.fails('F', 1);
+});
+
+scenario('a server without memory: nothing is dropped on the way to the dead letters', async (w) => {
+  const server = await w.redis();
+  const one = { ...SHORT, maxDeliveryCount: 1, claimIdleMs: 1000 };
+  const gate = { code: `
+import testlib
+
+def main(entry):
+    testlib.wait_for("full")
+    raise ValueError("always")
+` };
+  const node = await w.up({ F: list('q', one, gate) });
+  await server.cli.rpush('q', 'x');
+  await until(() => node.startedCount('F') === 1, 'it runs');
+  await server.cli.config('SET', 'maxmemory', '1');
+  w.touch('full');
+  await node.line(/OOM/);
+  assert.deepEqual(await processing(server.cli), ['x']);
+  await server.cli.config('SET', 'maxmemory', '0');
+  await until(async () => (await deadLetters(server.cli, 'F')).length === 1, 'it is dead-lettered');
+  assert.deepEqual(await processing(server.cli), []);
+});
+
+scenario('a key that became another type: a stop drops nothing', async (w) => {
+  const server = await w.redis();
+  const app = w.app({ F: list('q', SHORT, FAIL) });
+  const node = await w.up(app);
+  await server.cli.rpush('q', 'x');
+  await node.fails('F', 1);
+  await server.cli.set('q', 'text');
+  await node.stop();
+  assert.deepEqual(await processing(server.cli), ['x']);
+  await server.cli.del('q');
   const again = await w.up(app, { data: w.path('node1') });
   await again.fails('F', 1);
 });
