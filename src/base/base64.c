@@ -34,6 +34,22 @@ static int value_of(char c)
     return c == '/' ? 63 : -1;
 }
 
+/* Four characters give 24 bits; of the last four the first `meaningful` count, the others are
+ * padding. */
+static bool read_four(const char *text, size_t meaningful, unsigned *ret)
+{
+    unsigned word = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        int value = i < meaningful ? value_of(text[i]) : 0;
+        if (value < 0)
+            return false;
+        word = word << 6 | (unsigned)value;
+    }
+    *ret = word;
+    return true;
+}
+
 enum err base64_decode(struct buf *out, struct slice text)
 {
     size_t padding = 0;
@@ -47,14 +63,9 @@ enum err base64_decode(struct buf *out, struct slice text)
     if (to == NULL)
         return E_LIMIT;
     for (size_t i = 0; i < text.len; i += 4) {
-        unsigned word = 0;
-        for (size_t j = 0; j < 4; j++) {
-            bool is_padding = i + j >= text.len - padding;
-            int value = is_padding ? 0 : value_of(text.data[i + j]);
-            if (value < 0)
-                return E_BAD_INPUT;
-            word = word << 6 | (unsigned)value;
-        }
+        unsigned word;
+        if (!read_four(text.data + i, text.len - padding - i, &word))
+            return E_BAD_INPUT;
         for (int shift = 16; shift >= 0 && written < len; shift -= 8)
             to[written++] = (char)(word >> shift);
     }

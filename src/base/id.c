@@ -7,7 +7,7 @@
 static struct id format(unsigned char bytes[16])
 {
     static const char hex[] = "0123456789abcdef";
-    struct id id;
+    struct id id = {""};
     char *at = id.text;
 
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);

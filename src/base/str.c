@@ -145,8 +145,9 @@ bool slice_to_i64(struct slice s, int64_t *ret)
     bool is_negative = s.len > 0 && s.data[0] == '-';
     uint64_t size;
 
-    if (!slice_to_u64(is_negative ? slice_from(s, 1) : s, &size) ||
-        size > (uint64_t)INT64_MAX + is_negative)
+    if (is_negative)
+        s = slice_from(s, 1);
+    if (!slice_to_u64(s, &size) || size > (uint64_t)INT64_MAX + is_negative)
         return false;
     *ret = is_negative ? (int64_t)(0 - size) : (int64_t)size;
     return true;

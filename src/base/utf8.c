@@ -2,41 +2,44 @@
 
 #include <string.h>
 
-/* How the first byte decides: length of the sequence, and the range of the second byte (RFC 3629,
- * section 4). */
+#include "base/mem.h"
+
+/* What the first byte says: the length of the sequence, and the range of the second byte (RFC 3629,
+ * section 4). The range keeps out what could be said in fewer bytes, surrogates, and what lies
+ * beyond the last code point. */
+static const struct lead {
+    unsigned char from, to, len, low, high;
+} leads[] = {
+    {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
+    {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+    {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+static const struct lead *find_lead(unsigned char first)
+{
+    for (size_t i = 0; i < COUNT_OF(leads); i++)
+        if (first >= leads[i].from && first <= leads[i].to)
+            return &leads[i];
+    return NULL;
+}
+
+/* The length of the sequence at `s`; 0 and *ret_bad, the bytes to step over, if it is none. */
 static int sequence_len(const unsigned char *s, size_t len, size_t *ret_bad)
 {
-    unsigned char low = 0x80, high = 0xbf;
-    size_t need;
-
     *ret_bad = 1;
     if (s[0] < 0x80)
         return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        need = 2;
-    else if (s[0] >= 0xe0 && s[0] <= 0xef)
-        need = 3;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        need = 4;
-    else
+    const struct lead *lead = find_lead(s[0]);
+    if (lead == NULL)
         return 0;
-    if (s[0] == 0xe0)
-        low = 0xa0;
-    else if (s[0] == 0xed)
-        high = 0x9f;
-    else if (s[0] == 0xf0)
-        low = 0x90;
-    else if (s[0] == 0xf4)
-        high = 0x8f;
-    for (size_t i = 1; i < need; i++) {
+    for (size_t i = 1; i < lead->len; i++) {
+        unsigned char low = i == 1 ? lead->low : 0x80, high = i == 1 ? lead->high : 0xbf;
         if (i >= len || s[i] < low || s[i] > high) {
             *ret_bad = i;
             return 0;
         }
-        low = 0x80;
-        high = 0xbf;
     }
-    return (int)need;
+    return lead->len;
 }
 
 size_t utf8_valid_len(struct slice text)

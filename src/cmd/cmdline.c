@@ -161,13 +161,14 @@ static int take_flag(struct cmdline *line, char *const *args, size_t count, size
         complain(EXIT_USAGE, "no such option: %s", arg);
         return usage(command);
     }
-    const struct option *taken = option != NULL ? option : shared;
+    bool is_shared = option == NULL;
+    const struct option *taken = is_shared ? shared : option;
     const char *value = take_value(taken, args, count, at);
     if (value == NULL)
         return complain(EXIT_USAGE,
                         taken->takes != NULL ? "%s: needs a value: %s" : "%s: takes no value",
                         taken->flag, taken->takes);
-    if (shared != NULL)
+    if (is_shared)
         return take_server_option(line, shared, value);
     line->values[index] = value;
     return EXIT_OK;

@@ -116,8 +116,9 @@ static enum err read_mapping(struct reader *reader, const yaml_node_t *node, con
         snprintf(name, sizeof name, "%s%.*s", prefix, SLICE_ARG(scalar(key)));
         bool is_known = setting_find(slice_of(name), &id) && id != SETTING_CONFIG_ID;
         if (value->type == YAML_MAPPING_NODE && prefix[0] == '\0' && is_section(slice_of(name))) {
-            strncat(name, ".", sizeof name - strlen(name) - 1);
-            err = read_mapping(reader, value, name);
+            char section[NAME_MAX_BYTES + 1];
+            snprintf(section, sizeof section, "%s.", name);
+            err = read_mapping(reader, value, section);
         } else if (!is_known) {
             err = unknown(reader, key->start_mark, slice_of(name));
         } else if (reader->seen[id]) {

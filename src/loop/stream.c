@@ -313,9 +313,11 @@ enum err stream_adopt(struct loop *loop, int fd, struct stream **ret, struct cau
     int status = open_fd(stream, fd);
 
     if (status < 0) {
+        enum err err =
+            cause_set(why, err_from_uv(status), "descriptor %d: %s", fd, uv_text(status));
         stream_free(stream);
         close(fd);
-        return cause_set(why, err_from_uv(status), "descriptor %d: %s", fd, uv_text(status));
+        return err;
     }
     *ret = stream;
     return E_OK;

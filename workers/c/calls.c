@@ -120,7 +120,6 @@ print(char line[LINE_BYTES], char **ret_long, const char *format, va_list argume
     va_copy(again, arguments);
     *ret_long = NULL;
     format = format == NULL ? "(null)" : format;
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the callers started it */
     int len = vsnprintf(line, LINE_BYTES, format, arguments);
     if (len >= LINE_BYTES) {
         *ret_long = mem_zeroed((size_t)len + 1, 1);
