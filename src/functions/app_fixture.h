@@ -25,7 +25,7 @@ struct folder {
 
 static inline void folder_make(struct folder *folder)
 {
-    strcpy(folder->path, "/tmp/redgrid-app-XXXXXX");
+    *folder = (struct folder){"/tmp/redgrid-app-XXXXXX"};
     assert_non_null(mkdtemp(folder->path));
 }
 

@@ -240,7 +240,7 @@ static inline void fixture_done(struct fixture *f)
     for (size_t i = 0; i < f->line_count; i++)
         free(f->lines[i]);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
-    assert_int_equal(system(command), 0); /* NOLINT: our own folder */
+    assert_int_equal(system(command), 0);
 }
 
 static inline void fixture_text(const struct rpc_data *data, char *ret, size_t size)

@@ -74,8 +74,7 @@ static void depth_is_limited(void **state)
 
     (void)state;
     for (int depth = 1; depth < 100; depth++) {
-        size_t len = 0;
-        len += (size_t)sprintf(text, "{\"a\":");
+        size_t len = (size_t)snprintf(text, sizeof text, "{\"a\":");
         for (int i = 1; i < depth; i++)
             text[len++] = '[';
         text[len++] = '1';

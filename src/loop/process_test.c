@@ -124,7 +124,7 @@ static int set_up(void **state)
     loop = loop_new();
     deadline = timer_new(loop, on_deadline, NULL);
     timer_set(deadline, DEADLINE_MS);
-    strcpy(dir, "/tmp/process_test.XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/process_test.XXXXXX");
     return mkdtemp(dir) == NULL;
 }
 
@@ -153,7 +153,7 @@ static int wait_orphan(pid_t id)
 
 static pid_t last_number(struct child *child)
 {
-    return (pid_t)atol(buf_text(&child->lines[0])); /* NOLINT: of our own script */
+    return (pid_t)atol(buf_text(&child->lines[0])); /* NOLINT(retired): of our own script */
 }
 
 /* ---- tests ---- */
@@ -479,7 +479,7 @@ int main(int argc, char **argv)
 {
     process_child_main(argc, argv);
     if (argc == 3 && strcmp(argv[1], MIDDLE_MODE) == 0)
-        return middle_main(atoi(argv[2])); /* NOLINT: our own number */
+        return middle_main(atoi(argv[2])); /* NOLINT(retired): our own number */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     const struct CMUnitTest tests[] = {
         ROW(the_exit_is_told_as_code_or_signal),

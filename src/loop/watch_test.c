@@ -12,7 +12,7 @@ static int set_up(void **state)
 {
     (void)state;
     world_begin();
-    strcpy(dir, "/tmp/watch_test.XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/watch_test.XXXXXX");
     return mkdtemp(dir) == NULL;
 }
 

@@ -61,16 +61,18 @@ static inline bool test_knock(const char *path)
 /* Starts redis-server in server->dir with the words of `more`, and waits until it answers. */
 static inline void test_server_run(struct test_server *server, const char *more)
 {
-    char *words = strdup(more);
+    struct slice rest = slice_of(more), word;
     char log[128];
     const char *args[TEST_ARGS_MAX] = {
         "redis-server", "--port", "0", "--unixsocket", server->path, "--dir",
         server->dir,    "--save", "",  "--logfile",    log,          NULL};
-    size_t count = 11;
+    const size_t fixed = 11;
+    size_t count = fixed;
 
     snprintf(log, sizeof log, "%s/log", server->dir);
-    for (char *at = strtok(words, " "); at != NULL; at = strtok(NULL, " "))
-        args[count++] = strcmp(at, "''") == 0 ? "" : at;
+    while (slice_cut(&rest, ' ', &word))
+        if (word.len > 0)
+            args[count++] = slice_dup(slice_eq(word, SLICE("''")) ? SLICE("") : word);
     args[count] = NULL;
     server->pid = fork();
     assert_true(server->pid >= 0);
@@ -79,7 +81,8 @@ static inline void test_server_run(struct test_server *server, const char *more)
         execvp(args[0], (char *const *)(uintptr_t)args);
         _exit(127);
     }
-    free(words);
+    while (count > fixed)
+        free((char *)(uintptr_t)args[--count]);
     uint64_t end_ms = clock_now_ms() + TEST_DEADLINE_MS;
     while (!test_knock(server->path)) {
         assert_true(clock_now_ms() < end_ms);

@@ -135,7 +135,7 @@ EXPORT(flood)
 EXPORT(large)
 {
     char *text = redgrid_copy(redgrid_message(run));
-    size_t len = strtoul(text, NULL, 10);
+    size_t len = strtoul(text, NULL, 10); /* NOLINT(retired): a stranger has no others */
     char *bytes = calloc(len, 1);
     struct redgrid_slice value = {bytes, len};
 
