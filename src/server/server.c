@@ -34,6 +34,7 @@
 #include "store/store.h"
 
 #define HTTP_GRACE_MS 1000
+#define SAME_SIGNAL_MS 100 /* timeout(1) tells a process, then its group: one stop, not two */
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
@@ -62,7 +63,7 @@ struct server {
     struct op up, down;
     enum err result;
     struct cause *why;
-    uint64_t started_at_ms;
+    uint64_t started_at_ms, told_at_ms; /* told: the first signal to stop */
     struct signal_watch *watches[3];
 };
 
@@ -148,6 +149,9 @@ static enum err open_http(struct server *server, struct cause *why)
                           &(struct http_server_options){
                               .address = address, .handler = api_handle, .ctx = server->api},
                           &server->http, why);
+    if (err == E_EXISTS)
+        return cause_set(why, err, "listen: %s is taken: choose another address with --listen",
+                         address);
     if (err)
         return cause_wrap(why, err, "listen");
     server->http_port = http_server_port(server->http);
@@ -471,11 +475,14 @@ static void on_stop_signal(void *ctx)
 {
     struct server *server = ctx;
 
+    if (server->is_stopping && clock_now_ms() - server->told_at_ms < SAME_SIGNAL_MS)
+        return;
     if (server->is_stopping) {
         log_warn("SERVER-KILLED", "second signal: ending at once");
         log_flush();
         _exit(1);
     }
+    server->told_at_ms = clock_now_ms();
     log_info("SERVER-DRAIN", "stopping: no new work, waiting for what runs (at most %u ms)",
              (unsigned)number(server, SETTING_DRAIN_TIMEOUT_ID));
     go_down(server);
