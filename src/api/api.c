@@ -115,7 +115,7 @@ static bool find_function(struct api *api, struct http_request *request, size_t 
     }
     if (!host_find(api->host, app, name, ret)) {
         answer_error(request, 404, "FunctionNotFound",
-                     "there is no function '%.*s', or several apps have one: then add ?app=NAME",
+                     "there is no function '%.*s': `redgrid function list` shows all",
                      SLICE_ARG(name));
         return false;
     }

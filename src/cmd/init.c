@@ -130,20 +130,23 @@ static int each_file(const struct app *app, bool is_dry)
 
 static int tell_next(const struct app *app)
 {
+    /* As it was called, so that the lines work as they stand also before it is installed. */
+    const char *program =
+        strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "redgrid";
     struct buf out;
 
     buf_init(&out, TEXT_BYTES_MAX);
     buf_addf(&out, "Wrote %s: the function %s (%s), started by ", app->folder, app->name,
              app->language->name);
     add_named(&out, app->trigger->source, app->name);
-    buf_addf(&out, ".\n\nNext:\n  redgrid up --app %s\n  ", app->folder);
+    buf_addf(&out, ".\n\nNext:\n  %s up --app %s\n  ", program, app->folder);
     add_named(&out, app->trigger->send, app->name);
     buf_addf(
         &out,
-        "\n  redgrid function logs %s --follow\n\n"
+        "\n  %s function logs %s --follow\n\n"
         "`redgrid up` starts a Redis on 127.0.0.1:6379 (or the next free port) for it. To use your "
         "own, add\n\"redis\": \"HOST:PORT\" to the Values of %s/local.settings.json.\n",
-        app->name, app->folder);
+        program, app->name, app->folder);
     return print(&out);
 }
 

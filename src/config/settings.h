@@ -51,9 +51,9 @@ enum setting_type {
       "How log lines look.")                                                                       \
     X(DRAIN_TIMEOUT, "drain.timeout_ms", NUMBER, "10000", 0, 3600000, "ms", "--drain-timeout",     \
       "MS", "How long a stop waits for what runs; it is delivered again later if cut short.")      \
-    X(WORKERS_MIN, "workers.min", NUMBER, "1", 0, 1000, "processes", "--workers-min", "N",         \
+    X(WORKERS_MIN, "workers.min", NUMBER, "1", 0, 20, "processes", "--workers-min", "N",           \
       "Worker processes that an app has at least.")                                                \
-    X(WORKERS_MAX, "workers.max", NUMBER, "4", 1, 1000, "processes", "--workers-max", "N",         \
+    X(WORKERS_MAX, "workers.max", NUMBER, "4", 1, 20, "processes", "--workers-max", "N",           \
       "Worker processes that an app has at most, however long its backlog is.")                    \
     X(WORKERS_DIR, "workers.dir", PATH, "", 0, 0, "", "--workers-dir", "DIR",                      \
       "Where the built-in language workers are; empty finds them beside the program.")             \

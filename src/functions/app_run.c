@@ -90,7 +90,7 @@ static void watch_directory(struct app_run *run, const char *path)
     struct watch *watch;
 
     if (watch_new(run->host->loop, path, QUIET_MS, on_files_changed, run, &watch, &why) != E_OK) {
-        log_warn("WATCH-FAILED", "%s: %s; changes are seen after SIGHUP only", path, why.text);
+        log_warn("WATCH-FAILED", "%s; changes are seen after SIGHUP only", why.text);
         return;
     }
     run->watches = mem_resize(run->watches, run->watch_count + 1, sizeof(struct watch *));

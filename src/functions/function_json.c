@@ -134,7 +134,9 @@ static void read_binding(struct reading *r, size_t index)
     else if (slice_eq_nocase(binding.type, SLICE("redis")))
         add_redis_binding(r, &binding);
     else
-        jx_view_error(&binding.view, "type", "'%.*s' is not supported; redis is",
+        jx_view_error(&binding.view, "type",
+                      "'%.*s' is not supported; redisListTrigger, redisStreamTrigger, "
+                      "redisPubSubTrigger and redis are",
                       SLICE_ARG(slice_first(binding.type, 64)));
     jx_view_join(r->top, &binding.view);
 }
