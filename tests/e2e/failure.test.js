@@ -93,7 +93,11 @@ for (const isIdle of [true, false]) {
     await node.line(LOST);
     const ends = () => new Set(w.ledger().filter((line) => line.startsWith('end '))).size;
     // Long before claimIdleMs (30 s), and although nobody but this node may touch its list.
-    await until(() => ends() === (isIdle ? 1 : 201), () => `all run: ${ends()}`, 8000);
+    await until(
+      () => ends() === (isIdle ? 1 : 201),
+      () => `all run: ${ends()}`,
+      8000,
+    );
     await until(async () => (await processing(cli)).length === 0, 'all are acknowledged');
     await node.stop();
     await proxy.stop();

@@ -4,7 +4,7 @@ import { list, stream } from '../lib/app.js';
 import { record } from '../lib/code.js';
 import { addEntries, numbers, pending, processing } from '../lib/keys.js';
 import { scenario } from '../lib/scenario.js';
-import { until } from '../lib/until.js';
+import { stays, until } from '../lib/until.js';
 
 const QUICK = { claimIdleMs: 1000, pollingIntervalInMs: 100 };
 const SLOW = record('time.sleep(0.02)');
@@ -44,6 +44,41 @@ for (const kind of ['list', 'stream']) {
       await settled(cli, kind);
     });
   }
+
+  scenario(`N9 A dead node is replaced within 5 s by its heartbeat, ${kind}`, async (w) => {
+    const { cli } = await w.redis();
+    const app = w.app({ F: trigger(kind, { pollingIntervalInMs: 100 }, SLOW) });
+    const store = await w.redis();
+    const nodes = await Promise.all([w.up(app, { store }), w.up(app, { store })]);
+    await send(cli, kind, 200);
+    await until(() => nodes.every((node) => node.startedCount('F') > 5), 'both nodes run');
+    await nodes[0].kill();
+    // claimIdleMs is 30 s here; the common store knows better.
+    await until(
+      () => ended(w).size === 200,
+      () => `200 entries run: ${ended(w).size}`,
+      8000,
+    );
+    await settled(cli, kind);
+  });
+
+  scenario(`N9 A long run is not taken over, ${kind}`, async (w) => {
+    const { cli } = await w.redis();
+    const functions = { F: trigger(kind, { claimIdleMs: 300 }, record('testlib.wait_for("go")')) };
+    const app = w.app({ functions });
+    const nodes = await Promise.all([w.up(app), w.up(app)]);
+    await send(cli, kind, 3);
+    await until(() => w.ledger().length === 3, 'three run');
+    await stays(() => w.ledger().length === 3, 'each runs once', 2000);
+    w.touch('go');
+    await until(() => ended(w).size === 3, 'they end');
+    await settled(cli, kind);
+    assert.equal(w.ledger().length, 6);
+    assert.equal(
+      nodes.reduce((sum, node) => sum + node.succeededCount('F'), 0),
+      3,
+    );
+  });
 
   scenario(`N10 Kill and restart, ${kind}`, async (w) => {
     const { cli } = await w.redis();

@@ -162,6 +162,23 @@ def main(entry):
   );
 });
 
+scenario('A full queue drops what comes, counts it and says so once', async (w) => {
+  const { cli } = await w.redis();
+  const code = 'import testlib\n\ndef main(entry):\n    testlib.wait_for("go")\n';
+  const node = await w.up({ F: pubsub('ch', { queueLimit: 10 }, { code }) });
+  for (const n of numbers(100)) await cli.publish('ch', n);
+  const dropped = async () => (await (await node.get('/api/functions/F')).json()).dropped;
+  await until(async () => (await dropped()) >= 89, 'the rest is dropped');
+  w.touch('go');
+  await until(() => node.succeededCount('F') >= 10, 'what was kept runs');
+  await cli.publish('ch', 'last');
+  await until(
+    async () => node.succeededCount('F') + (await dropped()) === 101,
+    'every message has run or is counted',
+  );
+  assert.equal(node.records.filter((one) => /dropped|full/.test(one.message)).length, 1);
+});
+
 scenario('N30 Lease', async (w) => {
   const { cli } = await w.redis();
   const nodes = await w.cluster(3, { functions: { F: pubsub('ch') } });

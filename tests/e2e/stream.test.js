@@ -97,6 +97,24 @@ scenario('24 Stream batch', async (w) => {
   await until(async () => (await pending(cli, 'streamTest')) === 0, 'acknowledged');
 });
 
+scenario('24 Stream batch that fails stays pending as a whole', async (w) => {
+  const { cli } = await w.redis();
+  await addEntries(cli, 'streamTest', 10);
+  const code = `
+import testlib
+
+def main(entry: list):
+    testlib.record(str(len(entry)))
+    if testlib.is_first("run"):
+        raise ValueError("the first time")
+`;
+  const batch = { cardinality: 'many', count: 10, ...QUICK };
+  const node = await w.up({ F: stream('streamTest', batch, { code }) });
+  await node.succeeds('F', 1);
+  assert.deepEqual(w.ledger(), ['10', '10']);
+  await until(async () => (await pending(cli, 'streamTest')) === 0, 'acknowledged');
+});
+
 for (const hosts of [1, 3]) {
   scenario(`25 Stream, several keys, ${hosts} hosts`, async (w) => {
     const { cli } = await w.redis();
