@@ -19,7 +19,6 @@
 enum state { IDLE, KEEP, CONSUMERS, PENDING, CLAIM, LOOK, FORGET, LEAVE, OVER };
 
 #define PAGE_MAX 100
-#define KEEP_IDS_MAX 500
 #define FORGOTTEN_AFTER_MS (24 * 3600 * (int64_t)1000)
 #define RETRY_MS 1000
 
@@ -70,33 +69,55 @@ static void forget_dead(struct stream_tender *t)
     t->dead_count = t->dead_at = 0;
 }
 
-static size_t add_ids(struct stream_tender *t, const struct list *entries, struct slice *args,
-                      size_t count)
+static size_t count_ids(const struct stream_tender *t, const struct list *entries)
 {
-    struct stream_entry *e;
+    const struct stream_entry *e;
+    size_t count = 0;
 
     list_each (entries, struct stream_entry, job.node, e) {
-        for (size_t i = 0; e->key == t->key && i < e->id_count && count < KEEP_IDS_MAX; i++)
+        if (e->key == t->key)
+            count += e->id_count;
+    }
+    return count;
+}
+
+static size_t add_ids(const struct stream_tender *t, const struct list *entries, struct slice *args,
+                      size_t count)
+{
+    const struct stream_entry *e;
+
+    list_each (entries, struct stream_entry, job.node, e) {
+        for (size_t i = 0; e->key == t->key && i < e->id_count; i++)
             args[count++] = (struct slice){e->ids[i].text, e->ids[i].len};
     }
     return count;
 }
 
-/* XCLAIM key group consumer 0 id.. JUSTID: resets the idle time, leaves the delivery count. */
+/* XCLAIM key group consumer 0 id.. JUSTID: resets the idle time, leaves the delivery count. All in
+ * one command: what is left out would be claimed by others while it runs here. */
 static enum err keep_start(struct stream_tender *t)
 {
     struct stream_listener *s = t->s;
-    struct slice args[KEEP_IDS_MAX + 1] = {SLICE("XCLAIM"), s->keys[t->key], s->group, s->consumer,
-                                           SLICE("0")};
-    size_t count = 5;
+    const struct list *held[] = {&s->slots.running, &s->slots.waiting, &s->acks};
+    size_t count = 0;
 
-    count = add_ids(t, &s->slots.running, args, count);
-    count = add_ids(t, &s->slots.waiting, args, count);
-    count = add_ids(t, &s->acks, args, count);
-    if (count == 5)
+    for (size_t i = 0; i < COUNT_OF(held); i++)
+        count += count_ids(t, held[i]);
+    if (count == 0)
         return E_EMPTY;
+    struct slice *args = mem_new_array(count + 6, struct slice);
+    args[0] = SLICE("XCLAIM");
+    args[1] = s->keys[t->key];
+    args[2] = s->group;
+    args[3] = s->consumer;
+    args[4] = SLICE("0");
+    count = 5;
+    for (size_t i = 0; i < COUNT_OF(held); i++)
+        count = add_ids(t, held[i], args, count);
     args[count++] = SLICE("JUSTID");
-    return redis_call(s->base.commands, args, count, &t->call);
+    enum err err = redis_call(s->base.commands, args, count, &t->call);
+    free(args);
+    return err;
 }
 
 static enum err consumers_start(struct stream_tender *t)

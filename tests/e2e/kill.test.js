@@ -80,6 +80,35 @@ for (const kind of ['list', 'stream']) {
     );
   });
 
+  scenario(`N9 Many long runs are not taken over, ${kind}`, async (w) => {
+    const { cli } = await w.redis();
+    // More than one command is likely to carry; tasks, since 700 threads would keep a machine busy.
+    const code = `
+import asyncio
+import os
+import testlib
+
+async def main(entry):
+    testlib.record("start")
+    while not os.path.exists(testlib.path("go")):
+        await asyncio.sleep(0.5)
+    testlib.record("end")
+`;
+    const app = w.app({ F: trigger(kind, { claimIdleMs: 600, count: 1000 }, { code }) });
+    const first = await w.up(app);
+    await send(cli, kind, 700);
+    await until(
+      () => w.ledger().length === 700,
+      () => `700 run: ${w.ledger().length}`,
+    );
+    const second = await w.up(app);
+    await stays(() => second.startedCount('F') === 0, 'nothing for the other node', 2000);
+    w.touch('go');
+    await first.succeeds('F', 700);
+    await settled(cli, kind);
+    assert.equal(w.ledger().length, 1400);
+  });
+
   scenario(`N10 Kill and restart, ${kind}`, async (w) => {
     const { cli } = await w.redis();
     const app = w.app({ F: trigger(kind, { pollingIntervalInMs: 100 }, SLOW) });
