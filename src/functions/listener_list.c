@@ -84,7 +84,11 @@ static bool can_block(const struct list_listener *l)
 {
     const struct redis *waiter = l->sources[0].waiter;
 
-    if (l->base.trigger->is_polling_fixed || !redis_can(waiter, REDIS_BLOCK))
+    if (l->base.trigger->is_polling_fixed)
+        return false;
+    if (!redis_is_ready(waiter)) /* nothing is known before it is: wait for it, not for the clock */
+        return redis_opts(waiter)->can_block;
+    if (!redis_can(waiter, REDIS_BLOCK))
         return false;
     /* Before 6.2 only the tail can be moved while blocking (BRPOPLPUSH). */
     return !l->base.trigger->is_reliable || redis_can(waiter, REDIS_LMOVE) ||
