@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -126,10 +127,40 @@ static void add_json_line(struct buf *to, const struct log_record *record, struc
     buf_add(to, SLICE("}\n"));
 }
 
+#define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
+
+/* Is any byte below 0x20, or DEL? Exact where no byte below the first hit borrows, which is all
+ * that the question needs. */
+static bool has_control(uint64_t word)
+{
+    uint64_t del = word ^ EACH_BYTE(0x7f);
+    uint64_t low = (word - EACH_BYTE(0x20)) & ~word;
+    return ((low | ((del - EACH_BYTE(1)) & ~del)) & EACH_BYTE(0x80)) != 0;
+}
+
 /* A terminal must not be driven by what a function logs. */
 static bool is_control(char c)
 {
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+static void blank_controls(char *at, size_t len)
+{
+    char *end = at + len;
+    uint64_t word;
+
+    while (at < end) {
+        if ((size_t)(end - at) >= sizeof word) {
+            memcpy(&word, at, sizeof word);
+            if (!has_control(word)) {
+                at += sizeof word;
+                continue;
+            }
+        }
+        if (is_control(*at))
+            *at = '?';
+        at++;
+    }
 }
 
 static void add_human_line(struct buf *to, const struct log_record *record, struct slice line)
@@ -151,11 +182,10 @@ static void add_human_line(struct buf *to, const struct log_record *record, stru
                  SLICE_ARG(slice_first(record->invocation, 8)));
     else if (record->function.data != NULL)
         buf_addf(to, "[%.*s] ", SLICE_ARG(record->function));
-    char *at = buf_reserve(to, line.len);
-    for (size_t i = 0; at != NULL && i < line.len; i++)
-        at[i] = is_control(line.data[i]) ? '?' : line.data[i];
-    if (at != NULL)
-        buf_grow(to, line.len);
+    size_t start = to->len;
+    buf_add(to, line);
+    if (!to->missed)
+        blank_controls(to->data + start, line.len);
     buf_add_byte(to, '\n');
 }
 

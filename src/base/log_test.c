@@ -90,6 +90,26 @@ static void lines_have_their_form(void **state)
     }
 }
 
+static void control_characters_are_found_wherever_they_are(void **state)
+{
+    static const char odd[] = {'\0', '\x1b', '\x1f', '\x7f'};
+    (void)state;
+    log_open(fds[1], LOG_INFO, false);
+    for (size_t len = 1; len <= 20; len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < sizeof odd; i++) {
+                char text[20], shown[21] = "";
+                memset(text, at % 2 == 0 ? '~' : '\x80', sizeof text);
+                memcpy(shown, text, len);
+                text[at] = odd[i];
+                shown[at] = '?';
+                log_write(&(struct log_record){.level = LOG_INFO, .text = {text, len}});
+                const char *line = strchr(flushed(), ']') + 2;
+                assert_memory_equal(line, shown, strlen(shown));
+                assert_string_equal(line + strlen(shown), "\n");
+            }
+}
+
 static void levels_decide_and_nothing_is_written_before_the_flush(void **state)
 {
     (void)state;
@@ -153,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(lines_have_their_form),
+        ROW(control_characters_are_found_wherever_they_are),
         ROW(levels_decide_and_nothing_is_written_before_the_flush),
         ROW(level_names_are_known),
         ROW(a_tap_sees_what_is_written),
