@@ -17,7 +17,7 @@ static bool bad(struct pb_reader *reader)
     return false;
 }
 
-bool pb_varint(struct pb_reader *reader, uint64_t *ret)
+static bool varint_from(struct pb_reader *reader, uint64_t *ret)
 {
     const char *at = reader->at;
     uint64_t value = 0;
@@ -36,6 +36,21 @@ bool pb_varint(struct pb_reader *reader, uint64_t *ret)
         }
     }
     return bad(reader);
+}
+
+/* Nearly all of them are tags and lengths of one byte. */
+static inline bool varint(struct pb_reader *reader, uint64_t *ret)
+{
+    if (reader->at != reader->end && (uint8_t)*reader->at < 0x80) {
+        *ret = (uint8_t)*reader->at++;
+        return true;
+    }
+    return varint_from(reader, ret);
+}
+
+bool pb_varint(struct pb_reader *reader, uint64_t *ret)
+{
+    return varint(reader, ret);
 }
 
 static uint64_t load_little_endian(const char *from, size_t len)
@@ -64,7 +79,7 @@ static bool read_bytes(struct pb_reader *reader, struct slice *ret)
 {
     uint64_t len;
 
-    if (!pb_varint(reader, &len) || len > (size_t)(reader->end - reader->at))
+    if (!varint(reader, &len) || len > (size_t)(reader->end - reader->at))
         return bad(reader);
     *ret = (struct slice){reader->at, (size_t)len};
     reader->at += len;
@@ -75,7 +90,7 @@ bool pb_next(struct pb_reader *reader, struct pb_field *ret)
 {
     uint64_t tag;
 
-    if (reader->is_bad || !pb_varint(reader, &tag))
+    if (reader->is_bad || !varint(reader, &tag))
         return false;
     uint64_t number = tag >> 3;
     if (number == 0 || number > FIELD_NUMBER_MAX)
@@ -84,7 +99,7 @@ bool pb_next(struct pb_reader *reader, struct pb_field *ret)
     switch (tag & 7) {
     case PB_VARINT:
         ret->wire = PB_VARINT;
-        return pb_varint(reader, &ret->value) || bad(reader);
+        return varint(reader, &ret->value) || bad(reader);
     case PB_FIXED64:
         ret->wire = PB_FIXED64;
         return fixed(reader, 8, &ret->value);
@@ -135,8 +150,10 @@ uint64_t pb_double_bits(double number)
 
 size_t pb_varint_len(uint64_t value)
 {
-    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
-    return (bits + 6) / 7;
+    size_t len = 1;
+    for (; value >= 0x80; value >>= 7) /* rarely more than once */
+        len++;
+    return len;
 }
 
 static char *store_varint(char *to, uint64_t value)
