@@ -8,6 +8,7 @@
  * LOOK is left out unless there can be strays. */
 #include "functions/listener_list.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,8 +103,6 @@ static const char return_script[] =
     "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"
     "return moved\n";
 
-static void go(struct list_tender *t, enum state next);
-
 static uint64_t period_ms(const struct list_tender *t)
 {
     uint64_t ms = t->l->base.trigger->claim_idle_ms / 3, look_ms = list_look_ms(t->l);
@@ -129,7 +128,7 @@ static void forget_dead(struct list_tender *t)
     t->dead_count = t->dead_at = 0;
 }
 
-static void find_judge(struct list_tender *t, const struct resp *root)
+static void keep_dead(struct list_tender *t, const struct resp *root)
 {
     const struct host_peers *peers = &t->l->base.options.peers;
 
@@ -189,7 +188,7 @@ static enum err recover_start(struct list_tender *t)
     return err;
 }
 
-static void recover_judge(struct list_tender *t, const struct resp *root)
+static void count_moved(struct list_tender *t, const struct resp *root)
 {
     struct listener *base = &t->l->base;
     int64_t moved = 0, dead = 0;
@@ -257,11 +256,12 @@ static enum err return_start(struct list_tender *t)
     return err;
 }
 
-static void idle_start(struct list_tender *t)
+static enum err idle_start(struct list_tender *t)
 {
     forget_dead(t);
     timer_set(t->timer, t->again ? 0 : period_ms(t));
     t->again = false;
+    return E_OK;
 }
 
 static void end_register(struct list_tender *t, enum err err)
@@ -275,52 +275,14 @@ static void end_register(struct list_tender *t, enum err err)
     loop_later(t->l->base.options.loop, op, err);
 }
 
-static void over_start(struct list_tender *t)
+static enum err over_start(struct list_tender *t)
 {
     struct op *op = t->leave_op;
 
     t->leave_op = NULL;
     if (op != NULL)
         loop_later(t->l->base.options.loop, op, E_OK);
-}
-
-static void go(struct list_tender *t, enum state next)
-{
-    enum err err = E_OK;
-
-    if (t->leave_op != NULL && next != RETURN && next != OVER) {
-        t->source = 0;
-        next =
-            t->l->base.trigger->is_reliable && redis_is_ready(t->l->base.commands) ? RETURN : OVER;
-    }
-    t->state = next;
-    switch (next) {
-    case IDLE:
-        idle_start(t);
-        return;
-    case BEAT:
-        err = script_call(t->l->base.commands, beat_script, &source_of(t)->consumers, 1,
-                          &t->l->consumer, 1, &t->call);
-        break;
-    case LOOK:
-        err = list_look(source_of(t), &t->call);
-        break;
-    case FIND:
-        err = script_call(t->l->base.commands, find_script, &source_of(t)->consumers, 1, NULL, 0,
-                          &t->call);
-        break;
-    case RECOVER:
-        err = recover_start(t);
-        break;
-    case RETURN:
-        err = return_start(t);
-        break;
-    case OVER:
-        over_start(t);
-        return;
-    }
-    if (err != E_OK)
-        loop_later(t->l->base.options.loop, &t->call.op, err);
+    return E_OK;
 }
 
 static enum state next_source(struct list_tender *t, enum state same, enum state then)
@@ -331,49 +293,103 @@ static enum state next_source(struct list_tender *t, enum state same, enum state
     return then;
 }
 
-static enum state judge(struct list_tender *t, enum err err)
+static enum err beat_start(struct list_tender *t)
 {
-    const struct resp *root = t->call.reply == NULL ? NULL : t->call.reply->root;
+    return script_call(t->l->base.commands, beat_script, &source_of(t)->consumers, 1,
+                       &t->l->consumer, 1, &t->call);
+}
 
-    switch (t->state) {
-    case BEAT:
-        if (err != E_OK) {
-            end_register(t, err);
-            return IDLE;
-        }
-        if (t->source + 1 == t->l->source_count)
-            end_register(t, E_OK);
-        return next_source(t, BEAT, list_look_ms(t->l) != 0 ? LOOK : FIND);
-    case LOOK:
-        if (err == E_OK)
-            list_looked(source_of(t), root);
-        return next_source(t, LOOK, FIND);
-    case FIND:
-        if (err == E_OK)
-            find_judge(t, root);
-        return t->dead_count > 0 ? RECOVER : next_source(t, FIND, IDLE);
-    case RECOVER:
-        if (err == E_OK)
-            recover_judge(t, root);
-        else if (err == E_REDIS)
-            listener_complain(&t->l->base, err, &t->call.op.why);
-        if (++t->dead_at < t->dead_count)
-            return RECOVER;
-        forget_dead(t);
-        return next_source(t, FIND, IDLE);
-    case RETURN:
-        return err == E_OK ? next_source(t, RETURN, OVER) : OVER;
-    case IDLE:
-    case OVER:
-        break;
+static enum state beat_judge(struct list_tender *t, enum err err)
+{
+    if (err != E_OK) {
+        end_register(t, err);
+        return IDLE;
     }
-    return IDLE;
+    if (t->source + 1 == t->l->source_count)
+        end_register(t, E_OK);
+    return next_source(t, BEAT, list_look_ms(t->l) != 0 ? LOOK : FIND);
+}
+
+static enum err look_start(struct list_tender *t)
+{
+    return list_look(source_of(t), &t->call);
+}
+
+static enum state look_judge(struct list_tender *t, enum err err)
+{
+    if (err == E_OK)
+        list_looked(source_of(t), t->call.reply->root);
+    return next_source(t, LOOK, FIND);
+}
+
+static enum err find_start(struct list_tender *t)
+{
+    return script_call(t->l->base.commands, find_script, &source_of(t)->consumers, 1, NULL, 0,
+                       &t->call);
+}
+
+static enum state find_judge(struct list_tender *t, enum err err)
+{
+    if (err == E_OK)
+        keep_dead(t, t->call.reply->root);
+    return t->dead_count > 0 ? RECOVER : next_source(t, FIND, IDLE);
+}
+
+static enum state recover_judge(struct list_tender *t, enum err err)
+{
+    if (err == E_OK)
+        count_moved(t, t->call.reply->root);
+    else if (err == E_REDIS)
+        listener_complain(&t->l->base, err, &t->call.op.why);
+    if (++t->dead_at < t->dead_count)
+        return RECOVER;
+    forget_dead(t);
+    return next_source(t, FIND, IDLE);
+}
+
+static enum state return_judge(struct list_tender *t, enum err err)
+{
+    return err == E_OK ? next_source(t, RETURN, OVER) : OVER;
+}
+
+#define TO(state) (1u << (state))
+#define LEAVING (TO(RETURN) | TO(OVER)) /* may follow on every state */
+
+/* IDLE waits for the timer and OVER for nothing: no call ends there. */
+static const struct step {
+    const char *name;
+    enum err (*start)(struct list_tender *t);
+    enum state (*judge)(struct list_tender *t, enum err err);
+    unsigned to;
+} steps[] = {
+    [IDLE] = {"idle", idle_start, NULL, TO(IDLE) | TO(BEAT)},
+    [BEAT] = {"beat", beat_start, beat_judge, TO(BEAT) | TO(LOOK) | TO(FIND) | TO(IDLE)},
+    [LOOK] = {"look", look_start, look_judge, TO(LOOK) | TO(FIND)},
+    [FIND] = {"find", find_start, find_judge, TO(FIND) | TO(RECOVER) | TO(IDLE)},
+    [RECOVER] = {"recover", recover_start, recover_judge, TO(RECOVER) | TO(FIND) | TO(IDLE)},
+    [RETURN] = {"return", return_start, return_judge, 0},
+    [OVER] = {"over", over_start, NULL, 0},
+};
+
+static void go(struct list_tender *t, enum state next)
+{
+    if (t->leave_op != NULL && next != RETURN && next != OVER) {
+        t->source = 0;
+        next =
+            t->l->base.trigger->is_reliable && redis_is_ready(t->l->base.commands) ? RETURN : OVER;
+    }
+    assert((steps[t->state].to | LEAVING) & TO(next));
+    log_trace("%s: %s -> %s", t->l->base.prefix, steps[t->state].name, steps[next].name);
+    t->state = next;
+    enum err err = steps[next].start(t);
+    if (err != E_OK)
+        loop_later(t->l->base.options.loop, &t->call.op, err);
 }
 
 static void on_call_done(struct op *op, enum err err)
 {
     struct list_tender *t = container_of(op, struct list_tender, call.op);
-    enum state next = judge(t, err);
+    enum state next = steps[t->state].judge(t, err);
 
     t->call.reply = NULL;
     go(t, next);

@@ -140,12 +140,31 @@ static size_t key_index(const struct stream_listener *s, struct slice key)
     return 0;
 }
 
+/* What XREADGROUP answers: a map of key and entries, or before RESP3 an array of such pairs. */
+static void take_streams(struct stream_listener *s, const struct resp *root)
+{
+    const struct resp *stream = root + 1;
+    bool is_map = root->type == RESP_MAP;
+
+    for (uint32_t i = 0; i < root->count; i += is_map ? 2 : 1) {
+        const struct resp *name = is_map ? stream : resp_child(stream, 0);
+        const struct resp *entries = is_map ? stream + stream->span : resp_child(stream, 1);
+        if (name == NULL || entries == NULL)
+            break;
+        stream_take(s, key_index(s, name->text), entries, NULL);
+        stream = is_map ? entries + entries->span : stream + stream->span;
+    }
+}
+
+static bool is_without_group(const struct redis_call *call, enum err err)
+{
+    return err == E_REDIS && (resp_is_error(call->reply->root, SLICE("NOGROUP")) ||
+                              resp_is_error(call->reply->root, SLICE("UNBLOCKED")));
+}
+
 static enum state read_judge(struct stream_listener *s, enum err err)
 {
-    const struct resp *root = s->read.reply == NULL ? NULL : s->read.reply->root;
-
-    if (err == E_REDIS &&
-        (resp_is_error(root, SLICE("NOGROUP")) || resp_is_error(root, SLICE("UNBLOCKED")))) {
+    if (is_without_group(&s->read, err)) {
         s->is_recreating = true; /* nothing added meanwhile may be skipped */
         s->group_at = 0;
         return s->base.misses++ == 0 ? GROUP : BACKOFF;
@@ -153,17 +172,10 @@ static enum state read_judge(struct stream_listener *s, enum err err)
     if (err != E_OK)
         return failed(s, err, &s->read.op.why);
     listener_recovered(&s->base);
+    const struct resp *root = s->read.reply->root;
     bool is_empty = root->type == RESP_NIL || root->count == 0;
-    const struct resp *stream = root + 1;
-    for (uint32_t i = 0; !is_empty && i < root->count; i += root->type == RESP_MAP ? 2 : 1) {
-        const struct resp *name = root->type == RESP_MAP ? stream : resp_child(stream, 0);
-        const struct resp *entries =
-            root->type == RESP_MAP ? stream + stream->span : resp_child(stream, 1);
-        if (name == NULL || entries == NULL)
-            break;
-        stream_take(s, key_index(s, name->text), entries, NULL);
-        stream = root->type == RESP_MAP ? entries + entries->span : stream + stream->span;
-    }
+    if (!is_empty)
+        take_streams(s, root);
     if (s->base.trigger->is_polling_fixed)
         s->next_read_ms = AFTER_BATCH;
     else if (is_empty && !can_wait(s))

@@ -9,6 +9,7 @@
  * delivery count. */
 #include "functions/listener_stream.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +52,6 @@ static const char forget_script[] =
     "  return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])\n"
     "end\n"
     "return -1\n";
-
-static void go(struct stream_tender *t, enum state next);
 
 static uint64_t period_ms(const struct stream_tender *t)
 {
@@ -142,7 +141,7 @@ static int64_t number_of(const struct resp *map, struct slice name)
 
 /* Whose entries to take over now (dead), and who is to be forgotten: the dead, and who was silent
  * for a day. */
-static void consumers_judge(struct stream_tender *t, const struct resp *root)
+static void keep_dead(struct stream_tender *t, const struct resp *root)
 {
     forget_dead(t);
     if (root->type != RESP_ARRAY || root->count == 0)
@@ -253,7 +252,7 @@ static enum state next_page(struct stream_tender *t)
     return FORGET;
 }
 
-static enum state pending_judge(struct stream_tender *t, const struct resp *root)
+static enum state consider_page(struct stream_tender *t, const struct resp *root)
 {
     t->id_count = 0;
     if (root->type != RESP_ARRAY)
@@ -278,7 +277,7 @@ static enum err claim_start(struct stream_tender *t)
     return redis_call(s->base.commands, args, 5 + t->id_count, &t->call);
 }
 
-static enum state claim_judge(struct stream_tender *t, const struct resp *root)
+static enum state take_page(struct stream_tender *t, const struct resp *root)
 {
     uint64_t deliveries[PAGE_MAX];
     uint32_t taken = 0;
@@ -341,7 +340,7 @@ static void set_timer(struct stream_tender *t, uint64_t ms)
     timer_set(t->timer, ms);
 }
 
-static void idle_start(struct stream_tender *t)
+static enum err idle_start(struct stream_tender *t)
 {
     forget_dead(t);
     t->s->has_claims = t->has_left_some;
@@ -349,100 +348,120 @@ static void idle_start(struct stream_tender *t)
     t->again = false;
     stream_turn(t->s);
     stream_maybe_stopped(t->s);
+    return E_OK;
 }
 
-static void over_start(struct stream_tender *t)
+static enum err over_start(struct stream_tender *t)
 {
     struct op *op = t->leave_op;
 
     t->leave_op = NULL;
     if (op != NULL)
         loop_later(t->s->base.options.loop, op, E_OK);
+    return E_OK;
 }
+
+static enum err forget_start(struct stream_tender *t)
+{
+    return forget_consumer(t, t->dead[t->dead_at]);
+}
+
+static enum err leave_start(struct stream_tender *t)
+{
+    return forget_consumer(t, t->s->consumer);
+}
+
+static enum state keep_judge(struct stream_tender *t, enum err err)
+{
+    begin_pages(t);
+    return err == E_OK || err == E_EMPTY || err == E_REDIS ? CONSUMERS : IDLE;
+}
+
+/* Errors end the round, the next one comes by the timer; what the server refuses ends this key. */
+static enum state after_failure(struct stream_tender *t, enum err err)
+{
+    return err == E_REDIS ? next_key(t) : IDLE;
+}
+
+static enum state consumers_judge(struct stream_tender *t, enum err err)
+{
+    if (err != E_OK)
+        return after_failure(t, err);
+    keep_dead(t, t->call.reply->root);
+    begin_pages(t);
+    return PENDING;
+}
+
+static enum state pending_judge(struct stream_tender *t, enum err err)
+{
+    return err != E_OK ? after_failure(t, err) : consider_page(t, t->call.reply->root);
+}
+
+static enum state claim_judge(struct stream_tender *t, enum err err)
+{
+    return err != E_OK ? after_failure(t, err) : take_page(t, t->call.reply->root);
+}
+
+static enum state look_judge(struct stream_tender *t, enum err err)
+{
+    return err != E_OK ? after_failure(t, err) : next_page(t);
+}
+
+static enum state forget_judge(struct stream_tender *t, enum err err)
+{
+    if (err != E_OK)
+        return after_failure(t, err);
+    t->dead_at++;
+    begin_pages(t);
+    return PENDING;
+}
+
+static enum state leave_judge(struct stream_tender *t, enum err err)
+{
+    return err == E_OK && ++t->key < t->s->base.trigger->key_count ? LEAVE : OVER;
+}
+
+#define TO(state) (1u << (state))
+#define LEAVING (TO(LEAVE) | TO(OVER))            /* may follow on every state */
+#define FAILED (TO(KEEP) | TO(IDLE))              /* the next key, or the end of the round */
+#define PAGED (FAILED | TO(PENDING) | TO(FORGET)) /* as next_page() */
+
+/* IDLE waits for the timer and OVER for nothing: no call ends there. */
+static const struct step {
+    const char *name;
+    enum err (*start)(struct stream_tender *t);
+    enum state (*judge)(struct stream_tender *t, enum err err);
+    unsigned to;
+} steps[] = {
+    [IDLE] = {"idle", idle_start, NULL, TO(IDLE) | TO(KEEP)},
+    [KEEP] = {"keep", keep_start, keep_judge, TO(CONSUMERS) | TO(IDLE)},
+    [CONSUMERS] = {"consumers", consumers_start, consumers_judge, FAILED | TO(PENDING)},
+    [PENDING] = {"pending", pending_start, pending_judge, PAGED | TO(CLAIM)},
+    [CLAIM] = {"claim", claim_start, claim_judge, PAGED | TO(LOOK)},
+    [LOOK] = {"look", look_start, look_judge, PAGED},
+    [FORGET] = {"forget", forget_start, forget_judge, FAILED | TO(PENDING)},
+    [LEAVE] = {"leave", leave_start, leave_judge, 0},
+    [OVER] = {"over", over_start, NULL, 0},
+};
 
 static void go(struct stream_tender *t, enum state next)
 {
-    enum err err = E_OK;
-
     if (t->leave_op != NULL && next != LEAVE && next != OVER) {
         t->key = 0;
         next = LEAVE;
     }
+    assert((steps[t->state].to | LEAVING) & TO(next));
+    log_trace("%s: %s -> %s", t->s->base.prefix, steps[t->state].name, steps[next].name);
     t->state = next;
-    switch (next) {
-    case IDLE:
-        idle_start(t);
-        return;
-    case KEEP:
-        err = keep_start(t);
-        break;
-    case CONSUMERS:
-        err = consumers_start(t);
-        break;
-    case PENDING:
-        err = pending_start(t);
-        break;
-    case CLAIM:
-        err = claim_start(t);
-        break;
-    case LOOK:
-        err = look_start(t);
-        break;
-    case FORGET:
-        err = forget_consumer(t, t->dead[t->dead_at]);
-        break;
-    case LEAVE:
-        err = forget_consumer(t, t->s->consumer);
-        break;
-    case OVER:
-        over_start(t);
-        return;
-    }
+    enum err err = steps[next].start(t);
     if (err != E_OK)
         loop_later(t->s->base.options.loop, &t->call.op, err);
-}
-
-/* What an answer leads to; errors end the round, the next one comes by the timer. */
-static enum state judge(struct stream_tender *t, enum err err)
-{
-    const struct resp *root = t->call.reply == NULL ? NULL : t->call.reply->root;
-
-    if (t->state == LEAVE)
-        return err == E_OK && ++t->key < t->s->base.trigger->key_count ? LEAVE : OVER;
-    if (t->state == KEEP) {
-        begin_pages(t);
-        return err == E_OK || err == E_EMPTY || err == E_REDIS ? CONSUMERS : IDLE;
-    }
-    if (err != E_OK)
-        return err == E_REDIS ? next_key(t) : IDLE;
-    switch (t->state) {
-    case CONSUMERS:
-        consumers_judge(t, root);
-        begin_pages(t);
-        return PENDING;
-    case PENDING:
-        return pending_judge(t, root);
-    case CLAIM:
-        return claim_judge(t, root);
-    case LOOK:
-        return next_page(t);
-    case FORGET:
-        t->dead_at++;
-        begin_pages(t);
-        return PENDING;
-    case IDLE:
-    case KEEP:
-    case LEAVE:
-    case OVER:
-        break;
-    }
-    return IDLE;
 }
 
 static void on_call_done(struct op *op, enum err err)
 {
     struct stream_tender *t = container_of(op, struct stream_tender, call.op);
-    enum state next = judge(t, err);
+    enum state next = steps[t->state].judge(t, err);
 
     t->call.reply = NULL;
     go(t, next);
