@@ -58,7 +58,7 @@ static void add_function(struct app *app, const char *name)
     function->name = copy(name);
     if (asprintf(&function->directory, "%s/%s", app->directory, name) < 0)
         abort();
-    app->functions = mem_resize(app->functions, app->function_count + 1, sizeof *app->functions);
+    app->functions = mem_resize(app->functions, app->function_count + 1, sizeof(struct function *));
     app->functions[app->function_count++] = function;
 }
 

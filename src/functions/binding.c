@@ -331,8 +331,8 @@ static enum err gather(struct binding_call *call, const struct rpc_named *output
             command_add_output(&call->commands, slice_of(bound->binding->command), value, why);
         if (err != E_OK)
             return cause_wrap(why, err, "binding '%s'", bound->binding->name);
-        call->command_bounds = mem_resize(call->command_bounds, call->commands.count + 1,
-                                          sizeof *call->command_bounds);
+        call->command_bounds =
+            mem_resize(call->command_bounds, call->commands.count + 1, sizeof(struct bound *));
         for (size_t j = before; j < call->commands.count; j++)
             call->command_bounds[j] = bound;
     }

@@ -166,12 +166,11 @@ static void add_text(struct command_list *list, struct slice command, struct sli
 static void add_json_text(struct command_list *list, struct slice command, struct slice text)
 {
     json_t *value = NULL;
+    bool is_json = jx_parse(text, NULL, NULL, &value, NULL) == E_OK;
 
-    if (jx_parse(text, NULL, NULL, &value, NULL) != E_OK)
-        add_output(list, command, text);
-    else if (json_is_array(value))
+    if (is_json && json_is_array(value))
         add_elements(list, command, value);
-    else if (json_is_string(value) || json_is_null(value))
+    else if (is_json && (json_is_string(value) || json_is_null(value)))
         add_json(list, command, value);
     else
         add_output(list, command, text); /* as it was written */

@@ -125,9 +125,9 @@ static void step_number(struct places *places)
     memcpy(start, places->now, size);
     while (is_new) {
         is_new = false;
-        for (unsigned char digit = '0'; digit <= '9'; digit++) {
+        for (int digit = '0'; digit <= '9'; digit++) {
             memcpy(places->now, start, size);
-            step(places, digit);
+            step(places, (unsigned char)digit);
             for (size_t i = 0; i < size; i++) {
                 is_new = is_new || (places->now[i] && !reached[i]);
                 reached[i] = reached[i] || places->now[i];
@@ -158,13 +158,18 @@ static bool can_match(struct slice pattern, struct slice prefix)
     return can;
 }
 
+static bool is_wild(char c)
+{
+    return c == '*' || c == '?' || c == '[';
+}
+
 /* Does everything that matches begin with `prefix`? */
 static bool must_begin(struct slice pattern, struct slice prefix)
 {
     size_t at = 0;
 
     for (size_t i = 0; i < prefix.len; i++)
-        if (at >= pattern.len || memchr("*?[", pattern.data[at], 3) != NULL ||
+        if (at >= pattern.len || is_wild(pattern.data[at]) ||
             !token_takes(pattern, at, (unsigned char)prefix.data[i], &at))
             return false;
     return true;

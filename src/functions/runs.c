@@ -40,7 +40,7 @@ void runs_restart(struct runs *runs, uint64_t now_ms)
 
 void runs_remove(struct runs *runs, struct invocation *run, uint64_t now_ms)
 {
-    bool was_oldest = run == runs_oldest(runs);
+    bool was_oldest = runs->order.head.next == &run->node;
     list_remove(&run->node);
     invocation_table_remove(&runs->table, run);
     if (was_oldest && runs->is_serial)

@@ -42,16 +42,16 @@ static const char *preferred(struct dirent **entries, int count, const char *dir
     return NULL;
 }
 
-static const char *only_file(struct dirent **entries, int count, const char *directory)
+static const struct dirent *only_file(struct dirent **entries, int count, const char *directory)
 {
-    const char *found = NULL;
+    const struct dirent *found = NULL;
 
     for (int i = 0; i < count; i++) {
         if (!is_file(directory, entries[i]->d_name))
             continue;
         if (found != NULL)
             return NULL;
-        found = entries[i]->d_name;
+        found = entries[i];
     }
     return found;
 }
@@ -60,12 +60,10 @@ static char *suggest(const char *directory)
 {
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, is_candidate, alphasort);
-    const char *name = only_file(entries, count, directory);
-    char *ret;
+    const struct dirent *only = only_file(entries, count, directory);
+    const char *name = only != NULL ? only->d_name : preferred(entries, count, directory);
+    char *ret = name == NULL ? NULL : mem_dup(name, strlen(name));
 
-    if (name == NULL)
-        name = preferred(entries, count, directory);
-    ret = name == NULL ? NULL : mem_dup(name, strlen(name));
     for (int i = 0; i < count; i++)
         free(entries[i]);
     free(entries);
