@@ -72,7 +72,9 @@ static int complain_status(const struct exchange *exchange)
 
     if (jx_parse(buf_slice(&exchange->text), NULL, NULL, &json, NULL) == E_OK)
         message = jx_slice(jx_member(jx_member(json, "error"), "message"));
-    if (message.len > 0)
+    if (exchange->status == 401)
+        complain(EXIT_FAILED, "%s", TOKEN_MISSING);
+    else if (message.len > 0)
         complain(EXIT_FAILED, "%.*s", SLICE_ARG(message));
     else
         complain(EXIT_FAILED, "the server answered %d", exchange->status);

@@ -21,6 +21,9 @@ struct answer {
     int status;
 };
 
+/* What to say to a 401. */
+#define TOKEN_MISSING "the server demands its token: set REDGRID_TOKEN to its listen.token"
+
 /* client_ask: EXIT_OK and *ret (answer_done() ends it) when the server answered 2xx; else it
  * complained and gives the exit code, *ret untouched. REDGRID_TOKEN is sent if it is set. */
 int client_ask(const struct cmdline *line, const struct question *question, struct answer *ret);

@@ -13,7 +13,8 @@
 #define FLAG_COLUMN 26
 
 const struct option server_options[] = {
-    {"--server", "URL", "Server to ask [REDGRID_SERVER, or " SERVER_DEFAULT "]."},
+    {"--server", "URL",
+     "Server to ask, with the token in REDGRID_TOKEN [REDGRID_SERVER, or " SERVER_DEFAULT "]."},
     {"--output", "FORMAT", "table or json [table]."},
 };
 const size_t server_option_count = COUNT_OF(server_options);

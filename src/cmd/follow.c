@@ -197,6 +197,8 @@ int follow_lines(const struct cmdline *line, const char *path)
     buf_done(&follow.text);
     if (err == E_OK || (err == E_CLOSED && follow.has_head))
         return EXIT_OK; /* the server went, and with it its log */
+    if (follow.status == 401)
+        return complain(EXIT_FAILED, "%s", TOKEN_MISSING);
     if (follow.status != 0 && follow.status != 200)
         return complain(EXIT_FAILED, "the server answered %d", follow.status);
     return complain(EXIT_FAILED, "%s: %s", line->server, cause_text(&follow.op.why, err));
