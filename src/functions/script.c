@@ -42,16 +42,17 @@ static const char *preferred(struct dirent **entries, int count, const char *dir
     return NULL;
 }
 
-static const struct dirent *only_file(struct dirent **entries, int count, const char *directory)
+/* only_file tells which entry is the one file; -1 if there are several, or none. */
+static int only_file(struct dirent **entries, int count, const char *directory)
 {
-    const struct dirent *found = NULL;
+    int found = -1;
 
     for (int i = 0; i < count; i++) {
         if (!is_file(directory, entries[i]->d_name))
             continue;
-        if (found != NULL)
-            return NULL;
-        found = entries[i];
+        if (found >= 0)
+            return -1;
+        found = i;
     }
     return found;
 }
@@ -60,8 +61,8 @@ static char *suggest(const char *directory)
 {
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, is_candidate, alphasort);
-    const struct dirent *only = only_file(entries, count, directory);
-    const char *name = only != NULL ? only->d_name : preferred(entries, count, directory);
+    int only = only_file(entries, count, directory);
+    const char *name = only >= 0 ? entries[only]->d_name : preferred(entries, count, directory);
     char *ret = name == NULL ? NULL : mem_dup(name, strlen(name));
 
     for (int i = 0; i < count; i++)
