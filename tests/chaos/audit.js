@@ -6,7 +6,7 @@ import { deadLetters } from '../lib/keys.js';
 const LABEL = /(?:list|stream):\d+\.\d+/;
 
 // How often each label was begun and brought to an end.
-function tally(lines) {
+export function tally(lines) {
   const starts = new Map();
   const ends = new Map();
   for (const line of lines) {
@@ -44,10 +44,15 @@ export class Audit {
     return letters.flat().map((letter) => letter.element ?? letter['f:n']);
   }
 
+  // Those of the labels that no run has brought to an end.
+  open(labels) {
+    const { ends } = tally(this.world.ledger());
+    return labels.filter((label) => !ends.has(label) && !this.missing.has(label));
+  }
+
   // Acknowledged to the producer, but neither run to the end nor in the dead letters.
   async lost(cli) {
-    const { ends } = tally(this.world.ledger());
-    const open = this.sent().filter((label) => !ends.has(label) && !this.missing.has(label));
+    const open = this.open(this.sent());
     if (open.length === 0) return [];
     const dead = new Set(await this.dead(cli));
     return open.filter((label) => !dead.has(label));

@@ -7,7 +7,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-const signal = (pid, name) => {
+export const signal = (pid, name) => {
   try {
     process.kill(pid, name);
   } catch {
@@ -21,7 +21,7 @@ async function stopped(pid, ms) {
   signal(pid, 'SIGCONT');
 }
 
-const workers = (node) =>
+export const workers = (node) =>
   node.children().filter((child) => /worker\.py|redgrid-worker-c/.test(child.command));
 
 export const FAULTS = {
@@ -52,10 +52,12 @@ export const FAULTS = {
   },
   'kill the store': {
     async strike(trial, random) {
-      const store = random.pick(trial.nodes).children();
-      for (const { pid } of store.filter((child) => /^\S*(redis|valkey)-server /.test(child.command)))
+      const isStore = ({ command }) => /^\S*(redis|valkey)-server /.test(command);
+      for (const { pid } of random.pick(trial.nodes).children().filter(isStore))
         signal(pid, 'SIGKILL');
+      await trial.store?.stop('SIGKILL');
       await pause(random.between(0, 300));
+      await trial.store?.restart();
     },
   },
   'stop the daemon': {

@@ -6,7 +6,6 @@ import { record } from '../lib/code.js';
 
 const C = (work) => `
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <redgrid/function.h>
@@ -37,14 +36,18 @@ int NAME(struct redgrid_invocation *run)
 `;
 
 const WORK = {
-  c: { slow: 'usleep(4000);', crash: 'if (memmem(message.data, message.len, ".0", 2) != NULL) raise(SIGSEGV);' },
+  c: {
+    slow: 'usleep(4000);',
+    crash: 'if (memmem(message.data, message.len, ".0", 2) != NULL) abort();',
+  },
   python: {
     slow: 'time.sleep(0.006)',
-    crash: '".0" in message and __import__("os").kill(__import__("os").getpid(), 11)',
+    crash: '".0" in message and __import__("os").abort()',
   },
 };
 
-// work: slow (some ms, so that there is a backlog), or crash (a label that ends with .0 kills its worker).
+// work: slow (some ms, so that there is a backlog), or crash (a label that ends with .0 kills its
+// worker).
 export function functionFor(kind, lang, binding, work = 'slow') {
   const code = lang === 'c' ? C(WORK.c[work]) : record(WORK.python[work]).code;
   return (kind === 'list' ? list : stream)(kind, binding, { code });

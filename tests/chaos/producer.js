@@ -37,6 +37,11 @@ export class Producer {
     }
   }
 
+  // Many at once, beside the steady ones.
+  burst(count) {
+    return Promise.all(Array.from({ length: count }, () => this.send(++this.next)));
+  }
+
   async send(number) {
     for (let attempt = 1; ; attempt++) {
       const label = `${this.kind}:${number}.${attempt}`;
