@@ -20,10 +20,23 @@ enum state { CONNECT, REGISTER, FETCH, HOLD, BACKOFF, END };
 #define UNBLOCK_MS 1000
 #define AFTER_BATCH UINT64_MAX /* next_read_ms: not known before all that runs has ended */
 
+/* Cuts what LRANGE gave, at the end away from the pop end, so that one answer can hold it. */
+#define CUT_SCRIPT                                                                                 \
+    "local function cut(e, head)\n"                                                                \
+    "  local bytes, r = 0, {}\n"                                                                   \
+    "  for j = 1, #e do\n"                                                                         \
+    "    local v = e[head and j or #e + 1 - j]\n"                                                  \
+    "    bytes = bytes + #v\n"                                                                     \
+    "    if bytes > 67108864 and j > 1 then return r, 1 end\n"                                     \
+    "    r[j] = v\n"                                                                               \
+    "  end\n"                                                                                      \
+    "  return r, 0\n"                                                                              \
+    "end\n"
+
 /* The first key that has something gives up to n elements, in pop order, to our processing list. A
  * key of the wrong type does not stop the others. KEYS: per source key, processing, consumers,
  * tries. ARGV: n, consumer, side. */
-static const char fetch_script[] =
+static const char fetch_script[] = CUT_SCRIPT
     "local now = redis.call('TIME')\n"
     "local n, side, wrong = tonumber(ARGV[1]), ARGV[3], nil\n"
     "for i = 1, #KEYS, 4 do\n"
@@ -32,13 +45,12 @@ static const char fetch_script[] =
     "  if e.err then wrong = e\n"
     "  elseif #e > 0 then\n"
     "    redis.call('ZADD', KEYS[i + 2], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[2])\n"
+    "    local more\n"
+    "    e, more = cut(e, side == '1')\n"
     "    if side == '1' then\n"
     "      redis.call('RPUSH', KEYS[i + 1], unpack(e))\n"
     "      redis.call('LTRIM', KEYS[i], #e, -1)\n"
     "    else\n"
-    "      local r = {}\n"
-    "      for j = #e, 1, -1 do r[#r + 1] = e[j] end\n"
-    "      e = r\n"
     "      redis.call('LPUSH', KEYS[i + 1], unpack(e))\n"
     "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
     "    end\n"
@@ -47,29 +59,29 @@ static const char fetch_script[] =
     "      for j = 1, #e do t[j] = tonumber(redis.call('HGET', KEYS[i + 3], redis.sha1hex(e[j])) "
     "or 0) end\n"
     "    end\n"
-    "    return {(i - 1) / 4, e, t}\n"
+    "    return {(i - 1) / 4, e, t, more}\n"
     "  end\n"
     "end\n"
     "return wrong\n";
 
 /* The same without a processing list (reliable: false). KEYS: the keys. ARGV: n, side. */
-static const char pop_script[] = "local n, wrong = tonumber(ARGV[1]), nil\n"
-                                 "for i = 1, #KEYS do\n"
-                                 "  local e = ARGV[2] == '1' and redis.pcall('LRANGE', KEYS[i], 0, "
-                                 "n - 1) or redis.pcall('LRANGE', KEYS[i], -n, -1)\n"
-                                 "  if e.err then wrong = e\n"
-                                 "  elseif #e > 0 then\n"
-                                 "    if ARGV[2] == '1' then redis.call('LTRIM', KEYS[i], #e, -1)\n"
-                                 "    else\n"
-                                 "      local r = {}\n"
-                                 "      for j = #e, 1, -1 do r[#r + 1] = e[j] end\n"
-                                 "      e = r\n"
-                                 "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
-                                 "    end\n"
-                                 "    return {i - 1, e, {}}\n"
-                                 "  end\n"
-                                 "end\n"
-                                 "return wrong\n";
+static const char pop_script[] =
+    CUT_SCRIPT "local n, wrong = tonumber(ARGV[1]), nil\n"
+               "for i = 1, #KEYS do\n"
+               "  local e = ARGV[2] == '1' and redis.pcall('LRANGE', KEYS[i], 0, "
+               "n - 1) or redis.pcall('LRANGE', KEYS[i], -n, -1)\n"
+               "  if e.err then wrong = e\n"
+               "  elseif #e > 0 then\n"
+               "    local more\n"
+               "    e, more = cut(e, ARGV[2] == '1')\n"
+               "    if ARGV[2] == '1' then redis.call('LTRIM', KEYS[i], #e, -1)\n"
+               "    else\n"
+               "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
+               "    end\n"
+               "    return {i - 1, e, {}, more}\n"
+               "  end\n"
+               "end\n"
+               "return wrong\n";
 
 static void go(struct list_listener *l, enum state next);
 
@@ -272,7 +284,7 @@ static enum state failed(struct list_listener *l, enum err err, const struct cau
 static enum state fetch_judge(struct list_listener *l, enum err err)
 {
     uint64_t now = loop_now_ms(l->base.options.loop);
-    int64_t index = 0;
+    int64_t index = 0, was_cut = 0;
 
     if (err != E_OK && err != E_REDIS)
         list_answer_lost(l);
@@ -286,7 +298,8 @@ static enum state fetch_judge(struct list_listener *l, enum err err)
     if (elements != NULL && resp_int(resp_child(root, 0), &index) && index >= 0 &&
         (size_t)index < l->source_count) {
         list_take(l, (size_t)index, elements, resp_child(root, 2));
-        l->is_drained = elements->count < l->asked && l->source_count == 1;
+        resp_int(resp_child(root, 3), &was_cut);
+        l->is_drained = was_cut == 0 && elements->count < l->asked && l->source_count == 1;
     }
     if (l->base.trigger->is_polling_fixed)
         l->next_read_ms = AFTER_BATCH;

@@ -16,6 +16,7 @@ enum state { CONNECT, GROUP, READ, HOLD, BACKOFF, END };
 
 #define BLOCK_MARGIN_MS 5000
 #define READ_ARGS_FEW 16
+#define PAGE_SMALL_BYTES (64 * 1024 * 1024)
 #define AFTER_BATCH UINT64_MAX /* next_read_ms: not known before all that runs has ended */
 
 static void go(struct stream_listener *s, enum state next);
@@ -109,6 +110,8 @@ static enum err read_start(struct stream_listener *s)
         keys * 2 + 9 <= READ_ARGS_FEW ? few : mem_new_array(keys * 2 + 9, struct slice);
     size_t wanted = trigger->is_batch || trigger->is_polling_fixed ? trigger->count : room(s);
 
+    if (wanted > s->page_max)
+        wanted = s->page_max;
     args[at++] = SLICE("XREADGROUP");
     args[at++] = SLICE("GROUP");
     args[at++] = s->group;
@@ -140,6 +143,21 @@ static size_t key_index(const struct stream_listener *s, struct slice key)
     return 0;
 }
 
+/* After an answer that was too large: begin with one entry, and double while answers are small. */
+static void adapt_page(struct stream_listener *s, const struct resp *root)
+{
+    size_t bytes = 0;
+
+    if (s->page_max == SIZE_MAX)
+        return;
+    for (uint32_t i = 0; i < root->span; i++)
+        bytes += root[i].text.len;
+    if (bytes <= PAGE_SMALL_BYTES)
+        s->page_max = s->page_max > s->base.trigger->count ? SIZE_MAX : s->page_max * 2;
+    else if (bytes > 3 * (size_t)PAGE_SMALL_BYTES && s->page_max > 1)
+        s->page_max /= 2;
+}
+
 /* What XREADGROUP answers: a map of key and entries, or before RESP3 an array of such pairs. */
 static void take_streams(struct stream_listener *s, const struct resp *root)
 {
@@ -151,6 +169,7 @@ static void take_streams(struct stream_listener *s, const struct resp *root)
         const struct resp *entries = is_map ? stream + stream->span : resp_child(stream, 1);
         if (name == NULL || entries == NULL)
             break;
+        adapt_page(s, entries);
         stream_take(s, key_index(s, name->text), entries, NULL);
         stream = is_map ? entries + entries->span : stream + stream->span;
     }
@@ -169,6 +188,8 @@ static enum state read_judge(struct stream_listener *s, enum err err)
         s->group_at = 0;
         return s->base.misses++ == 0 ? GROUP : BACKOFF;
     }
+    if (err == E_LIMIT)
+        s->page_max = 1;
     if (err != E_OK)
         return failed(s, err, &s->read.op.why);
     listener_recovered(&s->base);
@@ -326,6 +347,7 @@ static enum err stream_start(const struct listener_options *options, struct list
     slots_init(&s->slots, trigger->is_batch ? 1 : trigger->count);
     list_init(&s->acks);
     list_init(&s->spare);
+    s->page_max = SIZE_MAX;
     s->turn.run = on_turn;
     s->read.op.done = on_read_done;
     s->wait.done = on_wait_done;

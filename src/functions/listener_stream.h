@@ -53,6 +53,7 @@ struct stream_listener {
     bool is_recreating;    /* the group was lost: begin at 0 whatever startFrom says */
     bool had_groups;       /* every key's was there once: a missing one is a lost one */
     uint64_t next_read_ms; /* polling by the clock: not before; 0 = at once */
+    size_t page_max;       /* entries that one answer can hold, as far as we have learned */
     struct turn turn;      /* read on and acknowledge, once a turn */
 
     /* Entries (stream_entry.c). */

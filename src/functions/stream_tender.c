@@ -221,7 +221,7 @@ static void consider(struct stream_tender *t, const struct resp *row)
         return;
     }
     size_t room = trigger->is_batch ? PAGE_MAX : slots_free(&t->s->slots);
-    if (t->id_count >= room) {
+    if (t->id_count >= room || t->id_count >= t->s->page_max) {
         t->page_was_full = true;
         return;
     }
@@ -399,6 +399,8 @@ static enum state pending_judge(struct stream_tender *t, enum err err)
 
 static enum state claim_judge(struct stream_tender *t, enum err err)
 {
+    if (err == E_LIMIT)
+        t->s->page_max = 1;
     return err != E_OK ? after_failure(t, err) : take_page(t, t->call.reply->root);
 }
 

@@ -86,7 +86,8 @@ static void end_call(struct redis_call *call, enum err err, const struct cause *
     op_end(&call->op, err);
 }
 
-/* All calls under way end. With E_TIMEOUT only those that are late: the others were cut off. */
+/* All calls under way end. With E_TIMEOUT only those that are late, with E_LIMIT only the first,
+ * whose reply was too large: the others were cut off. */
 void calls_fail(struct redis *redis, enum err err, const struct cause *why)
 {
     struct calls calls = redis->calls;
@@ -94,14 +95,15 @@ void calls_fail(struct redis *redis, enum err err, const struct cause *why)
     uint64_t now_ms = loop_now_ms(redis->loop);
 
     redis->calls = (struct calls){0}; /* what a callback starts comes after */
-    while (shift(&calls, &call)) {
+    for (bool is_first = true; shift(&calls, &call); is_first = false) {
         if (call == NULL)
             continue;
-        bool is_late = call->expires_at_ms <= now_ms;
+        bool is_cause =
+            err == E_TIMEOUT ? call->expires_at_ms <= now_ms : err == E_LIMIT && is_first;
         if (call->is_abandoned || err == E_CANCELED)
             end_call(call, E_CANCELED, NULL);
         else
-            end_call(call, err == E_TIMEOUT && is_late ? E_TIMEOUT : E_CLOSED, why);
+            end_call(call, is_cause ? err : E_CLOSED, why);
     }
     done(&calls);
 }

@@ -79,11 +79,12 @@ void redis_ready(struct redis *redis, struct op *op);
 /* redis_call sends one command. Arguments up to REDIS_COPY_MAX bytes are copied; longer ones are
  * borrowed until done. Now: E_CLOSED (not connected), E_LIMIT, or E_UNSUPPORTED (disabled by the
  * connection string). Later: E_OK and call->reply;
- * E_REDIS, with the error's text in op.why and call->reply; E_CLOSED, E_TIMEOUT, E_CANCELED, with
- * reply NULL. READONLY, LOADING and the like also make the client connect anew; a MOVED is E_REDIS.
- * Aborting gives the op back soon, whatever the server does: at the end of the turn, or as soon as
- * borrowed arguments have left. A timeout ends the connection,
- * because later replies could not be told apart from a hung server. */
+ * E_REDIS, with the error's text in op.why and call->reply; E_CLOSED, E_TIMEOUT, E_CANCELED, or
+ * E_LIMIT (the reply is too large, which ends the connection), with reply NULL. READONLY, LOADING
+ * and the like also make the client connect anew; a MOVED is E_REDIS. Aborting gives the op back
+ * soon, whatever the server does: at the end of the turn, or as soon as borrowed arguments have
+ * left. A timeout ends the connection, because later replies could not be told apart from a hung
+ * server. */
 #define REDIS_COPY_MAX 8192
 enum err redis_call(struct redis *redis, const struct slice *args, size_t count,
                     struct redis_call *call);
