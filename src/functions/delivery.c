@@ -125,6 +125,7 @@ static void begin_attempt(struct delivery *d)
 {
     d->attempt++;
     d->run.id = id_next();
+    d->run.is_bystander = false;
     d->attempt_began_us = clock_now_us();
     if (d->dispatcher->logs_runs)
         log_executing(d);
@@ -168,7 +169,6 @@ static enum err run_start(struct delivery *d)
     d->run.retry_count = d->attempt - 1;
     d->run.max_retry_count = retry->max_retries;
     d->run.retry_error = d->attempt > 1 ? slice_of(d->last_why.text) : SLICE_NONE;
-    d->run.is_bystander = false;
     return d->dispatcher->invoker->kind->invoke(d->dispatcher->invoker, &d->run);
 }
 
