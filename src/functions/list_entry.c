@@ -217,6 +217,7 @@ static void on_ack_done(struct op *op, enum err err)
         err == E_OK || (err == E_REDIS && resp_is_error(ack->call.reply->root, SLICE("WRONGTYPE")));
 
     l->settling--;
+    listener_ack_ended(&l->base, is_final ? E_OK : err, &op->why);
     list_each (&ack->entries, struct list_entry, job.node, e) {
         list_remove(&e->job.node);
         if (!is_final && !l->base.is_stopping) {
@@ -228,6 +229,7 @@ static void on_ack_done(struct op *op, enum err err)
             l->base.stats.acknowledged += e->count;
             series_add(l->base.acknowledged_series, (double)e->count);
         }
+        l->unacknowledged--;
         entry_release(e);
     }
     free(ack);
@@ -391,6 +393,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
     } else if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
         list_push(&l->acks, &e->job.node);
         l->ack_count++;
+        l->unacknowledged++;
     } else if (err == E_CANCELED) {
         entry_release(e); /* it is in the processing list, from where it is given back */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {

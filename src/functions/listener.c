@@ -107,6 +107,14 @@ void listener_recovered(struct listener *listener)
     log_info("TRIGGER-RECOVERED", "%s works again", listener->prefix);
 }
 
+void listener_ack_ended(struct listener *listener, enum err err, const struct cause *why)
+{
+    if (err == E_REDIS && !listener->is_ack_refused)
+        log_error("ACK-REFUSED", "%s cannot acknowledge: %s; trying again until it works",
+                  listener->prefix, cause_text(why, err));
+    listener->is_ack_refused = err == E_REDIS || (listener->is_ack_refused && err != E_OK);
+}
+
 uint64_t listener_backoff_ms(struct listener *listener)
 {
     uint64_t wait_ms =

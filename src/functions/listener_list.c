@@ -392,7 +392,8 @@ static void wait_for_clock(struct list_listener *l)
 
 static bool may_take(const struct list_listener *l)
 {
-    if (l->base.is_paused || l->failed_count >= LIST_FAILED_MAX)
+    if (l->base.is_paused || l->failed_count >= LIST_FAILED_MAX ||
+        l->unacknowledged >= ACKS_WAITING_MAX)
         return false;
     return l->base.trigger->is_polling_fixed ? slots_are_idle(&l->slots)
                                              : slots_free(&l->slots) > 0;

@@ -68,6 +68,7 @@ struct list_listener {
     struct list held;       /* every entry that has not ended, wherever it is */
     uint64_t look_until_ms; /* an answer was lost: until then we look for strays */
     size_t ack_count, failed_count, settling;
+    size_t unacknowledged; /* entries in acks, or in an acknowledgement under way */
     struct timer *failed_timer, *ack_timer;
 
     struct list_tender *tender;

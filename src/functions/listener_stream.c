@@ -94,7 +94,8 @@ static size_t room(const struct stream_listener *s)
 
 static bool may_read(struct stream_listener *s)
 {
-    if (s->base.is_paused || s->has_claims || loop_now_ms(s->base.options.loop) < s->next_read_ms)
+    if (s->base.is_paused || s->has_claims || s->unacknowledged >= ACKS_WAITING_MAX ||
+        loop_now_ms(s->base.options.loop) < s->next_read_ms)
         return false;
     return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots) : room(s) > 0;
 }

@@ -60,6 +60,7 @@ struct stream_listener {
     struct slots slots;
     struct list acks, spare;
     size_t ack_count, settling; /* settling: acks and dead letters under way */
+    size_t unacknowledged;      /* entries in acks, or in an acknowledgement under way */
     struct timer *ack_timer;    /* after a failed acknowledgement */
 
     /* Tending (stream_tender.c). */

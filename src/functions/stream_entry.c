@@ -196,6 +196,7 @@ static void on_ack_done(struct op *op, enum err err)
                      !resp_is_error(ack->call.reply->root, SLICE("WRONGTYPE")));
 
     s->settling--;
+    listener_ack_ended(&s->base, is_again ? err : E_OK, &op->why);
     list_each (&ack->entries, struct stream_entry, job.node, e) {
         list_remove(&e->job.node);
         if (is_again && !s->base.is_stopping) {
@@ -207,6 +208,7 @@ static void on_ack_done(struct op *op, enum err err)
             s->base.stats.acknowledged += e->id_count;
             series_add(s->base.acknowledged_series, (double)e->id_count);
         }
+        s->unacknowledged--;
         entry_release(e);
     }
     free(ack);
@@ -369,6 +371,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
     if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
         list_push(&s->acks, &e->job.node);
         s->ack_count++;
+        s->unacknowledged++;
     } else if (err == E_CANCELED) {
         entry_release(e); /* stays pending: whoever comes next runs it */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {

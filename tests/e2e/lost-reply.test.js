@@ -5,7 +5,7 @@ import { list, stream } from '../lib/app.js';
 import { FAIL } from '../lib/code.js';
 import { deadLetters, processing } from '../lib/keys.js';
 import { scenario } from '../lib/scenario.js';
-import { until } from '../lib/until.js';
+import { stays, until } from '../lib/until.js';
 
 const SHORT = { pollingIntervalInMs: 100 };
 
@@ -76,3 +76,29 @@ scenario('a key that became another type: a stop drops nothing', async (w) => {
   const again = await w.up(app, { data: w.path('node1') });
   await again.fails('F', 1);
 });
+
+const TOTAL = 16000;
+const REFUSED = [
+  ['list', list('q', { count: 1000 }), 'lrem'],
+  ['stream', stream('q', { count: 1000 }), 'xack'],
+];
+for (const [kind, f, command] of REFUSED)
+  scenario(`a user who may not acknowledge a ${kind}: said once, and not taken for ever`, async (w) => {
+    const server = await w.redis();
+    await server.cli.acl('SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', `-${command}`);
+    const pipeline = server.cli.pipeline();
+    for (let i = 0; i < TOTAL; i++)
+      if (kind === 'list') pipeline.rpush('q', i);
+      else pipeline.xadd('q', '*', 'n', i);
+    await pipeline.exec();
+    const node = await w.up({
+      functions: { F: f },
+      lang: 'c',
+      settings: { redis: `${server.address},user=app,password=secret` },
+    });
+    await until(() => node.succeededCount('F') >= 10000, 'it takes up to its limit', 30000);
+    await stays(() => node.succeededCount('F') < TOTAL, 'and no more', 2000);
+    assert.equal(node.count(/cannot acknowledge/), 1);
+    await server.cli.acl('SETUSER', 'app', '+@all');
+    await node.succeeds('F', TOTAL, 30000);
+  });
