@@ -121,12 +121,23 @@ static enum state first_step(const struct delivery *d)
     return d->binding_call != NULL && binding_set_has_inputs(d->dispatcher->bindings) ? READ : RUN;
 }
 
+static void observe_lag(const struct delivery *d)
+{
+    uint64_t now_ms = d->message.added_unix_ms == 0 ? 0 : clock_unix_ms();
+    uint64_t lag_ms = now_ms > d->message.added_unix_ms ? now_ms - d->message.added_unix_ms : 0;
+
+    if (now_ms != 0)
+        series_observe(d->dispatcher->lag_series, (double)lag_ms / 1000);
+}
+
 static void begin_attempt(struct delivery *d)
 {
     d->attempt++;
     d->run.id = id_next();
     d->run.is_bystander = false;
     d->attempt_began_us = clock_now_us();
+    if (d->attempt == 1)
+        observe_lag(d);
     if (d->dispatcher->logs_runs)
         log_executing(d);
 }
@@ -371,6 +382,9 @@ void dispatcher_init(struct dispatcher *dp, struct loop *loop, const struct func
                            (const char *[]){app, function->name, results[i].result, NULL});
     dp->retries_series =
         metrics_series(metrics, METRIC_ID_RETRIES, (const char *[]){app, function->name, NULL});
+    if (function->trigger.type == TRIGGER_STREAM)
+        dp->lag_series = metrics_series(metrics, METRIC_ID_LAG_SECONDS,
+                                        (const char *[]){app, function->name, NULL});
     dp->duration_series = metrics_series(metrics, METRIC_ID_INVOCATION_SECONDS,
                                          (const char *[]){app, function->name, NULL});
 }

@@ -30,7 +30,7 @@ struct dispatcher {
     double slow_us;    /* of the slow ones lately: up at once, down by a sixteenth a run */
     struct series *succeeded_series, *failed_series, *timeout_series, *crashed_series,
         *canceled_series;
-    struct series *retries_series, *duration_series;
+    struct series *retries_series, *duration_series, *lag_series;
 };
 
 /* dispatcher_init borrows all it is given. dispatcher_done frees what it made; no delivery may be

@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "json/scan.h"
 
+#define PLAUSIBLE_UNIX_MS 1000000000000u /* of 2001: Redis is younger */
 #define FEW_FIELDS 32
 
 /* While a message is being written its buf may move, so slices of it hold an offset where the
@@ -30,6 +31,7 @@ static void begin(struct message *m, const struct trigger *trigger)
     m->type = trigger->type;
     m->metadata_count = 0;
     m->source = SLICE_NONE;
+    m->added_unix_ms = 0;
     m->input = (struct rpc_named){.name = slice_of(trigger->name)};
 }
 
@@ -305,6 +307,14 @@ static struct slice put_entry(struct message *m, struct slice id, const struct r
     return since(m, start);
 }
 
+/* The server's own ids begin with its time; those that users choose may be any number. */
+static uint64_t added_unix_ms(struct slice id)
+{
+    uint64_t ms = 0;
+    bool is_number = slice_to_u64(slice_first(id, slice_find_byte(id, '-')), &ms);
+    return is_number && ms >= PLAUSIBLE_UNIX_MS ? ms : 0;
+}
+
 enum err message_set_stream(struct message *message, const struct trigger *trigger,
                             struct slice key, struct slice id, const struct resp *fields,
                             uint64_t deliveries)
@@ -313,6 +323,7 @@ enum err message_set_stream(struct message *message, const struct trigger *trigg
     struct slice values, value;
 
     begin(message, trigger);
+    message->added_unix_ms = added_unix_ms(id);
     message->source = put_text(message, key);
     meta_add(message, SLICE("Key"), RPC_STRING, message->source);
     meta_add(message, SLICE("Id"), RPC_STRING, put_text(message, id));
@@ -409,6 +420,8 @@ enum err message_set_stream_batch(struct message *message, const struct trigger 
                                   struct slice key, const struct resp *const *entries, size_t count)
 {
     begin_batch(message, trigger, key, count);
+    if (count > 0)
+        message->added_unix_ms = added_unix_ms(resp_child(entries[0], 0)->text);
     for (size_t i = 0; i < count; i++) {
         const struct resp *id = resp_child(entries[i], 0);
         const struct resp *fields = resp_child(entries[i], 1);

@@ -16,7 +16,8 @@ struct message {
     struct rpc_named input;     /* the trigger's parameter and its value */
     struct rpc_named *metadata; /* owned array */
     size_t metadata_count;
-    struct slice source; /* key or channel, for the reason of the run */
+    struct slice source;    /* key or channel, for the reason of the run */
+    uint64_t added_unix_ms; /* of a stream entry, by its id; 0 = unknown */
     /* Inner. */
     size_t metadata_cap;
     struct slice *items; /* of a batch */

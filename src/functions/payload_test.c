@@ -299,6 +299,28 @@ static void the_reason_names_source_and_time(void **state)
     message_done(&m);
 }
 
+static void an_entry_tells_when_it_was_added(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        uint64_t expected;
+    } rows[] = {{"1795270753213-0", 1795270753213}, {"1-0", 0}, {"0-1", 0}};
+    const struct trigger trigger = trigger_of(TRIGGER_STREAM, PAYLOAD_GA);
+    static const char *const ab[] = {"a", "b"};
+    struct fields fields;
+    struct message m;
+
+    message_init(&m, 10000);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(message_set_stream(&m, &trigger, SLICE("s"), slice_of(rows[i].id),
+                                            fields_of(&fields, ab, 2), 1),
+                         E_OK);
+        assert_int_equal(m.added_unix_ms, rows[i].expected);
+    }
+    message_done(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_an_array_of_the_same_forms),
         cmocka_unit_test(a_message_over_the_limit_is_refused_and_the_next_one_fits),
         cmocka_unit_test(the_reason_names_source_and_time),
+        cmocka_unit_test(an_entry_tells_when_it_was_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,7 +180,7 @@ static enum err ready_start(struct redis *redis)
     redis->ready_at_ms = loop_now_ms(redis->loop);
     redis->reconnects += redis->epoch > 0;
     redis->epoch++;
-    server_restored(redis->server);
+    server_restored(redis->server, redis->epoch > 1);
     redis->generation = redis->server->generation;
     redis->has_heard = true;
     if (keepalive_s > 0)

@@ -15,6 +15,7 @@
 #include "wire/resp.h"
 
 struct loop;
+struct metrics;
 struct redis;
 struct redis_hub;
 
@@ -41,6 +42,9 @@ struct redis_call {
 
 /* The hub: shared knowledge about servers, and the shared connections. One per daemon. */
 struct redis_hub *redis_hub_new(struct loop *loop);
+/* redis_hub_metrics: from now on count there whether servers are up, and reconnects. Before the
+ * first redis_open(); `metrics` must outlive the hub. */
+void redis_hub_metrics(struct redis_hub *hub, struct metrics *metrics);
 void redis_hub_free(struct redis_hub *hub); /* every client must have been closed */
 
 /* What a server can do. Learned from the server when the connection is made (INFO, COMMAND INFO),

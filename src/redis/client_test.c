@@ -1,3 +1,4 @@
+#include "metrics/metrics.h"
 #include "redis/testing.h"
 
 #define LARGE_BYTES ((size_t)16 * 1024 * 1024)
@@ -253,6 +254,35 @@ static void an_outage_has_one_line_at_each_end(void **state)
         redis_close(all[i]);
 }
 
+static bool is_zero(void *ctx)
+{
+    const struct series *series = ctx;
+    return series_value(series) == 0;
+}
+
+static void metrics_tell_what_is_up(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    redis_hub_metrics(hub, metrics);
+    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    const char *labels[] = {redis_name(redis), NULL};
+    struct series *up = metrics_series(metrics, METRIC_ID_REDIS_UP, labels);
+    const struct series *again = metrics_series(metrics, METRIC_ID_RECONNECTS, labels);
+
+    test_ask(loop, redis, "PING", "PONG");
+    assert_true(series_value(up) == 1 && series_value(again) == 0);
+    test_server_kill(&server);
+    test_wait(loop, is_zero, up);
+    test_server_run(&server, "");
+    test_ask(loop, redis, "PING", "PONG");
+    assert_true(series_value(up) == 1 && series_value(again) == 1);
+    redis_close(redis);
+    redis_hub_free(hub);
+    hub = NULL;
+    metrics_free(metrics);
+}
+
 static void a_server_that_starts_later_is_found(void **state)
 {
     (void)state;
@@ -422,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reply_of_many_elements_is_whole, begin, end),
         cmocka_unit_test_setup_teardown(shared_clients_are_one_and_dedicated_are_not, begin, end),
         cmocka_unit_test_setup_teardown(an_outage_has_one_line_at_each_end, begin, end),
+        cmocka_unit_test_setup_teardown(metrics_tell_what_is_up, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_starts_later_is_found, begin, end),
         cmocka_unit_test_setup_teardown(a_silent_server_is_left, begin, end),
         cmocka_unit_test_setup_teardown(an_idle_connection_is_pinged, begin, end),

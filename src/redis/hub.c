@@ -4,6 +4,7 @@
 
 struct redis_hub {
     struct loop *loop;
+    struct metrics *metrics; /* NULL = nobody counts */
     struct list servers;
     struct list shared; /* clients that redis_open() hands out again */
     uint32_t refs;      /* the owner's, and one for each client until it is gone */
@@ -17,6 +18,11 @@ struct redis_hub *redis_hub_new(struct loop *loop)
     list_init(&hub->servers);
     list_init(&hub->shared);
     return hub;
+}
+
+void redis_hub_metrics(struct redis_hub *hub, struct metrics *metrics)
+{
+    hub->metrics = metrics;
 }
 
 void redis_hub_free(struct redis_hub *hub)
@@ -51,7 +57,7 @@ struct redis_server *hub_server(struct redis_hub *hub, struct redis_options *opt
             return server;
         }
     }
-    server = server_new(options);
+    server = server_new(options, hub->metrics);
     server->refs = 1;
     list_push(&hub->servers, &server->node);
     return server;

@@ -8,12 +8,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/stream.h"
+#include "metrics/metrics.h"
 
-struct redis_server *server_new(struct redis_options *options)
+struct redis_server *server_new(struct redis_options *options, struct metrics *metrics)
 {
     struct redis_server *server = mem_new(struct redis_server);
     server->options = redis_options_ref(options);
     redis_options_name(options, server->name, sizeof server->name);
+    if (metrics != NULL) {
+        const char *labels[] = {server->name, NULL};
+        server->up_series = metrics_series(metrics, METRIC_ID_REDIS_UP, labels);
+        server->reconnects_series = metrics_series(metrics, METRIC_ID_RECONNECTS, labels);
+    }
     return server;
 }
 
@@ -78,10 +84,16 @@ void server_lost(struct redis_server *server, uint64_t generation, enum err err,
     if (!server->is_down)
         server->down_at_ms = clock_now_ms();
     server->is_down = true;
+    if (server->up_series != NULL)
+        series_set(server->up_series, 0);
 }
 
-void server_restored(struct redis_server *server)
+void server_restored(struct redis_server *server, bool is_again)
 {
+    if (server->up_series != NULL)
+        series_set(server->up_series, 1);
+    if (server->reconnects_series != NULL && is_again)
+        series_add(server->reconnects_series, 1);
     server->was_up = true;
     if (!server->is_down)
         return;

@@ -20,12 +20,13 @@ struct redis_server {
     uint64_t generation; /* grows when an outage ends */
     uint64_t down_at_ms; /* monotonic; valid while is_down */
     bool is_down;
-    bool is_denied; /* the refusal was logged in this outage */
-    bool was_up;    /* has ever been */
+    bool is_denied;                               /* the refusal was logged in this outage */
+    bool was_up;                                  /* has ever been */
+    struct series *up_series, *reconnects_series; /* NULL = nobody counts */
 };
 
-/* server_new makes it; hub.c shares it by options. */
-struct redis_server *server_new(struct redis_options *options);
+/* server_new makes it; hub.c shares it by options. metrics may be NULL. */
+struct redis_server *server_new(struct redis_options *options, struct metrics *metrics);
 void server_free(struct redis_server *server);
 
 /* server_tls gives the TLS side, or NULL if there is none; E_TLS and the like: its files are bad.
@@ -35,6 +36,7 @@ enum err server_tls(struct redis_server *server, const struct tls **ret, struct 
 /* A connection of `generation` was lost, or could not be made. */
 void server_lost(struct redis_server *server, uint64_t generation, enum err err,
                  const struct cause *why);
-void server_restored(struct redis_server *server);
+/* A connection was made; is_again: not its first. */
+void server_restored(struct redis_server *server, bool is_again);
 
 #endif

@@ -557,6 +557,7 @@ static void server_init(struct server *server, const struct server_options *opti
     server->metrics = metrics_new();
     server->logs = log_ring_new(server->loop);
     server->hub = redis_hub_new(server->loop);
+    redis_hub_metrics(server->hub, server->metrics);
     server->client = http_client_new(server->loop, &(struct http_client_options){0});
     series_set(metrics_series(server->metrics, METRIC_ID_BUILD_INFO,
                               (const char *const[]){REDGRID_VERSION, NULL}),
