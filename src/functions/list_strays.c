@@ -7,9 +7,6 @@
  * gone may serve its last command late, hence the looks go on for as long as one may block. */
 #include "functions/listener_list.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/map.h"
 
 #define LOOK_MS 1000

@@ -1,5 +1,5 @@
-// The functions under test: each run leaves `start LABEL` and `end LABEL` in the ledger, a file that
-// outlives whoever is killed.
+// The functions under test: each run leaves `start LABEL` and `end LABEL` in the ledger, a file
+// that outlives whoever is killed.
 
 import { list, stream } from '../lib/app.js';
 import { record } from '../lib/code.js';

@@ -22,14 +22,15 @@ async function nothingLeft(cli, kind) {
   );
 }
 
-// A message that kills its worker each time it runs. One at a time: a worker that dies takes with it
-// whatever it has been handed, and three deaths make the whole app pause for a minute.
+// A message that kills its worker each time it runs. One at a time: a worker that dies takes with
+// it whatever it has been handed, and three deaths make the whole app pause for a minute.
 for (const kind of ['list', 'stream']) {
   for (const lang of ['c', 'python']) {
     scenario(`A message that kills its worker, ${kind}, ${lang}`, async (w) => {
       const { cli } = await w.redis();
       const binding = { count: 1, claimIdleMs: 300, maxDeliveryCount: 2 };
-      const node = await w.up({ lang, functions: { F: functionFor(kind, lang, binding, 'crash') } });
+      const functions = { F: functionFor(kind, lang, binding, 'crash') };
+      const node = await w.up({ lang, functions });
       const good = Array.from({ length: 20 }, (_, i) => `${kind}:${i}.1`);
       const bad = `${kind}:100.0`;
       for (const label of [...good.slice(0, 10), bad, ...good.slice(10)])
@@ -62,7 +63,7 @@ for (const kind of ['list', 'stream']) {
       await node.kill();
     }
     const node = await w.up(app, { data: w.path('data') });
-    await until(async () => (await deadLetters(cli, 'F')).length === 1, 'it is in the dead letters');
+    await until(async () => (await deadLetters(cli, 'F')).length === 1, 'it is dead-lettered');
     await nothingLeft(cli, kind);
     const [letter] = await deadLetters(cli, 'F');
     assert.equal(labelOf(letter), `${kind}:1.1`);

@@ -2,7 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Random, SECONDS } from './random.js';
 import { story } from './trial.js';
 
-story('A daemon that is killed every 300 ms', { kinds: ['list', 'stream'], lang: 'c' }, async (t, seed) => {
+const both = { kinds: ['list', 'stream'], lang: 'c' };
+
+story('A daemon that is killed every 300 ms', both, async (t, seed) => {
   const random = new Random(seed);
   await t.node('data').start(); // compiles the functions
   for (const producer of t.producers) producer.start();

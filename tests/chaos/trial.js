@@ -14,7 +14,12 @@ import { Random, SECONDS, SEED } from './random.js';
 
 export const COUNT = 10;
 // Messages that a kill catches again and again must not become dead letters here: all must run.
-const BINDING = { count: COUNT, claimIdleMs: 1000, pollingIntervalInMs: 100, maxDeliveryCount: 1000 };
+const BINDING = {
+  count: COUNT,
+  claimIdleMs: 1000,
+  pollingIntervalInMs: 100,
+  maxDeliveryCount: 1000,
+};
 const PER_SECOND = { c: 300, python: 150 };
 const SETTLE_MS = 30000;
 
@@ -115,7 +120,7 @@ export class Trial {
     );
     await until(
       async () => (await this.remains()) === '',
-      async () => `nothing remains in Redis`,
+      'nothing remains in Redis',
       ms,
     ).catch(async (error) => {
       throw new Error(`${error.message}: ${await this.remains()}`);
@@ -177,7 +182,7 @@ export class Trial {
 // A number from a text, so that trials of one seed do not all suffer the same.
 const hash = (text) => [...text].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) >>> 0, 7);
 
-// story(trial, name): a trial with a plot of its own; told when it fails.
+// story(name, options, plot): a trial with a plot of its own; its faults are told when it fails.
 export function story(name, options, plot) {
   scenario(name, { timeout: (SECONDS + 120) * 1000 }, async (w) => {
     const trial = new Trial(w, options);
@@ -186,7 +191,8 @@ export function story(name, options, plot) {
       await trial.prepare();
       trial.beganAt = Date.now();
       await plot(trial, (SEED + hash(name)) >>> 0);
-      console.log(`${name}: ${replay}: ${trial.story.length} faults, ${await trial.audit.summary(trial.server.cli)}`);
+      const summary = await trial.audit.summary(trial.server.cli);
+      console.log(`${name}: ${replay}: ${trial.story.length} lines of story, ${summary}`);
     } catch (error) {
       error.message = `${replay}: ${error.message}\n${trial.story.join('\n')}`;
       throw error;
