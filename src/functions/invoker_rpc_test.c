@@ -259,8 +259,8 @@ static void a_worker_killed_from_outside_is_replaced(void **state)
     start_c(&f, PLAIN, 1);
     fixture_invoke(&f, &run, "Echo", "pid");
     fixture_await(&f, &run);
-    assert_int_equal(kill((pid_t)atoi(run.result), SIGKILL),
-                     0); /* NOLINT(retired): our own number */
+    pid_t pid = (pid_t)atoi(run.result); /* NOLINT(retired): our own number */
+    assert_int_equal(kill(pid, SIGKILL), 0);
     char before[32];
     (void)snprintf(before, sizeof before, "%.31s", run.result);
     do {
