@@ -19,7 +19,6 @@ enum state { NEW, READ, RUN, WRITE, WAIT, DONE };
 #define TO(state) (1u << (state))
 #define BYSTANDER_RUNS_MAX 10 /* innocent runs are repeated for free, but not for ever */
 #define RUN_LINE_MAX_BYTES 2048
-#define QUICK_US 20000
 
 static void go(struct delivery *d, enum state next);
 
@@ -100,9 +99,6 @@ static void count_attempt(struct dispatcher *dp, enum err err, uint64_t took_us)
     series_add(by_result, 1);
     series_observe(dp->duration_series, (double)took_us / 1e6);
     dp->average_us += ((double)took_us - dp->average_us) / 16;
-    dp->slow_us -= dp->slow_us / 16;
-    if (dp->slow_us < (double)took_us)
-        dp->slow_us = (double)took_us;
 }
 
 /* One attempt ended, in READ, RUN or WRITE. */
@@ -387,11 +383,6 @@ void dispatcher_init(struct dispatcher *dp, struct loop *loop, const struct func
                                         (const char *[]){app, function->name, NULL});
     dp->duration_series = metrics_series(metrics, METRIC_ID_INVOCATION_SECONDS,
                                          (const char *[]){app, function->name, NULL});
-}
-
-bool dispatcher_is_quick(const struct dispatcher *dp)
-{
-    return dp->succeeded > 0 && dp->slow_us < QUICK_US;
 }
 
 void dispatcher_done(struct dispatcher *dp)

@@ -27,7 +27,6 @@ struct dispatcher {
         retried; /* deliveries that ended well, badly; attempts after the first */
     size_t running;
     double average_us; /* of a run, moving */
-    double slow_us;    /* of the slow ones lately: up at once, down by a sixteenth a run */
     struct series *succeeded_series, *failed_series, *timeout_series, *crashed_series,
         *canceled_series;
     struct series *retries_series, *duration_series, *lag_series;
@@ -39,9 +38,6 @@ void dispatcher_init(struct dispatcher *dispatcher, struct loop *loop,
                      const struct function *function, struct invoker *invoker,
                      struct metrics *metrics);
 void dispatcher_done(struct dispatcher *dispatcher);
-/* dispatcher_is_quick: runs have ended lately in so short a time that a listener may read messages
- * ahead: they would not wait for a slot longer than another node would need to get them. */
-bool dispatcher_is_quick(const struct dispatcher *dispatcher);
 
 struct delivery {
     /* The listener's: filled before the start, kept until done. */

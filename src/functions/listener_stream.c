@@ -84,20 +84,13 @@ static bool can_wait(const struct stream_listener *s)
     return !s->base.trigger->is_polling_fixed && redis_can(s->reader, REDIS_BLOCK);
 }
 
-/* How many entries may be read now. While the function is quick, the next batch is read as soon as
- * the last one has started, so that the server and the function work at the same time. */
-static size_t room(const struct stream_listener *s)
-{
-    bool is_ahead = s->slots.waiting_count == 0 && dispatcher_is_quick(s->base.options.dispatcher);
-    return is_ahead ? s->slots.limit : slots_free(&s->slots);
-}
-
 static bool may_read(struct stream_listener *s)
 {
     if (s->base.is_paused || s->has_claims || s->unacknowledged >= ACKS_WAITING_MAX ||
         loop_now_ms(s->base.options.loop) < s->next_read_ms)
         return false;
-    return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots) : room(s) > 0;
+    return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots)
+                                             : slots_free(&s->slots) > 0;
 }
 
 /* XREADGROUP GROUP g c COUNT n [BLOCK ms] STREAMS k1 .. kn > .. > */
@@ -109,7 +102,8 @@ static enum err read_start(struct stream_listener *s)
     size_t keys = trigger->key_count, at = 0;
     struct slice *args =
         keys * 2 + 9 <= READ_ARGS_FEW ? few : mem_new_array(keys * 2 + 9, struct slice);
-    size_t wanted = trigger->is_batch || trigger->is_polling_fixed ? trigger->count : room(s);
+    size_t wanted =
+        trigger->is_batch || trigger->is_polling_fixed ? trigger->count : slots_free(&s->slots);
 
     if (wanted > s->page_max)
         wanted = s->page_max;
