@@ -122,8 +122,8 @@ static void errors_end_the_call_and_some_the_connection(void **state)
         {"-CLUSTERDOWN Hash slot\r\n", E_REDIS, "CLUSTERDOWN Hash slot", true},
         {"-TRYAGAIN Multiple keys\r\n", E_REDIS, "TRYAGAIN Multiple keys", true},
         {"?what\r\n", E_CLOSED, "malformed reply: an unknown type at byte 0", true},
-        {"$9999999999\r\n", E_CLOSED, "reply over the limit: a bulk at byte 13", true},
-        {"*4194304\r\n", E_CLOSED, "reply over the limit: the number of elements at byte 10", true},
+        {"$9999999999\r\n", E_LIMIT, "reply over the limit: a bulk at byte 13", true},
+        {"*4194304\r\n", E_LIMIT, "reply over the limit: the number of elements at byte 10", true},
         {"+OK\r\n+twice\r\n", E_OK, "", true},
         {"+OK\r\n-ERR go away\r\n", E_OK, "", true},
     };
@@ -186,7 +186,7 @@ static void deep_replies_are_refused(void **state)
          "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
          "*1\r\n*1\r\n*1\r\n:1\r\n",
          &call);
-    assert_int_equal(call.err, E_CLOSED);
+    assert_int_equal(call.err, E_LIMIT);
     redis_close(redis);
 }
 
