@@ -7,6 +7,7 @@
 #include "redis/slot.h"
 
 #define CALLS_FIRST 64
+#define LOOK_AGAIN_MS 100
 
 /* ---- the ring ---- */
 
@@ -52,21 +53,33 @@ static void drop(struct calls *calls, struct redis_call *call)
     *place(calls, call->place) = NULL;
 }
 
-static uint64_t next_expiry(const struct calls *calls)
-{
-    uint64_t next = 0;
-    for (uint64_t i = calls->head; i < calls->tail; i++) {
-        const struct redis_call *call = *place(calls, i);
-        if (call != NULL && (next == 0 || call->expires_at_ms < next))
-            next = call->expires_at_ms;
-    }
-    return next;
-}
-
 static void done(struct calls *calls)
 {
     free(calls->ring);
     *calls = (struct calls){0};
+}
+
+/* ---- patience ---- */
+
+/* Replies come in the order of the calls: whatever of them comes is on the way to every call here,
+ * and when the first hangs nothing comes. */
+static uint64_t expires_at_ms(const struct redis *redis, const struct redis_call *call)
+{
+    bool has_heard = redis->heard_at_ms > call->called_at_ms;
+    return (has_heard ? redis->heard_at_ms : call->called_at_ms) + call->limit_ms;
+}
+
+static uint64_t next_expiry(const struct redis *redis)
+{
+    const struct calls *calls = &redis->calls;
+    uint64_t next_ms = 0;
+
+    for (uint64_t i = calls->head; i < calls->tail; i++) {
+        const struct redis_call *call = *place(calls, i);
+        if (call != NULL && (next_ms == 0 || expires_at_ms(redis, call) < next_ms))
+            next_ms = expires_at_ms(redis, call);
+    }
+    return next_ms;
 }
 
 /* ---- the life of a call ---- */
@@ -99,7 +112,7 @@ void calls_fail(struct redis *redis, enum err err, const struct cause *why)
         if (call == NULL)
             continue;
         bool is_cause =
-            err == E_TIMEOUT ? call->expires_at_ms <= now_ms : err == E_LIMIT && is_first;
+            err == E_TIMEOUT ? expires_at_ms(redis, call) <= now_ms : err == E_LIMIT && is_first;
         if (call->is_abandoned || err == E_CANCELED)
             end_call(call, E_CANCELED, NULL);
         else
@@ -157,15 +170,16 @@ enum err redis_call(struct redis *redis, const struct slice *args, size_t count,
         connection_add(redis->connection, name, args + 1, count - 1, &call->borrowed_until);
     if (err)
         return cause_set(&call->op.why, err, "%s: too much waits to be sent", redis->server->name);
-    uint32_t timeout_ms =
-        call->timeout_ms > 0 ? call->timeout_ms : redis->server->options->command_timeout_ms;
     op_begin(&call->op, abort_call, redis);
     call->reply = NULL;
     call->is_abandoned = false;
-    call->expires_at_ms = loop_now_ms(redis->loop) + timeout_ms;
+    call->called_at_ms = loop_now_ms(redis->loop);
+    call->limit_ms =
+        call->timeout_ms > 0 ? call->timeout_ms : redis->server->options->command_timeout_ms;
     push(&redis->calls, call);
-    if (redis->expiry_at_ms == 0 || call->expires_at_ms < redis->expiry_at_ms)
-        set_expiry(redis, call->expires_at_ms);
+    uint64_t at_ms = call->called_at_ms + call->limit_ms;
+    if (redis->expiry_at_ms == 0 || at_ms < redis->expiry_at_ms)
+        set_expiry(redis, at_ms);
     return E_OK;
 }
 
@@ -186,6 +200,7 @@ void calls_answer(struct redis *redis, struct reply *reply)
     const struct resp *root = reply->root;
     struct redis_call *call;
 
+    redis->heard_at_ms = loop_now_ms(redis->loop);
     if (!shift(&redis->calls, &call)) {
         struct cause why;
         if (root->type == RESP_ERROR) /* the server's last words */
@@ -213,19 +228,26 @@ void calls_answer(struct redis *redis, struct reply *reply)
 
 /* ---- watching ---- */
 
+/* After a long turn of our own the clock has run on while answers wait in the socket, and what was
+ * read in that turn has its old time: a call is late only if it still is a little later. */
 void calls_expire(void *ctx)
 {
     struct redis *redis = ctx;
-    uint64_t next_ms = next_expiry(&redis->calls);
+    uint64_t now_ms = loop_now_ms(redis->loop);
+    uint64_t next_ms = next_expiry(redis);
     struct cause why;
 
     redis->expiry_at_ms = 0;
-    if (next_ms == 0)
-        return;
-    if (next_ms > loop_now_ms(redis->loop))
-        set_expiry(redis, next_ms);
-    else
+    bool is_late = next_ms > 0 && next_ms <= now_ms;
+    if (is_late && redis->has_looked_again) {
         redis_break(redis, cause_set(&why, E_TIMEOUT, "no answer to a command in time"), &why);
+        return;
+    }
+    redis->has_looked_again = is_late;
+    if (is_late)
+        set_expiry(redis, now_ms + LOOK_AGAIN_MS);
+    else if (next_ms > 0)
+        set_expiry(redis, next_ms);
 }
 
 static void on_pinged(struct op *op, enum err err)

@@ -82,13 +82,26 @@ static void on_reply(void *ctx, struct reply *reply)
     }
 }
 
-static const struct connection_events connection_events = {on_reply, calls_wrote, on_broken};
+/* Messages do not count: they come whatever the server does about our calls. Where a message looks
+ * like a reply until it is whole, nothing counts until then. */
+static void on_arriving(void *ctx, char type)
+{
+    struct redis *redis = ctx;
+
+    redis->has_heard = true;
+    if (type != '>' && redis->hooks.push == NULL)
+        redis->heard_at_ms = loop_now_ms(redis->loop);
+}
+
+static const struct connection_events connection_events = {on_reply, calls_wrote, on_arriving,
+                                                           on_broken};
 
 static void drop_connection(struct redis *redis)
 {
     connection_free(redis->connection);
     redis->connection = NULL;
     redis->expiry_at_ms = 0;
+    redis->has_looked_again = false;
     if (redis->timer == NULL)
         return; /* closed */
     timer_clear(redis->timer);

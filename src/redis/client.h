@@ -33,8 +33,10 @@ struct redis_call {
     struct op op;
     struct reply *reply; /* set with E_OK, and with E_REDIS (root is the error) */
     uint32_t timeout_ms; /* 0 = the connection string's; for blocking commands: block time and some
-                            more */
-    uint64_t expires_at_ms;  /* the client's, as the rest */
+                            more. Counts from the call, or from the last byte of a reply that came
+                            after it: its own, or one that it waits behind */
+    uint32_t limit_ms;   /* the client's, as the rest: the same, never 0 */
+    uint64_t called_at_ms;   /* monotonic */
     uint64_t place;          /* in its queue */
     uint64_t borrowed_until; /* bytes that must be sent before the arguments are free; 0 = none */
     bool is_abandoned;       /* aborted, ends as soon as they are */

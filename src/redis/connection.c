@@ -185,6 +185,8 @@ static void on_read(struct op *op, enum err err)
             deliver(connection);
         } else if (err != E_MORE) {
             report_break(connection, err, &why);
+        } else if (connection->events->arriving != NULL) {
+            connection->events->arriving(connection->ctx, in.data[0]);
         }
     }
     if (!connection->is_dead && !connection->is_broken)

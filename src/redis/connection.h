@@ -19,6 +19,8 @@ struct connection;
 struct connection_events {
     void (*reply)(void *ctx, struct reply *reply); /* in the order of the bytes */
     void (*wrote)(void *ctx);                      /* connection_sent() has grown */
+    void (*arriving)(void *ctx,
+                     char type); /* more of a reply came, and not all; NULL = no matter */
     void (*broken)(void *ctx, enum err err, const struct cause *why); /* once */
 };
 

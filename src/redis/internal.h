@@ -76,6 +76,8 @@ struct redis {
     struct turn turn;
     struct timer *expiry;
     uint64_t expiry_at_ms; /* what it is set to; 0 = not set */
+    uint64_t heard_at_ms;  /* the last bytes of a reply, whole or not */
+    bool has_looked_again; /* a call was late at the last look of `expiry` */
     struct timer *idle;
     struct redis_call ping;
     bool has_heard; /* since the last look of `idle` */

@@ -1,12 +1,40 @@
 /* Replies that a real server gives rarely or never, from one that says what it is told. */
 #include "redis/testing.h"
 
+#define DRIP_MS 30
+#define PATIENCE_MS 400 /* many drips, so that a busy machine does not fail us */
+
 static struct test_server server;
 static struct loop *loop;
 static struct redis_hub *hub;
 static struct test_lines lines;
 
-/* Answers `FAKE bytes` with the bytes as they are, and everything else with OK. */
+/* One write a byte, as many pieces as there can be. */
+static void say(int fd, struct slice bytes, int gap_ms)
+{
+    for (size_t at = 0; at < bytes.len; at++) {
+        if (gap_ms > 0)
+            (void)poll(NULL, 0, gap_ms);
+        if (write(fd, bytes.data + at, 1) != 1)
+            _exit(0);
+    }
+}
+
+/* Answers `FAKE bytes` with the bytes as they are, `DRIP bytes` with a break before each of them,
+ * `FLOOD bytes` with them again and again, and everything else with OK. */
+static void answer(int fd, const struct resp *name)
+{
+    if (slice_eq(name->text, SLICE("FAKE")))
+        say(fd, name[1].text, 0);
+    else if (slice_eq(name->text, SLICE("DRIP")))
+        say(fd, name[1].text, DRIP_MS);
+    else if (slice_eq(name->text, SLICE("FLOOD")))
+        for (;;)
+            say(fd, name[1].text, DRIP_MS);
+    else
+        say(fd, SLICE("+OK\r\n"), 0);
+}
+
 static void serve(int fd)
 {
     struct resp_parser parser = {0};
@@ -22,12 +50,7 @@ static void serve(int fd)
         buf_grow(&in, (size_t)got);
         struct resp_limits limits = {1 << 20, 100, 2};
         while (resp_parse(&parser, buf_slice(&in), &limits, &used, NULL) == E_OK) {
-            const struct resp *name = &parser.nodes[1];
-            struct slice answer =
-                slice_eq(name->text, SLICE("FAKE")) ? name[1].text : SLICE("+OK\r\n");
-            for (size_t at = 0; at < answer.len; at++) /* in as many pieces as there can be */
-                if (write(fd, answer.data + at, 1) != 1)
-                    _exit(0);
+            answer(fd, &parser.nodes[1]);
             resp_parser_next(&parser);
             buf_consume(&in, used);
         }
@@ -211,6 +234,95 @@ static void a_server_that_accepts_and_is_silent_is_left(void **state)
     redis_close(redis);
 }
 
+/* ---- patience ---- */
+
+static void ask_fake(struct redis *redis, const char *command, const char *bytes,
+                     struct test_call *call)
+{
+    struct slice args[] = {slice_of(command), slice_of(bytes)};
+
+    *call = (struct test_call){.call.op.done = test_call_done, .call.timeout_ms = PATIENCE_MS};
+    test_wait(loop, test_is_ready, redis);
+    assert_int_equal(redis_call(redis, args, 2, &call->call), E_OK);
+}
+
+static void a_reply_that_still_arrives_is_waited_for(void **state)
+{
+    (void)state;
+    struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct test_call slow, behind;
+    uint64_t began_ms = clock_now_ms();
+
+    ask_fake(redis, "DRIP", "$40\r\n0123456789012345678901234567890123456789\r\n", &slow);
+    ask_fake(redis, "GET", "k", &behind); /* the server has not come to it yet */
+    test_wait(loop, test_call_is_done, &behind);
+    assert_true(clock_now_ms() - began_ms > 2 * PATIENCE_MS);
+    assert_int_equal(slow.err, E_OK);
+    assert_int_equal(slow.kept->root->text.len, 40);
+    assert_int_equal(behind.err, E_OK);
+    assert_int_equal(lines.count, 0);
+    reply_unref(slow.kept);
+    reply_unref(behind.kept);
+    redis_close(redis);
+}
+
+static void a_reply_that_stops_arriving_is_not(void **state)
+{
+    (void)state;
+    struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct test_call call;
+
+    ask_fake(redis, "DRIP", "$40\r\n0123", &call);
+    test_wait(loop, test_call_is_done, &call);
+    assert_int_equal(call.err, E_TIMEOUT);
+    redis_close(redis);
+}
+
+static void messages_are_no_sign_that_a_call_goes_on(void **state)
+{
+    (void)state;
+    static const char *const floods[] = {">2\r\n+a\r\n+b\r\n", ">1\r\n$9999\r\n"};
+
+    for (size_t i = 0; i < COUNT_OF(floods); i++) {
+        struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+        struct test_call call;
+        ask_fake(redis, "FLOOD", floods[i], &call);
+        test_wait(loop, test_call_is_done, &call);
+        assert_int_equal(call.err, E_TIMEOUT);
+        redis_close(redis);
+    }
+}
+
+/* The loop does something else for so long that the other call is late when it looks again. */
+static void stall(struct op *op, enum err err)
+{
+    uint64_t end_ms = clock_now_ms() + (uint64_t)2 * PATIENCE_MS;
+
+    test_call_done(op, err);
+    while (clock_now_ms() < end_ms)
+        test_nap();
+}
+
+static void what_came_while_we_were_busy_counts(void **state)
+{
+    (void)state;
+    struct redis *one = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *other = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct test_call busy, call;
+
+    test_wait(loop, test_is_ready, one);
+    ask_fake(other, "DRIP", "+OK and a little more than that\r\n", &call);
+    ask_fake(one, "DRIP", "+OK\r\n", &busy);
+    busy.call.op.done = stall;
+    test_wait(loop, test_call_is_done, &call);
+    assert_true(busy.is_done);
+    assert_int_equal(call.err, E_OK);
+    reply_unref(busy.kept);
+    reply_unref(call.kept);
+    redis_close(one);
+    redis_close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +330,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, end),
         cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin, end),
+        cmocka_unit_test_setup_teardown(a_reply_that_still_arrives_is_waited_for, begin, end),
+        cmocka_unit_test_setup_teardown(a_reply_that_stops_arriving_is_not, begin, end),
+        cmocka_unit_test_setup_teardown(messages_are_no_sign_that_a_call_goes_on, begin, end),
+        cmocka_unit_test_setup_teardown(what_came_while_we_were_busy_counts, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static void on_broken(void *ctx, enum err err, const struct cause *why)
     fail(ctx, err, why);
 }
 
-static const struct connection_events events = {on_reply, on_wrote, on_broken};
+static const struct connection_events events = {on_reply, on_wrote, NULL, on_broken};
 
 static void on_timeout(void *ctx)
 {
