@@ -320,6 +320,7 @@ void delivery_start(struct delivery *d)
     d->op.done = on_op_done;
     d->attempt = 0;
     d->bystander_runs = 0;
+    d->run.is_suspect = false;
     d->has_stopped = false;
     d->last_why.text[0] = '\0';
     if (dp->bindings != NULL && d->binding_call == NULL)

@@ -19,8 +19,8 @@ struct invoker;
 struct invocation {
     /* Ends with E_OK; E_FAILED: the function, or what it asked for, failed; E_TIMEOUT:
      * functionTimeout; E_CRASHED: its worker died (signal or exit code in op.why); E_CANCELED:
-     * aborted, or ended because another run in the same worker timed out or crashed it
-     * (is_bystander): then it may be run again without using up a retry. */
+     * aborted, or ended because of another run in the same worker, which timed out or may have
+     * crashed it (is_bystander): then it may be run again without using up a retry. */
     struct op op;
     const struct function *function;
     struct id id;
@@ -39,6 +39,10 @@ struct invocation {
     struct rpc_data return_value;
 
     bool is_bystander;
+    /* It was in a worker that crashed, and may do it again: it runs alone in its worker, so that
+     * the next crash has one culprit. Set by the invoker, false again when it answered; the owner
+     * keeps it from one attempt to the next. */
+    bool is_suspect;
     /* The invoker's. */
     struct list_node node;
     void *worker;

@@ -1,6 +1,10 @@
 /* The pool of an app's worker processes: prepares what they need, keeps as many as are asked for,
  * gives each run to the one with the fewest.
  *
+ * A run that was in a worker when that crashed is a suspect: it gets a worker for itself. One
+ * worker at a time is kept from taking other runs until it is idle and a suspect can begin there;
+ * the others go on.
+ *
  * Everything that follows from an event (a process ended, a run is settled, a scale was asked for)
  * is done once per turn, in on_turn(), and never in the middle of a worker's callback. */
 #include <assert.h>
@@ -48,7 +52,8 @@ struct rpc_invoker {
     struct arena arena;
     char **told; /* by function: the error that the owner knows, "" = fine, NULL = nothing */
     struct place places[PROCESSES_MAX];
-    struct list waiting; /* runs for which no process is ready */
+    struct list waiting;  /* runs for which no process is ready */
+    struct list suspects; /* runs that wait for a process of their own; they go first */
     struct restart restart;
     struct timer *restart_timer;
     struct turn turn;
@@ -130,6 +135,15 @@ static void worker_changed(void *ctx, struct worker *worker)
     soon(place->invoker);
 }
 
+static void worker_idle(void *ctx, struct worker *worker)
+{
+    const struct place *place = ctx;
+    struct rpc_invoker *p = place->invoker;
+    (void)worker;
+    if (!list_is_empty(&p->suspects) || !list_is_empty(&p->waiting))
+        soon(p);
+}
+
 static void worker_ended(void *ctx, struct worker *worker, enum ending ending,
                          const struct cause *why)
 {
@@ -155,6 +169,7 @@ static const struct worker_events events_of_workers = {
     .alarm = worker_alarm,
     .loaded = worker_loaded,
     .changed = worker_changed,
+    .idle = worker_idle,
     .ended = worker_ended,
 };
 
@@ -223,12 +238,22 @@ static void keep_count(struct rpc_invoker *p)
 
 /* ---- giving runs to workers ---- */
 
-static struct worker *pick(const struct rpc_invoker *p)
+static bool is_ready(const struct rpc_invoker *p)
+{
+    for (size_t i = 0; i < PROCESSES_MAX; i++)
+        if (p->places[i].worker != NULL && worker_takes(p->places[i].worker))
+            return true;
+    return false;
+}
+
+/* Of the workers that may take another run, the one with the fewest. */
+static struct worker *least_busy(const struct rpc_invoker *p, const struct worker *except)
 {
     struct worker *best = NULL;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         struct worker *worker = p->places[i].worker;
-        if (worker == NULL || !worker_takes(worker))
+        if (worker == NULL || worker == except || !worker_takes(worker) ||
+            worker_has_suspect(worker))
             continue;
         if (best == NULL || worker_in_flight(worker) < worker_in_flight(best))
             best = worker;
@@ -236,21 +261,53 @@ static struct worker *pick(const struct rpc_invoker *p)
     return best;
 }
 
+/* The worker that the next suspect will have; NULL = none is needed. Whichever it is, it has the
+ * fewest runs and gets no more, so it is idle one day. */
+static const struct worker *kept_free(const struct rpc_invoker *p)
+{
+    if (list_is_empty(&p->suspects))
+        return NULL;
+    for (size_t i = 0; i < PROCESSES_MAX; i++)
+        if (p->places[i].worker != NULL && worker_has_suspect(p->places[i].worker))
+            return NULL; /* the next one follows there */
+    return least_busy(p, NULL);
+}
+
+static struct worker *pick(const struct rpc_invoker *p)
+{
+    return least_busy(p, kept_free(p));
+}
+
+static void feed_suspects(struct rpc_invoker *p)
+{
+    struct worker *worker;
+    while (!list_is_empty(&p->suspects) && (worker = least_busy(p, NULL)) != NULL &&
+           worker_in_flight(worker) == 0)
+        worker_invoke(worker, container_of(list_shift(&p->suspects), struct invocation, node));
+}
+
 static void feed_waiting(struct rpc_invoker *p)
 {
     struct worker *worker;
+    feed_suspects(p);
     while (!list_is_empty(&p->waiting) && (worker = pick(p)) != NULL)
         worker_invoke(worker, container_of(list_shift(&p->waiting), struct invocation, node));
 }
 
-static void settle_waiting(struct rpc_invoker *p, enum err err, const char *text)
+static void settle_list(struct rpc_invoker *p, struct list *list, enum err err, const char *text)
 {
-    for (struct list_node *node; (node = list_shift(&p->waiting)) != NULL;) {
+    for (struct list_node *node; (node = list_shift(list)) != NULL;) {
         struct invocation *run = container_of(node, struct invocation, node);
         if (text != NULL)
             (void)cause_set(&run->op.why, err, "%s", text);
         worker_settle_run(&p->world, run, err);
     }
+}
+
+static void settle_waiting(struct rpc_invoker *p, enum err err, const char *text)
+{
+    settle_list(p, &p->suspects, err, text);
+    settle_list(p, &p->waiting, err, text);
 }
 
 static void on_run_abort(struct op *op)
@@ -276,11 +333,15 @@ static enum err rpc_invoke(struct invoker *invoker, struct invocation *run)
     run->worker = NULL;
     run->result = E_OK;
     run->is_bystander = false;
-    struct worker *worker = list_is_empty(&p->waiting) ? pick(p) : NULL;
-    if (worker != NULL)
+    bool is_next = !run->is_suspect && list_is_empty(&p->waiting);
+    struct worker *worker = is_next ? pick(p) : NULL;
+    if (worker != NULL) {
         worker_invoke(worker, run);
-    else
-        list_push(&p->waiting, &run->node);
+    } else {
+        list_push(run->is_suspect ? &p->suspects : &p->waiting, &run->node);
+        if (run->is_suspect)
+            soon(p);
+    }
     if (p->is_broken)
         settle_waiting(p, E_FAILED, p->why.text);
     return E_OK;
@@ -294,7 +355,7 @@ static enum invoker_state judge_state(const struct rpc_invoker *p)
         return INVOKER_STOPPED;
     if (p->is_broken)
         return INVOKER_UNHEALTHY;
-    if (pick(p) != NULL)
+    if (is_ready(p))
         return INVOKER_READY;
     if (!p->had_failure && p->state == INVOKER_STARTING)
         return INVOKER_STARTING;
@@ -531,6 +592,7 @@ static enum err rpc_start(const struct invoker_options *options, struct invoker 
     p->world.soon = world_soon;
     list_init(&p->world.settled);
     list_init(&p->waiting);
+    list_init(&p->suspects);
     arena_init(&p->arena, DECODED_MAX_BYTES);
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         p->places[i].invoker = p;

@@ -88,6 +88,20 @@ static void printed_lines_are_logged(void **state)
     fixture_done(&f);
 }
 
+static void assert_suspect(const struct fixture_run *r)
+{
+    assert_int_equal(r->err, E_CANCELED);
+    assert_true(r->run.is_bystander);
+    assert_true(r->run.is_suspect);
+}
+
+static void invoke_again(struct fixture *f, struct fixture_run *r)
+{
+    r->ended = 0;
+    r->run.id = id_next();
+    assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
+}
+
 static void a_crash_names_the_signal_and_spares_the_others(void **state)
 {
     static const struct {
@@ -97,25 +111,65 @@ static void a_crash_names_the_signal_and_spares_the_others(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct fixture f;
         struct fixture_run bad, other, after;
+        struct invoker_stats stats;
         start_c(&f, PLAIN, 1);
         fixture_invoke(&f, &bad, "Echo", rows[i].message);
         fixture_invoke(&f, &other, "Echo", "hello");
         fixture_await(&f, &bad);
         fixture_await(&f, &other);
+        assert_suspect(&bad);
+        assert_suspect(&other);
+        assert_non_null(strstr(other.why, rows[i].why));
+        fixture_invoke(&f, &after, "Echo", "hello"); /* waits for the next process */
+        invoke_again(&f, &bad);
+        invoke_again(&f, &other);
+        f.invoker->kind->stats(f.invoker, &stats);
+        assert_int_equal(stats.in_flight, 0);
+        fixture_await(&f, &bad); /* first, and alone: the others never met it */
         assert_int_equal(bad.err, E_CRASHED);
         assert_non_null(strstr(bad.why, rows[i].why));
-        assert_int_equal(other.err, E_CANCELED);
-        assert_true(other.run.is_bystander);
-        fixture_invoke(&f, &after, "Echo", "hello"); /* waits for the next process */
+        assert_int_equal(other.ended + after.ended, 0);
+        fixture_await(&f, &other);
+        assert_int_equal(other.err, E_OK);
+        assert_false(other.run.is_suspect);
         fixture_await(&f, &after);
         assert_int_equal(after.err, E_OK);
         assert_true(f.states & 1u << INVOKER_DOWN);
-        struct invoker_stats stats;
         f.invoker->kind->stats(f.invoker, &stats);
-        assert_int_equal(stats.restarts, 1);
+        assert_int_equal(stats.restarts, 2);
         fixture_stop(&f);
         fixture_done(&f);
     }
+}
+
+/* Work goes on beside a suspect, but not in its worker; and a stop ends those that wait. */
+static void a_suspect_has_a_worker_for_itself(void **state)
+{
+    struct fixture f;
+    struct fixture_run suspect, second, run;
+    (void)state;
+    start_c(&f, PLAIN, 1);
+    fixture_invoke(&f, &suspect, "Echo", "crash");
+    fixture_invoke(&f, &second, "Echo", "hello");
+    fixture_await(&f, &second);
+    suspect.input.data.text = SLICE("hang");
+    invoke_again(&f, &suspect);
+    invoke_again(&f, &second);
+    fixture_invoke(&f, &run, "Echo", "hello");
+    f.invoker->kind->scale(f.invoker, 2);
+    fixture_await(&f, &run); /* by the second process */
+    assert_int_equal(run.err, E_OK);
+    fixture_await(&f, &second);
+    assert_int_equal(second.err, E_OK);
+    assert_int_equal(suspect.ended, 0);
+    second.run.is_suspect = true;
+    fixture_invoke(&f, &run, "Echo", "hang");
+    invoke_again(&f, &second);
+    fixture_stop(&f);
+    assert_int_equal(run.err, E_CANCELED);
+    assert_int_equal(second.err, E_CANCELED);
+    assert_int_equal(suspect.err, E_CANCELED);
+    fixture_done(&f);
 }
 
 static void a_hung_run_times_out_and_the_next_succeeds(void **state)
@@ -317,6 +371,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_c_source_is_compiled_and_runs),
         cmocka_unit_test(printed_lines_are_logged),
         cmocka_unit_test(a_crash_names_the_signal_and_spares_the_others),
+        cmocka_unit_test(a_suspect_has_a_worker_for_itself),
         cmocka_unit_test(a_hung_run_times_out_and_the_next_succeeds),
         cmocka_unit_test(compile_errors_are_the_functions),
         cmocka_unit_test(processes_follow_the_scale),

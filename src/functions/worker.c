@@ -179,6 +179,8 @@ static void take_out(struct worker *w, struct invocation *run)
 {
     runs_remove(&w->runs, run, now_of(w));
     run->worker = NULL;
+    if (w->runs.table.count == 0)
+        w->events.idle(w->events.ctx, w);
 }
 
 static void after_run(struct worker *w)
@@ -249,16 +251,16 @@ static void cancel_all(struct worker *w)
     }
 }
 
-/* Whose fault is it? Of a single run its own; in a serial worker that of the oldest, the others
- * only waited; else nobody can tell, and all failed. */
+/* Whose fault is it? Of a single run its own. Of several nobody can tell, also in a serial worker,
+ * where the answers of the oldest may be lost: all are suspects, and run again alone. */
 static void fail_all(struct worker *w, const char *text)
 {
-    bool is_pinned = w->plan->is_serial && w->overdue_count == 0;
-    bool is_first = true;
-    for (struct invocation *run; (run = runs_oldest(&w->runs)) != NULL; is_first = false) {
-        bool is_guilty = !w->is_spared && (w->plan->is_serial ? is_pinned && is_first : true);
+    bool is_alone = w->runs.table.count == 1 && w->overdue_count == 0;
+    bool is_guilty = is_alone && !w->is_spared;
+    for (struct invocation *run; (run = runs_oldest(&w->runs)) != NULL;) {
         take_out(w, run);
         run->is_bystander = !is_guilty;
+        run->is_suspect = run->is_suspect || !w->is_spared;
         (void)cause_set(&run->op.why, E_CRASHED, "%s", text);
         worker_settle_run(w->world, run, is_guilty ? E_CRASHED : E_CANCELED);
     }
@@ -374,6 +376,7 @@ static void on_response(struct worker *w, const struct rpc_message *message)
         return;
     }
     take_out(w, run);
+    run->is_suspect = false;
     if (response->result.status == RPC_SUCCESS) {
         run->outputs = response->outputs.items;
         run->output_count = response->outputs.count;
@@ -712,6 +715,12 @@ const char *worker_state_name(enum worker_state state)
 size_t worker_in_flight(const struct worker *w)
 {
     return w->runs.table.count;
+}
+
+bool worker_has_suspect(const struct worker *w)
+{
+    const struct invocation *oldest = runs_oldest(&w->runs);
+    return oldest != NULL && oldest->is_suspect;
 }
 
 uint64_t worker_started_at_ms(const struct worker *w)

@@ -41,7 +41,7 @@ struct worker_plan {
     struct worker_function *functions; /* by place in this array */
     size_t function_count;
     bool is_serial;      /* runs one function at a time, in order: the oldest run is the one that
-                            crashed it or hangs */
+                            hangs */
     struct arena *arena; /* for decoding; reset after each message */
 };
 
@@ -59,6 +59,7 @@ struct worker_events {
     /* The outcome of loading functions[at]: NULL = fine. */
     void (*loaded)(void *ctx, struct worker *worker, size_t at, const char *error);
     void (*changed)(void *ctx, struct worker *worker); /* what worker_takes() says */
+    void (*idle)(void *ctx, struct worker *worker);    /* its last run ended */
     /* The process is gone, once; then worker_free() from outside of any of its callbacks. */
     void (*ended)(void *ctx, struct worker *worker, enum ending ending, const struct cause *why);
     void *ctx;
@@ -88,6 +89,8 @@ void worker_tick(struct worker *worker);
 enum worker_state worker_state(const struct worker *worker);
 const char *worker_state_name(enum worker_state state);
 size_t worker_in_flight(const struct worker *worker);
+/* worker_has_suspect: it runs one that has to be alone in it; give it no other. */
+bool worker_has_suspect(const struct worker *worker);
 uint64_t worker_started_at_ms(const struct worker *worker);
 pid_t worker_process(const struct worker *worker);
 

@@ -50,6 +50,7 @@ struct world {
     bool is_stubborn; /* SIGTERM does nothing */
     int loads;
     char load_error[CAUSE_MAX_BYTES];
+    int idles;
     int endings;
     enum ending ending;
     struct cause why;
@@ -143,6 +144,13 @@ static inline void on_changed(void *ctx, struct worker *worker)
     (void)worker;
 }
 
+static inline void on_idle(void *ctx, struct worker *worker)
+{
+    struct world *w = ctx;
+    assert_int_equal(worker_in_flight(worker), 0);
+    w->idles++;
+}
+
 static inline void on_ended(void *ctx, struct worker *worker, enum ending ending,
                             const struct cause *why)
 {
@@ -198,8 +206,12 @@ static inline void world_init(struct world *w)
 
 static inline void world_start(struct world *w)
 {
-    struct worker_events events = {
-        .alarm = on_alarm, .loaded = on_loaded, .changed = on_changed, .ended = on_ended, .ctx = w};
+    struct worker_events events = {.alarm = on_alarm,
+                                   .loaded = on_loaded,
+                                   .changed = on_changed,
+                                   .idle = on_idle,
+                                   .ended = on_ended,
+                                   .ctx = w};
     struct cause why = {{0}};
     assert_int_equal(worker_start(&w->plan, &w->worker_world, &events, &w->worker, &why), E_OK);
 }

@@ -146,7 +146,30 @@ static void answers_find_their_run_in_any_order(void **state)
     world_done(&w);
 }
 
-static void a_crash_is_pinned_where_runs_are_serial(void **state)
+static void a_crash_is_pinned_on_a_run_that_was_alone(void **state)
+{
+    (void)state;
+    for (int is_serial = 0; is_serial < 2; is_serial++) {
+        struct world w;
+        world_init(&w);
+        w.plan.is_serial = is_serial;
+        become_ready(&w);
+        struct fake_run *done = invoke(&w);
+        struct fake_run *last = invoke(&w);
+        say_answer(&w, done->run.id.text, RPC_SUCCESS);
+        assert_int_equal(w.idles, 0);
+        exits(&w, 0, SIGSEGV);
+        assert_int_equal(w.idles, 1);
+        assert_int_equal(done->err, E_OK);
+        assert_int_equal(last->err, E_CRASHED);
+        assert_false(last->run.is_bystander);
+        assert_true(last->run.is_suspect); /* a retry is alone too */
+        assert_string_equal(last->why, "worker process 1234 was killed by SIGSEGV");
+        world_done(&w);
+    }
+}
+
+static void a_crash_with_several_runs_makes_them_suspects(void **state)
 {
     (void)state;
     for (int is_serial = 0; is_serial < 2; is_serial++) {
@@ -160,11 +183,33 @@ static void a_crash_is_pinned_where_runs_are_serial(void **state)
         say_answer(&w, runs[0]->run.id.text, RPC_SUCCESS);
         exits(&w, 0, SIGSEGV);
         assert_int_equal(runs[0]->err, E_OK);
-        assert_int_equal(runs[1]->err, E_CRASHED);
-        assert_string_equal(runs[1]->why, "worker process 1234 was killed by SIGSEGV");
-        assert_int_equal(runs[2]->err, is_serial ? E_CANCELED : E_CRASHED);
-        assert_int_equal(runs[2]->run.is_bystander, is_serial);
+        assert_false(runs[0]->run.is_suspect);
+        for (size_t i = 1; i < COUNT_OF(runs); i++) {
+            assert_int_equal(runs[i]->err, E_CANCELED);
+            assert_true(runs[i]->run.is_bystander);
+            assert_true(runs[i]->run.is_suspect);
+            assert_string_equal(runs[i]->why, "worker process 1234 was killed by SIGSEGV");
+        }
         assert_int_equal(w.ending, ENDING_ERROR);
+        world_done(&w);
+    }
+}
+
+static void a_suspect_that_answers_is_none_any_more(void **state)
+{
+    static const enum rpc_status answers[] = {RPC_SUCCESS, RPC_FAILURE};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        struct world w;
+        world_init(&w);
+        w.runs[0].run.is_suspect = true;
+        become_ready(&w);
+        assert_false(worker_has_suspect(w.worker));
+        struct fake_run *run = invoke(&w);
+        assert_true(worker_has_suspect(w.worker));
+        say_answer(&w, run->run.id.text, answers[i]);
+        assert_false(worker_has_suspect(w.worker));
+        assert_false(run->run.is_suspect);
         world_done(&w);
     }
 }
@@ -237,6 +282,7 @@ static void a_run_past_its_time_is_canceled_then_killed(void **state)
     exits(&w, 0, SIGKILL);
     assert_int_equal(next->err, E_CANCELED);
     assert_true(next->run.is_bystander);
+    assert_false(next->run.is_suspect);
     assert_int_equal(w.ending, ENDING_AGAIN);
     world_done(&w);
 }
@@ -391,7 +437,9 @@ int main(void)
         cmocka_unit_test(a_function_that_does_not_load_fails_alone),
         cmocka_unit_test(batches_need_a_worker_that_takes_arrays),
         cmocka_unit_test(answers_find_their_run_in_any_order),
-        cmocka_unit_test(a_crash_is_pinned_where_runs_are_serial),
+        cmocka_unit_test(a_crash_is_pinned_on_a_run_that_was_alone),
+        cmocka_unit_test(a_crash_with_several_runs_makes_them_suspects),
+        cmocka_unit_test(a_suspect_that_answers_is_none_any_more),
         cmocka_unit_test(exit_codes_have_their_meaning),
         cmocka_unit_test(answers_behind_the_exit_still_count),
         cmocka_unit_test(a_run_past_its_time_is_canceled_then_killed),

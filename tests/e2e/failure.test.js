@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { list, pubsub, stream } from '../lib/app.js';
 import { record } from '../lib/code.js';
-import { numbers, pending, processing } from '../lib/keys.js';
+import { deadLetters, numbers, pending, processing } from '../lib/keys.js';
 import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
@@ -159,4 +159,34 @@ scenario('A worker that crashes loses nothing', async (w) => {
     'all run',
   );
   await node.line(/SIGABRT/);
+});
+
+// All ten are under way when the poison kills their worker, each time it can.
+scenario('A message that kills a worker full of others is the only one to be given up', async (w) => {
+  const { cli } = await w.redis();
+  const work = `
+    if message == "poison":
+        while len(open(testlib.path("ledger")).readlines()) < 10:
+            time.sleep(0.005)
+        __import__("os").abort()
+    time.sleep(1 if testlib.is_first(message) else 0.1)`;
+  const binding = { count: 10, claimIdleMs: 300, maxDeliveryCount: 2 };
+  const node = await w.up({ F: list('q', binding, record(work.trim())) });
+  await cli.rpush('q', ...numbers(5), 'poison', ...numbers(9).slice(5));
+  const ends = () => w.ledger().filter((line) => line.startsWith('end '));
+  await until(
+    () => ends().length === 9,
+    () => `the others run: ${ends()}`,
+  );
+  await until(async () => (await deadLetters(cli, 'F')).length > 0, 'it is given up', 20000);
+  await until(async () => (await processing(cli)).length === 0, 'nothing is left');
+  const letters = await deadLetters(cli, 'F');
+  assert.deepEqual(
+    letters.map((letter) => letter.element),
+    ['poison'],
+  );
+  assert.equal(letters[0].deliveries, '2');
+  assert.match(letters[0].error, /SIGABRT/);
+  assert.deepEqual(ends().sort(), numbers(9).map((n) => `end ${n}`), 'each ended once');
+  await node.stop();
 });
