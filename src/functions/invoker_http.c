@@ -53,9 +53,11 @@ struct http_invoker {
     bool is_ready;
     bool is_spared; /* the process dies for one run's timeout: the others are bystanders */
     uint64_t start_at_ms;
-    struct list waiting; /* struct invocation */
-    struct list calls;   /* under way, or in limbo */
-    struct list idle;    /* struct call, to be used again */
+    bool has_suspect;     /* the run that is under way must be alone */
+    struct list waiting;  /* struct invocation */
+    struct list suspects; /* the same: they wait until nothing is under way, and go first */
+    struct list calls;    /* under way, or in limbo */
+    struct list idle;     /* struct call, to be used again */
     size_t idle_count;
     struct list settled; /* struct invocation */
     struct restart restart;
@@ -135,10 +137,15 @@ static void call_give_back(struct call *call)
 /* Takes the run out of its call. The request may still be under way: then its end is ignored. */
 static struct invocation *call_leave(struct call *call)
 {
+    struct http_invoker *h = call->invoker;
     struct invocation *run = call->run;
     call->run = NULL;
     run->worker = NULL;
-    call->invoker->in_flight--;
+    if (--h->in_flight == 0) {
+        h->has_suspect = false;
+        if (!list_is_empty(&h->suspects) || !list_is_empty(&h->waiting))
+            soon(h);
+    }
     if (call->http.op.is_busy)
         op_abort(&call->http.op);
     else
@@ -190,6 +197,7 @@ static void end_answered(struct call *call)
     else
         log_body(h, run, body);
     run = call_leave(call);
+    run->is_suspect = false;
     run->outputs = answer.outputs;
     run->output_count = answer.output_count;
     run->return_value = answer.return_value;
@@ -293,6 +301,7 @@ static void post(struct http_invoker *h, struct invocation *run)
     list_push(&h->calls, &call->node);
     run->worker = call;
     h->in_flight++;
+    h->has_suspect = run->is_suspect;
     enum err err = buf_err(&call->body);
     if (err == E_OK)
         err = http_send(h->http, &call->http);
@@ -317,6 +326,11 @@ static void on_run_abort(struct op *op)
     settle(h, run, E_CANCELED);
 }
 
+static bool is_open(const struct http_invoker *h)
+{
+    return h->is_ready && !h->has_suspect && list_is_empty(&h->suspects);
+}
+
 static enum err http_invoke(struct invoker *invoker, struct invocation *run)
 {
     struct http_invoker *h = of(invoker);
@@ -326,10 +340,13 @@ static enum err http_invoke(struct invoker *invoker, struct invocation *run)
     run->worker = NULL;
     run->result = E_OK;
     run->is_bystander = false;
-    if (h->is_ready)
+    if (!run->is_suspect && is_open(h)) {
         post(h, run);
-    else
-        list_push(&h->waiting, &run->node);
+        return E_OK;
+    }
+    list_push(run->is_suspect ? &h->suspects : &h->waiting, &run->node);
+    if (run->is_suspect)
+        soon(h);
     return E_OK;
 }
 
@@ -363,17 +380,19 @@ static void on_line(void *ctx, bool is_stderr, struct slice line)
     worker_log_line(h->app, is_stderr, line, run);
 }
 
-/* Nobody can tell which run crashed it, unless there was one only. */
+/* Nobody can tell which run crashed it, unless there was one only: they run again, each alone. */
 static void fail_calls(struct http_invoker *h, const struct cause *why)
 {
     struct call *call;
+    bool is_guilty = !h->is_spared && h->in_flight == 1;
     list_each (&h->calls, struct call, node, call) {
         if (call->run == NULL)
             continue;
         struct invocation *run = call_leave(call);
-        run->is_bystander = h->is_spared;
+        run->is_bystander = !is_guilty;
+        run->is_suspect = run->is_suspect || !h->is_spared;
         run->op.why = *why;
-        settle(h, run, h->is_spared ? E_CANCELED : E_CRASHED);
+        settle(h, run, is_guilty ? E_CRASHED : E_CANCELED);
     }
 }
 
@@ -464,7 +483,9 @@ static void leave_limbo(struct http_invoker *h)
 
 static void feed_waiting(struct http_invoker *h)
 {
-    while (h->is_ready && !list_is_empty(&h->waiting))
+    while (h->is_ready && h->in_flight == 0 && !list_is_empty(&h->suspects))
+        post(h, container_of(list_shift(&h->suspects), struct invocation, node));
+    while (is_open(h) && !list_is_empty(&h->waiting))
         post(h, container_of(list_shift(&h->waiting), struct invocation, node));
 }
 
@@ -539,6 +560,7 @@ static enum err http_start(const struct invoker_options *options, struct invoker
     h->turn.run = on_turn;
     h->timer = timer_new(h->loop, on_timer, h);
     list_init(&h->waiting);
+    list_init(&h->suspects);
     list_init(&h->calls);
     list_init(&h->idle);
     list_init(&h->settled);
@@ -569,6 +591,8 @@ static void http_stats(const struct invoker *invoker, struct invoker_stats *ret)
 static void cancel_all(struct http_invoker *h)
 {
     struct call *call;
+    for (struct list_node *node; (node = list_shift(&h->suspects)) != NULL;)
+        settle(h, container_of(node, struct invocation, node), E_CANCELED);
     for (struct list_node *node; (node = list_shift(&h->waiting)) != NULL;)
         settle(h, container_of(node, struct invocation, node), E_CANCELED);
     list_each (&h->calls, struct call, node, call)

@@ -313,6 +313,59 @@ static void exits_are_followed_by_a_restart(void **state)
     }
 }
 
+static void invoke_again(struct fixture *f, struct fixture_run *r)
+{
+    r->ended = 0;
+    r->run.id = id_next();
+    assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
+}
+
+static bool has_two_in_flight(void *ctx)
+{
+    const struct fixture *f = ctx;
+    struct invoker_stats stats;
+    f->invoker->kind->stats(f->invoker, &stats);
+    return stats.in_flight == 2;
+}
+
+static void a_crash_with_several_runs_is_pinned_by_running_them_alone(void **state)
+{
+    struct fixture f;
+    struct fixture_run bad, other, after;
+    (void)state;
+    start(&f);
+    fixture_invoke(&f, &other, "F", "hang");
+    fixture_invoke(&f, &bad, "F", "crash");
+    assert_true(has_two_in_flight(&f));
+    fixture_await(&f, &other);
+    fixture_await(&f, &bad);
+    const struct fixture_run *both[] = {&bad, &other};
+    for (size_t i = 0; i < COUNT_OF(both); i++) {
+        assert_int_equal(both[i]->err, E_CANCELED);
+        assert_true(both[i]->run.is_bystander);
+        assert_true(both[i]->run.is_suspect);
+        assert_non_null(strstr(both[i]->why, "was killed by SIGSEGV"));
+    }
+    other.input.data.text = SLICE("x");
+    fixture_invoke(&f, &after, "F", "x");
+    invoke_again(&f, &bad);
+    invoke_again(&f, &other);
+    fixture_await(&f, &bad);
+    assert_int_equal(bad.err, E_CRASHED);
+    assert_int_equal(other.ended + after.ended, 0);
+    fixture_await(&f, &other);
+    assert_int_equal(other.err, E_OK);
+    assert_false(other.run.is_suspect);
+    fixture_await(&f, &after);
+    assert_int_equal(after.err, E_OK);
+    invoke_again(&f, &after);
+    other.run.is_suspect = true;
+    invoke_again(&f, &other);
+    fixture_stop(&f);
+    assert_int_equal(other.err, E_CANCELED);
+    fixture_done(&f);
+}
+
 static bool is_unhealthy(void *ctx)
 {
     return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
@@ -421,6 +474,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(requests_and_environment_are_as_documented),
         cmocka_unit_test(answers_decide_the_outcome),
         cmocka_unit_test(exits_are_followed_by_a_restart),
+        cmocka_unit_test(a_crash_with_several_runs_is_pinned_by_running_them_alone),
         cmocka_unit_test(three_errors_make_it_unhealthy),
         cmocka_unit_test(a_run_past_its_time_restarts_the_process),
         cmocka_unit_test(a_handler_may_be_late_but_not_too_late),

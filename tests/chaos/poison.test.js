@@ -22,8 +22,8 @@ async function nothingLeft(cli, kind) {
   );
 }
 
-// A message that kills its worker each time it runs. One at a time: a worker that dies takes with
-// it whatever it has been handed, and three deaths make the whole app pause for a minute.
+// A message that kills its worker each time it runs. One at a time, so that it never dies with
+// others, which would run twice; and three deaths make the whole app pause for a minute.
 for (const kind of ['list', 'stream']) {
   for (const lang of ['c', 'python']) {
     scenario(`A message that kills its worker, ${kind}, ${lang}`, async (w) => {
