@@ -26,7 +26,8 @@ export class Proxy {
     return `127.0.0.1:${this.port}`;
   }
 
-  accept(near) {
+  // `there` and `back` turn what passes into what arrives.
+  accept(near, { there = (chunk) => chunk, back = (chunk) => this.ration(chunk) } = {}) {
     if (this.isRefusing) {
       near.resetAndDestroy();
       return;
@@ -43,8 +44,8 @@ export class Proxy {
         far.destroy();
       });
     }
-    this.carry(near, far, (chunk) => chunk);
-    this.carry(far, near, (chunk) => this.ration(chunk));
+    this.carry(near, far, there);
+    this.carry(far, near, back);
   }
 
   // Carries what `from` says to `to`, in order, each piece after the latency of the moment.
