@@ -13,6 +13,7 @@
 #define KEEP_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
 #define ACKS_MAX 500
 #define ACK_RETRY_MS 200
+#define OTHERS_MAX_BYTES (1024 * 1024)
 
 /* Equal elements are interchangeable, so the first one found is as good as ours. The oldest are at
  * the end that LREM's sign chooses. KEYS: processing list, tries. ARGV: side, elements. */
@@ -22,6 +23,32 @@ static const char ack_script[] =
     "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
     "  for i = 2, #ARGV do redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[i])) end\n"
+    "end\n"
+    "return gone\n";
+
+/* For what may have been removed already, when the answer to that was lost: what the list holds
+ * above our other equal elements is still there to be removed; the rest belongs to runs under way.
+ * KEYS: processing list, tries. ARGV: side, how many others of each, elements. The list is read in
+ * pieces so that a few large ones do not fill the server. */
+static const char ack_again_script[] =
+    "local n, i, at, k, gone = {}, 3, 0, 1, 0\n"
+    "for others in string.gmatch(ARGV[2], '%d+') do n[ARGV[i]], i = -others, i + 1 end\n"
+    "repeat\n"
+    "  local part, bytes = redis.call('LRANGE', KEYS[1], at, at + k - 1), 0\n"
+    "  for _, v in ipairs(part) do\n"
+    "    bytes = bytes + #v\n"
+    "    if n[v] then n[v] = n[v] + 1 end\n"
+    "  end\n"
+    "  at = at + #part\n"
+    "  k = bytes > 1048576 and 1 or math.min(k * 2, 1000)\n"
+    "until #part == 0\n"
+    "for i = 3, #ARGV do\n"
+    "  local e = ARGV[i]\n"
+    "  if n[e] > 0 then\n"
+    "    n[e] = n[e] - 1\n"
+    "    gone = gone + redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, e)\n"
+    "    redis.call('HDEL', KEYS[2], redis.sha1hex(e))\n"
+    "  end\n"
     "end\n"
     "return gone\n";
 
@@ -73,6 +100,7 @@ static struct list_entry *entry_new(struct list_listener *l, size_t source)
     e->source = source;
     e->count = 0;
     e->deliveries = 1;
+    e->is_unsure = false;
     return e;
 }
 
@@ -221,6 +249,7 @@ static void on_ack_done(struct op *op, enum err err)
     list_each (&ack->entries, struct list_entry, job.node, e) {
         list_remove(&e->job.node);
         if (!is_final && !l->base.is_stopping) {
+            e->is_unsure = true;
             list_push(&l->acks, &e->job.node);
             l->ack_count++;
             continue;
@@ -240,20 +269,16 @@ static void on_ack_done(struct op *op, enum err err)
     list_maybe_stopped(l);
 }
 
-static bool send_some_acks(struct list_listener *l)
+/* Moves entries of one source from acks to the acknowledgement, as many as fit, and their elements
+ * to args, from the third on; returns behind the last. */
+static size_t gather_acks(struct list_listener *l, struct list_ack *ack, struct slice *args,
+                          size_t limit)
 {
     struct list_entry *first = container_of(l->acks.head.next, struct list_entry, job.node), *e;
-    const struct list_source *source = &l->sources[first->source];
-    size_t limit = 1 + (first->count > ACKS_MAX ? first->count : ACKS_MAX), count = 1;
-    struct slice *args = mem_new_array(limit, struct slice);
-    struct list_ack *ack = mem_new(struct list_ack);
+    size_t count = 2;
 
-    ack->listener = l;
-    ack->call.op.done = on_ack_done;
-    list_init(&ack->entries);
-    args[0] = list_side(l);
     list_each (&l->acks, struct list_entry, job.node, e) {
-        if (e->source != first->source)
+        if (e->source != first->source || e->is_unsure != first->is_unsure)
             continue;
         if (count + e->count > limit)
             break;
@@ -263,11 +288,36 @@ static bool send_some_acks(struct list_listener *l)
         list_push(&ack->entries, &e->job.node);
         l->ack_count--;
     }
+    return count;
+}
+
+static bool send_some_acks(struct list_listener *l)
+{
+    struct list_entry *first = container_of(l->acks.head.next, struct list_entry, job.node);
+    const struct list_source *source = &l->sources[first->source];
+    size_t limit = 2 + (first->count > ACKS_MAX ? first->count : ACKS_MAX);
+    bool is_again = first->is_unsure;
+
+    if (is_again && l->settling > 0)
+        return false; /* what ends meanwhile would be counted as held: its end calls us again */
+    struct slice *args = mem_new_array(limit, struct slice);
+    struct list_ack *ack = mem_new(struct list_ack);
+    struct buf others;
+    ack->listener = l;
+    ack->call.op.done = on_ack_done;
+    list_init(&ack->entries);
+    buf_init(&others, OTHERS_MAX_BYTES);
+    size_t count = gather_acks(l, ack, args, limit), from = is_again ? 0 : 1;
+    if (is_again)
+        list_count_others(l, first->source, args + 2, count - 2, &others);
+    args[1] = buf_slice(&others);
+    args[from] = list_side(l); /* a first acknowledgement has no others */
     l->settling++;
-    enum err err = script_call(l->base.commands, ack_script,
-                               (struct slice[]){source->processing, source->tries}, 2, args, count,
-                               &ack->call);
+    enum err err = script_call(l->base.commands, is_again ? ack_again_script : ack_script,
+                               (struct slice[]){source->processing, source->tries}, 2, args + from,
+                               count - from, &ack->call);
     free(args);
+    buf_done(&others);
     if (err != E_OK)
         loop_later(l->base.options.loop, &ack->call.op, E_CLOSED);
     return err == E_OK;
@@ -336,6 +386,7 @@ static void on_bury_done(struct op *op, enum err err)
         if (err == E_REDIS)
             listener_complain(&l->base, err,
                               &op->why); /* OOM, NOPERM: it stays in the processing list */
+        e->is_unsure = true;
         run_later(e);
     } else {
         log_error("DEAD-LETTER", "%s an element was dead-lettered after %" PRIu64 " deliveries: %s",

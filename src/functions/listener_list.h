@@ -41,6 +41,7 @@ struct list_entry {
     size_t count;
     uint64_t deliveries;
     uint64_t due_at_ms; /* when a failed one runs again */
+    bool is_unsure;     /* its removal was asked for, and no answer said that it was done */
     struct redis_call call;
     struct cause why;
 };
@@ -91,6 +92,10 @@ struct slice list_side(const struct list_listener *l);
 void list_answer_lost(struct list_listener *l);
 /* list_look_ms: how soon to look for strays; 0 = there can be none. */
 uint64_t list_look_ms(const struct list_listener *l);
+/* list_count_others writes, for each of some held elements of a source, how many equal ones we hold
+ * besides these: "0,2,". */
+void list_count_others(struct list_listener *l, size_t source, const struct slice *elements,
+                       size_t count, struct buf *out);
 /* list_look asks what our processing list holds; list_looked runs what two looks did not know. */
 enum err list_look(struct list_source *source, struct redis_call *call);
 void list_looked(struct list_source *source, const struct resp *root);

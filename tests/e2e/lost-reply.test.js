@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
 import { FAIL } from '../lib/code.js';
 import { deadLetters, processing } from '../lib/keys.js';
+import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
 
@@ -75,6 +76,42 @@ scenario('a key that became another type: a stop drops nothing', async (w) => {
   await server.cli.del('q');
   const again = await w.up(app, { data: w.path('node1') });
   await again.fails('F', 1);
+});
+
+const ONE_WAITS = { code: `
+import testlib
+
+def main(entry):
+    if testlib.is_first("x"):
+        testlib.wait_for("first")
+        return
+    testlib.record("waiting")
+    testlib.wait_for("go")
+    testlib.record("end")
+` };
+
+scenario('the answer to a removal is lost: an equal element that runs is not removed', async (w) => {
+  const server = await w.redis();
+  const proxy = await new Proxy(server.port).start();
+  const app = w.app({
+    functions: { F: list('q', { ...SHORT, count: 2 }, ONE_WAITS) },
+    settings: { redis: proxy.address },
+  });
+  const node = await w.up(app);
+  await server.cli.rpush('q', 'x', 'x');
+  await until(() => w.ledger().length === 1 && node.startedCount('F') === 2, 'both run');
+  proxy.cutReplyTo = "'LREM'";
+  w.touch('first');
+  await node.line(/connection lost/);
+  await until(async () => (await processing(server.cli)).length === 1, 'one is removed');
+  await node.line(/connection restored/);
+  await stays(async () => (await processing(server.cli)).length === 1, 'the other stays', 1500);
+  await node.kill();
+  w.touch('go');
+  await w.up(app, { data: w.path('node1') });
+  await until(() => w.ledger().includes('end'), 'it runs again');
+  await until(async () => (await processing(server.cli)).length === 0, 'and is acknowledged');
+  await proxy.stop();
 });
 
 const TOTAL = 16000;

@@ -10,6 +10,7 @@ export class Proxy {
     this.latencyMs = 0;
     this.isRefusing = false;
     this.cutAfterBytes = Infinity; // replies that still pass before all connections are cut
+    this.cutReplyTo = undefined; // a text: the first request with it is served, its reply is lost
   }
 
   async start() {
@@ -18,6 +19,7 @@ export class Proxy {
       this.server.on('error', reject);
       this.server.listen(0, '127.0.0.1', resolve);
     });
+    this.server.unref(); // a test that failed does not wait for it
     this.port = this.server.address().port;
     return this;
   }
@@ -27,7 +29,7 @@ export class Proxy {
   }
 
   // `there` and `back` turn what passes into what arrives.
-  accept(near, { there = (chunk) => chunk, back = (chunk) => this.ration(chunk) } = {}) {
+  accept(near, { there = (chunk) => this.watch(chunk), back = (chunk) => this.ration(chunk) } = {}) {
     if (this.isRefusing) {
       near.resetAndDestroy();
       return;
@@ -65,6 +67,14 @@ export class Proxy {
     };
     from.on('data', (chunk) => inTurn(() => to.destroyed || to.write(toll(chunk))));
     from.on('end', () => inTurn(() => to.end()));
+  }
+
+  watch(chunk) {
+    if (this.cutReplyTo !== undefined && chunk.includes(this.cutReplyTo)) {
+      this.cutReplyTo = undefined;
+      this.cutAfterBytes = 0;
+    }
+    return chunk;
   }
 
   // What may still pass of a reply; the cut comes a turn later, so that this part leaves first.
