@@ -112,7 +112,8 @@ static void look_at(struct nodes *nodes, struct slice id, int64_t score)
 }
 
 /* Silence counts only while the store answered us all along: after an outage the others need a
- * moment to say that they live. */
+ * moment to say that they live. Who is absent is no more than silent: a store that lost its data has
+ * lost everybody. */
 static void judge(struct nodes *nodes, int64_t now)
 {
     bool is_steady = loop_now_ms(nodes->loop) - nodes->steady_since_ms >= nodes->dead_ms;
@@ -124,13 +125,12 @@ static void judge(struct nodes *nodes, int64_t now)
     nodes->alive = 0;
     while (map_next(&nodes->seen, &at, &id, &value)) {
         struct seen *seen = value;
-        bool is_gone = seen->beat != nodes->beat; /* it took itself out, or a day went by */
         bool is_silent = now - seen->score > nodes->dead_ms;
         bool was_dead = seen->is_dead;
         if (slice_eq(id, slice_of(nodes->id)))
-            is_gone = is_silent = false;
-        seen->is_dead = is_gone || (is_silent && (is_steady || was_dead));
-        nodes->alive += !is_gone && !is_silent;
+            is_silent = false;
+        seen->is_dead = is_silent && (is_steady || was_dead);
+        nodes->alive += !is_silent && seen->beat == nodes->beat;
         if (seen->is_dead && !was_dead) {
             log_info("NODE-GONE", "node %.*s is gone: its messages are taken over", SLICE_ARG(id));
             has_news = true;

@@ -309,6 +309,28 @@ static void a_store_that_stands_still_kills_nobody(void **state)
     node_free(&world.b);
 }
 
+/* The store loses its data, and both live on. */
+static void a_store_that_forgets_kills_nobody(void **state)
+{
+    (void)state;
+    node_start(&world.a, "a");
+    node_start(&world.b, "b");
+    wait_until(both_see_two);
+    for (int round = 0; round < 3; round++) {
+        beats_seen = 0;
+        wait_until(time_has_passed); /* steady by now */
+        const struct slice forget[] = {SLICE("DEL"), SLICE("rg:{meta}:nodes")};
+        assert_int_equal(ask(forget, COUNT_OF(forget)), 1);
+        wait_until(both_see_two);
+    }
+    assert_int_equal(world.a.died, 0);
+    assert_int_equal(world.b.died, 0);
+    node_stop(&world.a);
+    node_stop(&world.b);
+    node_free(&world.a);
+    node_free(&world.b);
+}
+
 int main(int argc, char **argv)
 {
     process_child_main(argc, argv);
@@ -320,6 +342,7 @@ int main(int argc, char **argv)
         CASE(an_old_heartbeat_is_dead_after_a_while),
         CASE(earlier_runs_of_the_folder_are_dead_at_once),
         CASE(a_store_that_stands_still_kills_nobody),
+        CASE(a_store_that_forgets_kills_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
