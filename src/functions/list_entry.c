@@ -376,6 +376,23 @@ static void run_later(struct list_entry *e)
 
 static void bury_next(struct list_entry *e);
 
+static void tell_buried(struct list_entry *e)
+{
+    struct list_listener *l = e->listener;
+
+    log_error("DEAD-LETTER", "%s an element was dead-lettered after %" PRIu64 " deliveries: %s",
+              l->base.prefix, e->deliveries, e->why.text);
+    listener_count(l->base.dead_series, &l->base.stats.dead_lettered);
+}
+
+/* The script answers 0 for what is no longer ours: another node has it, and will tell. */
+static bool was_buried(const struct resp *root)
+{
+    int64_t count;
+
+    return resp_int(root, &count) && count > 0;
+}
+
 static void on_bury_done(struct op *op, enum err err)
 {
     struct list_entry *e = container_of(op, struct list_entry, call.op);
@@ -389,9 +406,8 @@ static void on_bury_done(struct op *op, enum err err)
         e->is_unsure = true;
         run_later(e);
     } else {
-        log_error("DEAD-LETTER", "%s an element was dead-lettered after %" PRIu64 " deliveries: %s",
-                  l->base.prefix, e->deliveries, e->why.text);
-        listener_count(l->base.dead_series, &l->base.stats.dead_lettered);
+        if (was_buried(e->call.reply->root))
+            tell_buried(e);
         if (--e->count > 0)
             bury_next(e);
         else

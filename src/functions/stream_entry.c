@@ -307,6 +307,7 @@ static void log_buried(struct stream_entry *e, struct slice id)
 {
     log_error("DEAD-LETTER", "%s entry %.*s was dead-lettered after %" PRIu64 " deliveries: %s",
               e->listener->base.prefix, SLICE_ARG(id), e->deliveries, e->why.text);
+    listener_count(e->listener->base.dead_series, &e->listener->base.stats.dead_lettered);
 }
 
 static void bury_next(struct stream_entry *e);
@@ -315,11 +316,12 @@ static void on_bury_done(struct op *op, enum err err)
 {
     struct stream_entry *e = container_of(op, struct stream_entry, call.op);
     struct stream_listener *s = e->listener;
+    int64_t buried; /* 0: the entry was deleted meanwhile */
 
     s->settling--;
     if (err == E_OK) {
-        log_buried(e, id_of(&e->ids[e->id_count - 1]));
-        listener_count(s->base.dead_series, &s->base.stats.dead_lettered);
+        if (resp_int(e->call.reply->root, &buried) && buried > 0)
+            log_buried(e, id_of(&e->ids[e->id_count - 1]));
         e->id_count--;
     } else if (err == E_REDIS) {
         listener_complain(&s->base, err,

@@ -114,6 +114,29 @@ scenario('the answer to a removal is lost: an equal element that runs is not rem
   await proxy.stop();
 });
 
+for (const kind of ['list', 'stream'])
+  scenario(`a ${kind} that is deleted meanwhile has no dead letter, and none is told`, async (w) => {
+    const { cli } = await w.redis();
+    const gate = { code: `
+import testlib
+
+def main(entry):
+    testlib.wait_for("gone")
+    raise ValueError("always")
+` };
+    const more = { ...SHORT, maxDeliveryCount: 1 };
+    const node = await w.up({ F: kind === 'list' ? list('q', more, gate) : stream('q', more, gate) });
+    if (kind === 'list') await cli.rpush('q', 'x');
+    else await cli.xadd('q', '*', 'a', '1');
+    await until(() => node.startedCount('F') === 1, 'it runs');
+    if (kind === 'list') await cli.del(...(await cli.keys('redgrid:*:list:*')));
+    else await cli.xtrim('q', 'MAXLEN', 0);
+    w.touch('gone');
+    await node.fails('F', 1);
+    await stays(() => !node.has(/dead-lettered/), 'nothing is told', 1000);
+    assert.deepEqual(await deadLetters(cli, 'F'), []);
+  });
+
 const TOTAL = 16000;
 const REFUSED = [
   ['list', list('q', { count: 1000 }), 'lrem'],
