@@ -93,13 +93,13 @@ static bool may_read(struct stream_listener *s)
                                              : slots_free(&s->slots) > 0;
 }
 
-/* XREADGROUP GROUP g c COUNT n [BLOCK ms] STREAMS k1 .. kn > .. > */
+/* XREADGROUP GROUP g c COUNT n [BLOCK ms] STREAMS k1 .. kn > .. >; by key, of one and at once. */
 static enum err read_start(struct stream_listener *s)
 {
     const struct trigger *trigger = s->base.trigger;
     struct slice few[READ_ARGS_FEW];
     char count[24], block[24];
-    size_t keys = trigger->key_count, at = 0;
+    size_t keys = s->is_by_key ? 1 : trigger->key_count, at = 0;
     struct slice *args =
         keys * 2 + 9 <= READ_ARGS_FEW ? few : mem_new_array(keys * 2 + 9, struct slice);
     size_t wanted =
@@ -107,19 +107,20 @@ static enum err read_start(struct stream_listener *s)
 
     if (wanted > s->page_max)
         wanted = s->page_max;
+    s->asked = wanted;
     args[at++] = SLICE("XREADGROUP");
     args[at++] = SLICE("GROUP");
     args[at++] = s->group;
     args[at++] = s->consumer;
     args[at++] = SLICE("COUNT");
     args[at++] = (struct slice){count, (size_t)snprintf(count, sizeof count, "%zu", wanted)};
-    if (can_wait(s)) {
+    if (can_wait(s) && !s->is_by_key) {
         args[at++] = SLICE("BLOCK");
         args[at++] = (struct slice){
             block, (size_t)snprintf(block, sizeof block, "%u", listener_block_ms(&s->base))};
     }
     args[at++] = SLICE("STREAMS");
-    memcpy(args + at, s->keys, keys * sizeof *args);
+    memcpy(args + at, s->is_by_key ? &s->keys[s->read_key] : s->keys, keys * sizeof *args);
     at += keys;
     for (size_t i = 0; i < keys; i++)
         args[at++] = SLICE(">");
@@ -153,6 +154,25 @@ static void adapt_page(struct stream_listener *s, const struct resp *root)
         s->page_max /= 2;
 }
 
+/* What was in the answer stands as pending on us: the tender takes it up, some at a time. */
+static void read_less(struct stream_listener *s)
+{
+    if (s->asked == 1 && !s->is_by_key && s->base.trigger->key_count > 1) {
+        s->is_by_key = true;
+        s->read_key = s->empty_keys = 0;
+    }
+    s->page_max = 1;
+}
+
+static void next_read_key(struct stream_listener *s, bool is_empty)
+{
+    size_t keys = s->base.trigger->key_count;
+
+    s->read_key = (s->read_key + 1) % keys;
+    s->empty_keys = is_empty ? s->empty_keys + 1 : 0;
+    s->is_by_key = s->empty_keys < keys;
+}
+
 /* What XREADGROUP answers: a map of key and entries, or before RESP3 an array of such pairs. */
 static void take_streams(struct stream_listener *s, const struct resp *root)
 {
@@ -184,7 +204,7 @@ static enum state read_judge(struct stream_listener *s, enum err err)
         return s->base.misses++ == 0 ? GROUP : BACKOFF;
     }
     if (err == E_LIMIT)
-        s->page_max = 1;
+        read_less(s);
     if (err != E_OK)
         return failed(s, err, &s->read.op.why);
     listener_recovered(&s->base);
@@ -192,9 +212,11 @@ static enum state read_judge(struct stream_listener *s, enum err err)
     bool is_empty = root->type == RESP_NIL || root->count == 0;
     if (!is_empty)
         take_streams(s, root);
+    if (s->is_by_key)
+        next_read_key(s, is_empty);
     if (s->base.trigger->is_polling_fixed)
         s->next_read_ms = AFTER_BATCH;
-    else if (is_empty && !can_wait(s))
+    else if (is_empty && !s->is_by_key && !can_wait(s))
         s->next_read_ms = loop_now_ms(s->base.options.loop) + s->base.trigger->polling_interval_ms;
     return HOLD;
 }

@@ -54,6 +54,10 @@ struct stream_listener {
     bool had_groups;       /* every key's was there once: a missing one is a lost one */
     uint64_t next_read_ms; /* polling by the clock: not before; 0 = at once */
     size_t page_max;       /* entries that one answer can hold, as far as we have learned */
+    size_t asked;          /* COUNT of the last read: so many of each key */
+    bool is_by_key;        /* one entry of every key is too much: until all were empty, */
+    size_t read_key;       /* one key after the other is read, */
+    size_t empty_keys;     /* and so many in a row had nothing */
     struct turn turn;      /* read on and acknowledge, once a turn */
 
     /* Entries (stream_entry.c). */

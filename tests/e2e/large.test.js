@@ -94,6 +94,24 @@ scenario('large stream entries run, a few at a time', async (w) => {
   );
 });
 
+scenario('large entries of many streams run, one stream at a time', async (w) => {
+  const keys = Array.from({ length: COUNT }, (_, i) => `s${i}`);
+  const one = { ...SHORT, count: 1, claimIdleMs: 1000 };
+  await narrow(
+    w,
+    stream(keys.join(' '), one, NOTHING),
+    async (cli, value) => {
+      for (const key of keys) await cli.xadd(key, '*', 'a', value);
+    },
+    async (cli, proxy, node) => {
+      await node.succeeds('F', COUNT * COUNT);
+      assert.equal(proxy.refused, 1);
+      await cli.xadd('s3', '*', 'a', 'later');
+      await node.succeeds('F', COUNT * COUNT + 1);
+    },
+  );
+});
+
 scenario('elements of 60 MiB run', async (w) => {
   const server = await w.redis();
   for (let i = 0; i < 2; i++) await server.cli.rpush('q', large(i, REALLY_LARGE_BYTES));
