@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/function_json.h"
+#include "apps/settings.h"
 #include "base/mem.h"
-#include "functions/function_json.h"
-#include "functions/settings.h"
 #include "fuzz.h"
 
 static void check_trigger(const struct trigger *trigger)

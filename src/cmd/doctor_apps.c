@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/app.h"
 #include "base/mem.h"
 #include "cmd/doctor.h"
-#include "functions/app.h"
 
 #define NAMES_BYTES_MAX 1024
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "functions/fingerprint.h"
+#include "apps/fingerprint.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "loop/watch.h"

@@ -4,7 +4,7 @@
 #ifndef FUNCTIONS_BACKLOG_H
 #define FUNCTIONS_BACKLOG_H
 
-#include "functions/app.h"
+#include "apps/app.h"
 #include "functions/scale.h"
 #include "redis/client.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "functions/command.h"
+#include "apps/command.h"
 
 #define COMMANDS_MAX_BYTES (512u * 1024 * 1024)
 #define COMMANDS_AT_ONCE 64 /* of one output; more are sent as these are answered */

@@ -3,7 +3,7 @@
 #ifndef FUNCTIONS_BINDING_H
 #define FUNCTIONS_BINDING_H
 
-#include "functions/app.h"
+#include "apps/app.h"
 #include "loop/op.h"
 #include "redis/client.h"
 #include "wire/rpc_data.h"

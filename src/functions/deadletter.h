@@ -4,8 +4,8 @@
 #ifndef FUNCTIONS_DEADLETTER_H
 #define FUNCTIONS_DEADLETTER_H
 
+#include "apps/app.h"
 #include "base/buf.h"
-#include "functions/app.h"
 #include "wire/resp.h"
 
 /* key_tag is what stands between the braces of our own keys so that they share the slot of `key`:

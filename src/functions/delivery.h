@@ -6,8 +6,8 @@
 #define FUNCTIONS_DELIVERY_H
 
 #include "functions/binding.h"
-#include "functions/invoker.h"
 #include "functions/payload.h"
+#include "invokers/invoker.h"
 #include "metrics/metrics.h"
 
 struct timer;

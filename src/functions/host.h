@@ -3,7 +3,7 @@
 #ifndef FUNCTIONS_HOST_H
 #define FUNCTIONS_HOST_H
 
-#include "functions/app.h"
+#include "apps/app.h"
 #include "loop/op.h"
 #include "metrics/metrics.h"
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "functions/glob.h"
-#include "functions/keyspace.h"
+#include "apps/glob.h"
+#include "apps/keyspace.h"
 #include "functions/lease.h"
 #include "functions/listener.h"
 #include "functions/slots.h"

@@ -6,8 +6,8 @@
 #ifndef FUNCTIONS_PAYLOAD_H
 #define FUNCTIONS_PAYLOAD_H
 
+#include "apps/app.h"
 #include "base/buf.h"
-#include "functions/app.h"
 #include "wire/resp.h"
 #include "wire/rpc_data.h"
 

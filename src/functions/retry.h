@@ -3,7 +3,7 @@
 #ifndef FUNCTIONS_RETRY_H
 #define FUNCTIONS_RETRY_H
 
-#include "functions/app.h"
+#include "apps/app.h"
 
 /* retry_allows: after `attempts` attempts (from 1), may there be one more? */
 bool retry_allows(const struct retry_policy *policy, int32_t attempts);

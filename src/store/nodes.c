@@ -112,8 +112,8 @@ static void look_at(struct nodes *nodes, struct slice id, int64_t score)
 }
 
 /* Silence counts only while the store answered us all along: after an outage the others need a
- * moment to say that they live. Who is absent is no more than silent: a store that lost its data has
- * lost everybody. */
+ * moment to say that they live. Who is absent is no more than silent: a store that lost its data
+ * has lost everybody. */
 static void judge(struct nodes *nodes, int64_t now)
 {
     bool is_steady = loop_now_ms(nodes->loop) - nodes->steady_since_ms >= nodes->dead_ms;
