@@ -86,7 +86,10 @@ static bool can_wait(const struct stream_listener *s)
 
 static bool may_read(struct stream_listener *s)
 {
-    if (s->base.is_paused || s->has_claims || s->unacknowledged >= ACKS_WAITING_MAX ||
+    /* what has ended but cannot be told would run again after a crash: let it not become more */
+    bool is_cut_off = s->ack_count > 0 && !redis_is_ready(s->base.commands);
+
+    if (s->base.is_paused || s->has_claims || is_cut_off || s->unacknowledged >= ACKS_WAITING_MAX ||
         loop_now_ms(s->base.options.loop) < s->next_read_ms)
         return false;
     return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots)
