@@ -3,29 +3,10 @@
 
 #define LARGE_BYTES ((size_t)16 * 1024 * 1024)
 
-static struct test_server server;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
-
 static int begin(void **state)
 {
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
+    test_begin(state);
     test_server_start(&server, "");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
-    test_server_stop(&server);
-    log_tap(NULL, NULL);
     return 0;
 }
 
@@ -442,26 +423,27 @@ static void a_callback_may_close_its_client(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_command_is_answered, begin, end),
-        cmocka_unit_test_setup_teardown(an_error_is_told_with_its_reply, begin, end),
-        cmocka_unit_test_setup_teardown(a_pipeline_keeps_its_order, begin, end),
-        cmocka_unit_test_setup_teardown(values_are_binary_and_may_be_large, begin, end),
-        cmocka_unit_test_setup_teardown(a_kept_reply_survives_all_that_follows, begin, end),
+        cmocka_unit_test_setup_teardown(a_command_is_answered, begin, test_end),
+        cmocka_unit_test_setup_teardown(an_error_is_told_with_its_reply, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_pipeline_keeps_its_order, begin, test_end),
+        cmocka_unit_test_setup_teardown(values_are_binary_and_may_be_large, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_kept_reply_survives_all_that_follows, begin, test_end),
         cmocka_unit_test_setup_teardown(kept_replies_of_a_pipeline_are_not_written_over, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_reply_of_many_elements_is_whole, begin, end),
-        cmocka_unit_test_setup_teardown(shared_clients_are_one_and_dedicated_are_not, begin, end),
-        cmocka_unit_test_setup_teardown(an_outage_has_one_line_at_each_end, begin, end),
-        cmocka_unit_test_setup_teardown(metrics_tell_what_is_up, begin, end),
-        cmocka_unit_test_setup_teardown(a_server_that_starts_later_is_found, begin, end),
-        cmocka_unit_test_setup_teardown(a_silent_server_is_left, begin, end),
-        cmocka_unit_test_setup_teardown(an_idle_connection_is_pinged, begin, end),
-        cmocka_unit_test_setup_teardown(an_aborted_call_comes_back_at_once, begin, end),
+                                        test_end),
+        cmocka_unit_test_setup_teardown(a_reply_of_many_elements_is_whole, begin, test_end),
+        cmocka_unit_test_setup_teardown(shared_clients_are_one_and_dedicated_are_not, begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(an_outage_has_one_line_at_each_end, begin, test_end),
+        cmocka_unit_test_setup_teardown(metrics_tell_what_is_up, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_server_that_starts_later_is_found, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_silent_server_is_left, begin, test_end),
+        cmocka_unit_test_setup_teardown(an_idle_connection_is_pinged, begin, test_end),
+        cmocka_unit_test_setup_teardown(an_aborted_call_comes_back_at_once, begin, test_end),
         cmocka_unit_test_setup_teardown(an_aborted_call_gives_back_what_it_borrowed_after_the_write,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(closing_ends_what_is_under_way, begin, end),
-        cmocka_unit_test_setup_teardown(closing_works_in_every_state, begin, end),
-        cmocka_unit_test_setup_teardown(a_callback_may_close_its_client, begin, end),
+                                        begin, test_end),
+        cmocka_unit_test_setup_teardown(closing_ends_what_is_under_way, begin, test_end),
+        cmocka_unit_test_setup_teardown(closing_works_in_every_state, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_callback_may_close_its_client, begin, test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

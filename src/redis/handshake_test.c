@@ -1,46 +1,11 @@
 /* What a client says to a server before it is ready, and what it learns. */
 #include "redis/testing.h"
 
-static struct test_server server;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
-
-static int begin(void **state)
-{
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
-    test_server_stop(&server);
-    log_tap(NULL, NULL);
-    return 0;
-}
-
 static struct redis *open_with(const char *more)
 {
     char conn[512];
     snprintf(conn, sizeof conn, "%s%s", server.conn, more);
     return test_open(hub, conn, REDIS_DEDICATED, "Functions.some name");
-}
-
-static bool is_down(void *ctx)
-{
-    return !redis_is_ready(ctx);
-}
-
-static bool has_line(void *ctx)
-{
-    return test_lines_of(&lines, ctx) > 0;
 }
 
 static void a_name_is_given_and_a_database_chosen(void **state)
@@ -67,7 +32,7 @@ static void a_database_that_is_not_there_is_told(void **state)
     test_server_start(&server, "--databases 2");
     struct redis *redis = open_with(",defaultDatabase=2");
 
-    test_wait(loop, has_line, (void *)(uintptr_t) "REDIS-LOST");
+    test_wait_line("REDIS-LOST");
     assert_non_null(strstr(lines.last, "DB index is out of range"));
     redis_close(redis);
 }
@@ -203,7 +168,7 @@ static void a_loading_server_is_waited_for(void **state)
     }
     test_ask(loop, redis, "SAVE", "OK");
     test_server_kill(&server);
-    test_wait(loop, is_down, redis);
+    test_wait(loop, test_is_down, redis);
     test_server_run(&server, "--rdbcompression no --loading-process-events-interval-bytes 1024 "
                              "--key-load-delay 10000");
     uint64_t start_ms = clock_now_ms();
@@ -284,18 +249,22 @@ static void a_cluster_that_is_down_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_name_is_given_and_a_database_chosen, begin, end),
-        cmocka_unit_test_setup_teardown(a_database_that_is_not_there_is_told, begin, end),
-        cmocka_unit_test_setup_teardown(users_and_passwords_are_used, begin, end),
-        cmocka_unit_test_setup_teardown(a_password_too_many_does_no_harm, begin, end),
-        cmocka_unit_test_setup_teardown(a_wrong_password_is_an_error_once_and_may_be_mended, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_server_tells_what_it_can, begin, end),
-        cmocka_unit_test_setup_teardown(renamed_commands_are_sent_by_their_alias, begin, end),
-        cmocka_unit_test_setup_teardown(a_loading_server_is_waited_for, begin, end),
-        cmocka_unit_test_setup_teardown(a_replica_is_left_when_it_refuses_a_write, begin, end),
-        cmocka_unit_test_setup_teardown(the_primary_of_several_endpoints_is_found, begin, end),
-        cmocka_unit_test_setup_teardown(a_cluster_that_is_down_is_told, begin, end),
+        cmocka_unit_test_setup_teardown(a_name_is_given_and_a_database_chosen, test_begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(a_database_that_is_not_there_is_told, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(users_and_passwords_are_used, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_password_too_many_does_no_harm, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_wrong_password_is_an_error_once_and_may_be_mended,
+                                        test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_server_tells_what_it_can, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(renamed_commands_are_sent_by_their_alias, test_begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(a_loading_server_is_waited_for, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_replica_is_left_when_it_refuses_a_write, test_begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(the_primary_of_several_endpoints_is_found, test_begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(a_cluster_that_is_down_is_told, test_begin, test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,11 +2,6 @@
 
 #include "redis/testing.h"
 
-static struct test_server server;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
-
 struct watch {
     struct buf got; /* "channel:payload " */
     struct reply *kept[8];
@@ -18,22 +13,8 @@ struct watch {
 
 static int begin(void **state)
 {
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
+    test_begin(state);
     test_server_start(&server, "--notify-keyspace-events AKE");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
-    test_server_stop(&server);
-    log_tap(NULL, NULL);
     return 0;
 }
 
@@ -302,14 +283,14 @@ static void it_may_be_closed_in_a_callback_and_before_it_is_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(messages_come_in_order_and_whole, begin, end),
-        cmocka_unit_test_setup_teardown(a_kept_message_stays, begin, end),
-        cmocka_unit_test_setup_teardown(the_gap_of_an_outage_is_told, begin, end),
-        cmocka_unit_test_setup_teardown(a_silent_server_is_noticed, begin, end),
-        cmocka_unit_test_setup_teardown(an_idle_subscription_lives, begin, end),
-        cmocka_unit_test_setup_teardown(a_refused_subscription_is_no_outage, begin, end),
+        cmocka_unit_test_setup_teardown(messages_come_in_order_and_whole, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_kept_message_stays, begin, test_end),
+        cmocka_unit_test_setup_teardown(the_gap_of_an_outage_is_told, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_silent_server_is_noticed, begin, test_end),
+        cmocka_unit_test_setup_teardown(an_idle_subscription_lives, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_refused_subscription_is_no_outage, begin, test_end),
         cmocka_unit_test_setup_teardown(it_may_be_closed_in_a_callback_and_before_it_is_up, begin,
-                                        end),
+                                        test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

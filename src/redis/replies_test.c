@@ -1,107 +1,29 @@
 /* Replies that a real server gives rarely or never, from one that says what it is told. */
-#include "redis/testing.h"
+#include "redis/testing_fake.h"
 
 #define DRIP_MS 30
 #define PATIENCE_MS 400 /* many drips, so that a busy machine does not fail us */
 
-static struct test_server server;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
-
-/* One write a byte, as many pieces as there can be. */
-static void say(int fd, struct slice bytes, int gap_ms)
-{
-    for (size_t at = 0; at < bytes.len; at++) {
-        if (gap_ms > 0)
-            (void)poll(NULL, 0, gap_ms);
-        if (write(fd, bytes.data + at, 1) != 1)
-            _exit(0);
-    }
-}
-
 /* Answers `FAKE bytes` with the bytes as they are, `DRIP bytes` with a break before each of them,
  * `FLOOD bytes` with them again and again, and everything else with OK. */
-static void answer(int fd, const struct resp *name)
+static void answer(int fd, const struct resp *words, size_t count)
 {
-    if (slice_eq(name->text, SLICE("FAKE")))
-        say(fd, name[1].text, 0);
-    else if (slice_eq(name->text, SLICE("DRIP")))
-        say(fd, name[1].text, DRIP_MS);
-    else if (slice_eq(name->text, SLICE("FLOOD")))
+    (void)count;
+    if (slice_eq(words[0].text, SLICE("FAKE")))
+        test_say(fd, words[1].text, 0);
+    else if (slice_eq(words[0].text, SLICE("DRIP")))
+        test_say(fd, words[1].text, DRIP_MS);
+    else if (slice_eq(words[0].text, SLICE("FLOOD")))
         for (;;)
-            say(fd, name[1].text, DRIP_MS);
+            test_say(fd, words[1].text, DRIP_MS);
     else
-        say(fd, SLICE("+OK\r\n"), 0);
-}
-
-static void serve(int fd)
-{
-    struct resp_parser parser = {0};
-    struct buf in;
-    size_t used;
-
-    buf_init(&in, 1 << 20);
-    for (;;) {
-        char *room = buf_reserve(&in, 4096);
-        ssize_t got = read(fd, room, 4096);
-        if (got <= 0)
-            _exit(0);
-        buf_grow(&in, (size_t)got);
-        struct resp_limits limits = {1 << 20, 100, 2};
-        while (resp_parse(&parser, buf_slice(&in), &limits, &used, NULL) == E_OK) {
-            answer(fd, &parser.nodes[1]);
-            resp_parser_next(&parser);
-            buf_consume(&in, used);
-        }
-    }
-}
-
-static void serve_all(int listener)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGCHLD, SIG_IGN);
-    for (;;) {
-        int fd = accept(listener, NULL, NULL);
-        if (fork() == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            serve(fd);
-        }
-        close(fd);
-    }
+        test_say(fd, SLICE("+OK\r\n"), 0);
 }
 
 static int begin(void **state)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
-    snprintf(server.dir, sizeof server.dir, "/tmp/redgrid-test-XXXXXX");
-    assert_non_null(mkdtemp(server.dir));
-    snprintf(server.path, sizeof server.path, "%s/s", server.dir);
-    snprintf(server.conn, sizeof server.conn, "!%s", server.path);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", server.path);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 10), 0);
-    server.pid = fork();
-    if (server.pid == 0)
-        serve_all(listener);
-    close(listener);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
-    test_server_stop(&server);
-    log_tap(NULL, NULL);
+    test_begin(state);
+    test_fake_start(&server, answer);
     return 0;
 }
 
@@ -113,11 +35,6 @@ static void fake(struct redis *redis, const char *bytes, struct test_call *call)
     test_wait(loop, test_is_ready, redis);
     assert_int_equal(redis_call(redis, args, 2, &call->call), E_OK);
     test_wait(loop, test_call_is_done, call);
-}
-
-static bool is_down(void *ctx)
-{
-    return !redis_is_ready(ctx);
 }
 
 static void errors_end_the_call_and_some_the_connection(void **state)
@@ -159,7 +76,7 @@ static void errors_end_the_call_and_some_the_connection(void **state)
         assert_true((call.kept != NULL) == (call.err == E_OK || call.err == E_REDIS));
         reply_unref(call.kept);
         if (rows[i].is_break) {
-            test_wait(loop, is_down, redis);
+            test_wait(loop, test_is_down, redis);
             assert_int_equal(test_lines_of(&lines, "REDIS-LOST"), 1);
         }
         fake(redis, "+fine\r\n", &call); /* after it all goes on */
@@ -213,12 +130,6 @@ static void deep_replies_are_refused(void **state)
     redis_close(redis);
 }
 
-static bool has_line(void *ctx)
-{
-    (void)ctx;
-    return lines.count > 0;
-}
-
 static void a_server_that_accepts_and_is_silent_is_left(void **state)
 {
     (void)state;
@@ -227,7 +138,7 @@ static void a_server_that_accepts_and_is_silent_is_left(void **state)
     snprintf(conn, sizeof conn, "%s,connectTimeout=50", server.conn);
     kill(server.pid, SIGSTOP);
     struct redis *redis = test_open(hub, conn, REDIS_DEDICATED, NULL);
-    test_wait(loop, has_line, NULL);
+    test_wait_line("REDIS-LOST");
     assert_non_null(strstr(lines.last, "no answer to the handshake within 50 ms"));
     kill(server.pid, SIGCONT);
     test_wait(loop, test_is_ready, redis);
@@ -326,14 +237,16 @@ static void what_came_while_we_were_busy_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(errors_end_the_call_and_some_the_connection, begin, end),
-        cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, end),
-        cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin, end),
-        cmocka_unit_test_setup_teardown(a_reply_that_still_arrives_is_waited_for, begin, end),
-        cmocka_unit_test_setup_teardown(a_reply_that_stops_arriving_is_not, begin, end),
-        cmocka_unit_test_setup_teardown(messages_are_no_sign_that_a_call_goes_on, begin, end),
-        cmocka_unit_test_setup_teardown(what_came_while_we_were_busy_counts, begin, end),
+        cmocka_unit_test_setup_teardown(errors_end_the_call_and_some_the_connection, begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, test_end),
+        cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin,
+                                        test_end),
+        cmocka_unit_test_setup_teardown(a_reply_that_still_arrives_is_waited_for, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_reply_that_stops_arriving_is_not, begin, test_end),
+        cmocka_unit_test_setup_teardown(messages_are_no_sign_that_a_call_goes_on, begin, test_end),
+        cmocka_unit_test_setup_teardown(what_came_while_we_were_busy_counts, begin, test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,18 +2,13 @@
 
 static struct test_server primary, replica, sentinel;
 static uint16_t primary_port, replica_port, sentinel_port;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
 
 /* Sentinel writes into its configuration file and takes no options but this one. */
 static void start_sentinel(void)
 {
     char file[128];
 
-    snprintf(sentinel.dir, sizeof sentinel.dir, "/tmp/redgrid-test-XXXXXX");
-    assert_non_null(mkdtemp(sentinel.dir));
-    snprintf(sentinel.path, sizeof sentinel.path, "%s/s", sentinel.dir);
+    test_server_place(&sentinel);
     snprintf(file, sizeof file, "%s/conf", sentinel.dir);
     FILE *conf = fopen(file, "w");
     assert_non_null(conf);
@@ -40,11 +35,8 @@ static void start_sentinel(void)
 static int begin(void **state)
 {
     char args[256];
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
+
+    test_begin(state);
     primary_port = test_port();
     replica_port = test_port();
     sentinel_port = test_port();
@@ -60,13 +52,10 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
+    test_end(state); /* the clients first: nobody notices that their servers go */
     test_server_stop(&sentinel);
     test_server_stop(&replica);
     test_server_stop(&primary);
-    log_tap(NULL, NULL);
     return 0;
 }
 
@@ -78,11 +67,6 @@ static struct redis *open_group(const char *group)
              "!/nowhere,127.0.0.1:%u,serviceName=%s,sentinelPassword=sp,password=pp", sentinel_port,
              group);
     return test_open(hub, conn, REDIS_SHARED, NULL);
-}
-
-static bool has_line(void *ctx)
-{
-    return test_lines_of(&lines, ctx) > 0;
 }
 
 struct asking {
@@ -123,8 +107,8 @@ static void a_failover_is_followed(void **state)
     test_ask(loop, redis, "GET k", "v");
     assert_int_equal(lines.count, 0);
     test_server_kill(&primary);
-    test_wait(loop, has_line, (void *)(uintptr_t) "REDIS-LOST");
-    test_wait(loop, has_line, (void *)(uintptr_t) "REDIS-RESTORED");
+    test_wait_line("REDIS-LOST");
+    test_wait_line("REDIS-RESTORED");
     test_ask(loop, redis, "SET k w", "OK"); /* the replica is the primary now */
     test_ask(loop, redis, "GET k", "w");
     assert_int_equal(lines.count, 2);
@@ -136,7 +120,7 @@ static void an_unknown_group_is_told(void **state)
     (void)state;
     start_sentinel();
     struct redis *redis = open_group("other");
-    test_wait(loop, has_line, (void *)(uintptr_t) "REDIS-LOST");
+    test_wait_line("REDIS-LOST");
     assert_non_null(strstr(lines.last, "knows no group 'other'"));
     redis_close(redis);
     for (int i = 0; i < 10; i++) { /* closed at every stage of asking */

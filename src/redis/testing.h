@@ -1,5 +1,7 @@
-/* redis/testing.h - for the tests of this folder: real servers on unix sockets in folders of their
- * own, a loop that runs until something is true, and a count of log lines. */
+/* redis/testing.h - for tests that talk to Redis: real servers on unix sockets in folders of their
+ * own, a loop that runs until something is true, and a count of log lines. Included by one test
+ * file per program. test_begin() and test_end() are what each test of this folder begins and ends
+ * with; testing_fake.h has servers that say what they are told. */
 #ifndef REDIS_TESTING_H
 #define REDIS_TESTING_H
 
@@ -91,12 +93,18 @@ static inline void test_server_run(struct test_server *server, const char *more)
     }
 }
 
-static inline void test_server_start(struct test_server *server, const char *more)
+/* A folder of its own for what listens at server->path. */
+static inline void test_server_place(struct test_server *server)
 {
     snprintf(server->dir, sizeof server->dir, "/tmp/redgrid-test-XXXXXX");
     assert_non_null(mkdtemp(server->dir));
     snprintf(server->path, sizeof server->path, "%s/s", server->dir);
     snprintf(server->conn, sizeof server->conn, "!%s", server->path);
+}
+
+static inline void test_server_start(struct test_server *server, const char *more)
+{
+    test_server_place(server);
     test_server_run(server, more);
 }
 
@@ -233,12 +241,17 @@ static inline void test_text(const struct resp *node, struct buf *out)
         buf_add_byte(out, ']');
 }
 
-/* Waits until the client is ready, sends the words and compares what comes back. */
 static inline bool test_is_ready(void *ctx)
 {
     return redis_is_ready(ctx);
 }
 
+static inline bool test_is_down(void *ctx)
+{
+    return !redis_is_ready(ctx);
+}
+
+/* Waits until the client is ready, sends the words and compares what comes back. */
 static inline void test_ask(struct loop *loop, struct redis *redis, const char *line,
                             const char *expected)
 {
@@ -292,6 +305,44 @@ static inline size_t test_lines_of(const struct test_lines *lines, const char *i
     for (size_t i = 0; i < lines->count; i++)
         count += strcmp(lines->ids[i], id) == 0;
     return count;
+}
+
+/* ---- what each test begins and ends with ---- */
+
+static struct test_server server; /* started by the test, if at all; stopped by test_end() */
+static struct loop *loop;
+static struct redis_hub *hub;
+static struct test_lines lines;
+
+/* ctx: the id of a line that there should be */
+static inline bool test_has_line(void *ctx)
+{
+    return test_lines_of(&lines, ctx) > 0;
+}
+
+static inline void test_wait_line(const char *id)
+{
+    test_wait(loop, test_has_line, (void *)(uintptr_t)id);
+}
+
+static inline int test_begin(void **state)
+{
+    (void)state;
+    lines = (struct test_lines){0};
+    log_tap(test_tap, &lines);
+    loop = loop_new();
+    hub = redis_hub_new(loop);
+    return 0;
+}
+
+static inline int test_end(void **state)
+{
+    (void)state;
+    redis_hub_free(hub);
+    loop_free(loop);
+    test_server_stop(&server);
+    log_tap(NULL, NULL);
+    return 0;
 }
 
 #endif

@@ -1,9 +1,5 @@
 #include "redis/testing.h"
 
-static struct test_server server;
-static struct loop *loop;
-static struct redis_hub *hub;
-static struct test_lines lines;
 static char dir[] = "/tmp/redgrid-test-tls-XXXXXX";
 static uint16_t port;
 
@@ -39,11 +35,8 @@ static int remove_files(void **state)
 static int begin(void **state)
 {
     char args[512];
-    (void)state;
-    lines = (struct test_lines){0};
-    log_tap(test_tap, &lines);
-    loop = loop_new();
-    hub = redis_hub_new(loop);
+
+    test_begin(state);
     port = test_port();
     snprintf(args, sizeof args,
              "--tls-port %u --tls-cert-file %s/server.pem --tls-key-file %s/server.key "
@@ -51,22 +44,6 @@ static int begin(void **state)
              port, dir, dir, dir);
     test_server_start(&server, args);
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    redis_hub_free(hub);
-    loop_free(loop);
-    test_server_stop(&server);
-    log_tap(NULL, NULL);
-    return 0;
-}
-
-static bool has_line(void *ctx)
-{
-    (void)ctx;
-    return lines.count > 0;
 }
 
 static void a_tls_server_is_used(void **state)
@@ -114,8 +91,7 @@ static void a_certificate_of_somebody_else_is_refused(void **state)
         snprintf(conn, sizeof conn, "127.0.0.1:%u,ssl=true,password=p,%s", port, rows[i]);
         struct redis *redis = test_open(hub, conn, REDIS_SHARED, NULL);
         lines.count = 0;
-        test_wait(loop, has_line, NULL);
-        assert_string_equal(lines.ids[0], "REDIS-LOST");
+        test_wait_line("REDIS-LOST");
         assert_false(redis_is_ready(redis));
         redis_close(redis);
     }
@@ -124,8 +100,8 @@ static void a_certificate_of_somebody_else_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_tls_server_is_used, begin, end),
-        cmocka_unit_test_setup_teardown(a_certificate_of_somebody_else_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_tls_server_is_used, begin, test_end),
+        cmocka_unit_test_setup_teardown(a_certificate_of_somebody_else_is_refused, begin, test_end),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
