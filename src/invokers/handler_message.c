@@ -81,6 +81,10 @@ static void write_value(struct buf *out, const struct rpc_data *data)
         write_plain(out, data);
         return;
     }
+    if (data->kind == RPC_STRING) {
+        jx_write_string_twice(out, data->text);
+        return;
+    }
     struct buf inner;
     buf_init(&inner, out->max_bytes);
     write_plain(&inner, data);
@@ -114,7 +118,9 @@ static void write_sys(struct buf *out, const struct function *function)
     jx_write_string(out, slice_of(function->name));
     buf_add(out, SLICE(",\"UtcNow\":\""));
     clock_add_rfc3339(out, clock_unix_us(), 7);
-    buf_addf(out, "\",\"RandGuid\":\"%s\"}", id.text);
+    buf_add(out, SLICE("\",\"RandGuid\":\""));
+    buf_add(out, id_slice(&id));
+    buf_add(out, SLICE("\"}"));
 }
 
 static void write_retry(struct buf *out, const struct invocation *run)

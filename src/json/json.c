@@ -337,6 +337,7 @@ static bool needs_escape(unsigned char c)
     return c < 0x20 || c == '"' || c == '\\';
 }
 
+#define COMMON_BYTES 512 /* room is taken for twice as much */
 #define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
 
 /* The high bit of each byte that is `"`, `\`, a control character or not ASCII; other bits are
@@ -376,24 +377,65 @@ static size_t plain_len(struct slice text, bool *is_ascii)
     return at;
 }
 
-static void write_escape(struct buf *out, unsigned char c)
+/* What a byte becomes in a string. Within a string that holds JSON text, that is escaped again. */
+static void write_escape(struct buf *out, unsigned char c, bool is_twice)
 {
     static const char letters[0x20] = {
         ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     static const char hex[] = "0123456789abcdef";
 
-    if (c >= 0x20 || letters[c] != 0) {
-        char two[] = {'\\', c >= 0x20 ? (char)c : letters[c]};
-        buf_add(out, (struct slice){two, sizeof two});
-        return;
+    buf_add(out, is_twice ? SLICE("\\\\") : SLICE("\\"));
+    if (c >= 0x20) {
+        if (is_twice)
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, (char)c);
+    } else if (letters[c] != 0) {
+        buf_add_byte(out, letters[c]);
+    } else {
+        char five[] = {'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        buf_add(out, (struct slice){five, sizeof five});
     }
-    char six[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-    buf_add(out, (struct slice){six, sizeof six});
 }
 
-void jx_write_inside(struct buf *out, struct slice text)
+/* Writes from the start of `text`, in one pass, what is ASCII and no control character; returns how
+ * many bytes that were (less than a word may be left over). JSON within JSON is dense with quotes,
+ * so they are escaped here, and every word is stored before it is judged. */
+static size_t write_common(struct buf *out, struct slice text, bool is_twice)
+{
+    size_t escape_bytes = is_twice ? 3 : 1;
+    size_t need = (1 + escape_bytes) * text.len + sizeof(uint64_t);
+    if (out->missed || need > out->max_bytes - out->len)
+        return 0; /* near the limit: run by run */
+    char *first = buf_reserve(out, need);
+    char *to = first;
+    size_t at = 0;
+
+    while (text.len - at >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text.data + at, sizeof word);
+        memcpy(to, &word, sizeof word);
+        uint64_t odd = odd_bytes(le64toh(word));
+        size_t plain = odd == 0 ? sizeof word : (size_t)__builtin_ctzll(odd) / 8;
+        at += plain;
+        to += plain;
+        if (odd == 0)
+            continue;
+        char c = text.data[at];
+        if (c != '"' && c != '\\')
+            break;
+        memcpy(to, "\\\\\\", 3);
+        to[escape_bytes] = c;
+        to += escape_bytes + 1;
+        at++;
+    }
+    buf_grow(out, (size_t)(to - first));
+    return at;
+}
+
+static void write_inside(struct buf *out, struct slice text, bool is_twice)
 {
     while (text.len > 0) {
+        text = slice_from(text, write_common(out, slice_first(text, COMMON_BYTES), is_twice));
         bool is_ascii = true;
         size_t len = plain_len(text, &is_ascii);
         struct slice plain = slice_first(text, len);
@@ -403,16 +445,28 @@ void jx_write_inside(struct buf *out, struct slice text)
         else
             utf8_add_repaired(out, plain);
         if (len < text.len)
-            write_escape(out, (unsigned char)text.data[len++]);
+            write_escape(out, (unsigned char)text.data[len++], is_twice);
         text = slice_from(text, len);
     }
+}
+
+void jx_write_inside(struct buf *out, struct slice text)
+{
+    write_inside(out, text, false);
 }
 
 void jx_write_string(struct buf *out, struct slice text)
 {
     buf_add_byte(out, '"');
-    jx_write_inside(out, text);
+    write_inside(out, text, false);
     buf_add_byte(out, '"');
+}
+
+void jx_write_string_twice(struct buf *out, struct slice text)
+{
+    buf_add(out, SLICE("\"\\\""));
+    write_inside(out, text, true);
+    buf_add(out, SLICE("\\\"\""));
 }
 
 static int dump_chunk(const char *bytes, size_t len, void *ctx)

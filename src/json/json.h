@@ -79,6 +79,9 @@ bool jx_word(struct jx_view *view, const char *field, const char *const *words, 
 void jx_write_string(struct buf *out, struct slice text);
 /* jx_write_inside is jx_write_string without the quotes: a part of a string. */
 void jx_write_inside(struct buf *out, struct slice text);
+/* jx_write_string_twice writes a JSON string that holds the JSON string that holds text: what
+ * jx_write_string() of jx_write_string() would be, in one pass. */
+void jx_write_string_twice(struct buf *out, struct slice text);
 /* jx_dump writes a value as compact JSON, members in their order. */
 void jx_dump(struct buf *out, const json_t *value);
 

@@ -69,6 +69,54 @@ static void every_byte_at_every_place_survives_a_round_trip(void **state)
         }
 }
 
+static void written_twice_is_a_string_of_a_string(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < 0x100; c++)
+        for (size_t at = 0; at < 19; at++) {
+            char text[] = "abc\"efg\\ijklm\"o\"qrs";
+            struct slice whole = {text, sizeof text - 1};
+            struct buf once, twice, at_once;
+            text[at] = (char)c;
+            buf_init(&once, 1000);
+            buf_init(&twice, 1000);
+            buf_init(&at_once, 1000);
+            jx_write_string(&once, whole);
+            jx_write_string(&twice, buf_slice(&once));
+            jx_write_string_twice(&at_once, whole);
+            assert_string_equal(buf_text(&at_once), buf_text(&twice));
+            buf_done(&once);
+            buf_done(&twice);
+            buf_done(&at_once);
+        }
+}
+
+/* Longer than what is written in one go, and the limit is met to the byte. */
+static void long_texts_dense_with_quotes_fit_exactly(void **state)
+{
+    char text[2000], expected[2 * sizeof text + 2];
+    size_t len = 0;
+
+    (void)state;
+    expected[len++] = '"';
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = i % 7 == 3 ? '"' : i % 11 == 5 ? '\\' : (char)('a' + i % 26);
+        if (text[i] == '"' || text[i] == '\\')
+            expected[len++] = '\\';
+        expected[len++] = text[i];
+    }
+    expected[len++] = '"';
+    for (size_t room = len - 1; room <= len + 1; room++) {
+        struct buf out;
+        buf_init(&out, room);
+        jx_write_string(&out, (struct slice){text, sizeof text});
+        assert_int_equal(buf_err(&out), room < len ? E_LIMIT : E_OK);
+        if (room >= len)
+            assert_memory_equal(out.data, expected, len);
+        buf_done(&out);
+    }
+}
+
 static void mistakes_name_line_and_column(void **state)
 {
     struct jx_limits small = {.text_max_bytes = 10, .depth_max = 2};
@@ -180,6 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_are_written_with_the_fewest_escapes),
         cmocka_unit_test(every_byte_at_every_place_survives_a_round_trip),
+        cmocka_unit_test(written_twice_is_a_string_of_a_string),
+        cmocka_unit_test(long_texts_dense_with_quotes_fit_exactly),
         cmocka_unit_test(mistakes_name_line_and_column),
         cmocka_unit_test(views_read_lenient_types_and_keep_the_first_mistake),
         cmocka_unit_test(files_may_hold_comments),
