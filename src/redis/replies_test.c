@@ -4,36 +4,38 @@
 #define DRIP_MS 30
 #define PATIENCE_MS 400 /* many drips, so that a busy machine does not fail us */
 
-/* Answers `FAKE bytes` with the bytes as they are, `DRIP bytes` with a break before each of them,
- * `FLOOD bytes` with them again and again, and everything else with OK. */
-static void answer(int fd, const struct resp *words, size_t count)
-{
-    (void)count;
-    if (slice_eq(words[0].text, SLICE("FAKE")))
-        test_say(fd, words[1].text, 0);
-    else if (slice_eq(words[0].text, SLICE("DRIP")))
-        test_say(fd, words[1].text, DRIP_MS);
-    else if (slice_eq(words[0].text, SLICE("FLOOD")))
-        for (;;)
-            test_say(fd, words[1].text, DRIP_MS);
-    else
-        test_say(fd, SLICE("+OK\r\n"), 0);
-}
+static struct fake_server fake;
 
 static int begin(void **state)
 {
     test_begin(state);
-    test_fake_start(&server, answer);
+    fake_start(&fake);
     return 0;
 }
 
-static void fake(struct redis *redis, const char *bytes, struct test_call *call)
+static int end(void **state)
 {
-    struct slice args[] = {SLICE("FAKE"), slice_of(bytes)};
+    fake_stop(&fake);
+    return test_end(state);
+}
 
-    *call = (struct test_call){.call.op.done = test_call_done};
+/* Sends a command that the server answers with these bytes. */
+static void send_fake(struct redis *redis, const char *bytes, uint32_t timeout_ms,
+                      struct test_call *call)
+{
+    struct slice args[] = {SLICE("FAKE")};
+
+    fake_once(&fake, "FAKE", bytes);
+    *call = (struct test_call){.call.op.done = test_call_done, .call.timeout_ms = timeout_ms};
     test_wait(loop, test_is_ready, redis);
-    assert_int_equal(redis_call(redis, args, 2, &call->call), E_OK);
+    size_t heard = fake_heard(&fake, "FAKE");
+    assert_int_equal(redis_call(redis, args, 1, &call->call), E_OK);
+    fake_await(&fake, "FAKE", heard + 1);
+}
+
+static void ask(struct redis *redis, const char *bytes, struct test_call *call)
+{
+    send_fake(redis, bytes, 0, call);
     test_wait(loop, test_call_is_done, call);
 }
 
@@ -68,9 +70,9 @@ static void errors_end_the_call_and_some_the_connection(void **state)
         {"+OK\r\n-ERR go away\r\n", E_OK, "", true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+        struct redis *redis = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
         struct test_call call;
-        fake(redis, rows[i].bytes, &call);
+        ask(redis, rows[i].bytes, &call);
         if (call.err != rows[i].err || strcmp(call.why, rows[i].why) != 0)
             fail_msg("%s: %s %s", rows[i].bytes, err_name(call.err), call.why);
         assert_true((call.kept != NULL) == (call.err == E_OK || call.err == E_REDIS));
@@ -79,7 +81,7 @@ static void errors_end_the_call_and_some_the_connection(void **state)
             test_wait(loop, test_is_down, redis);
             assert_int_equal(test_lines_of(&lines, "REDIS-LOST"), 1);
         }
-        fake(redis, "+fine\r\n", &call); /* after it all goes on */
+        ask(redis, "+fine\r\n", &call); /* after it all goes on */
         assert_int_equal(call.err, E_OK);
         reply_unref(call.kept);
         assert_int_equal(redis_epoch(redis), rows[i].is_break ? 2 : 1);
@@ -92,19 +94,19 @@ static void errors_end_the_call_and_some_the_connection(void **state)
 static void who_notices_late_tells_nothing(void **state)
 {
     (void)state;
-    struct redis *a = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
-    struct redis *b = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *a = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
+    struct redis *b = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
     struct test_call call;
 
     test_wait(loop, test_is_ready, b);
-    fake(a, "?", &call);
+    ask(a, "?\r\n", &call);
     test_wait(loop, test_is_ready, a);
     assert_int_equal(lines.count, 2);
-    fake(b, "?", &call); /* its connection is from before that outage */
+    ask(b, "?\r\n", &call); /* its connection is from before that outage */
     assert_false(redis_is_ready(b));
     test_wait(loop, test_is_ready, b);
     assert_int_equal(lines.count, 2);
-    fake(b, "?", &call);
+    ask(b, "?\r\n", &call);
     assert_int_equal(lines.count, 3);
     redis_close(a);
     redis_close(b);
@@ -113,19 +115,19 @@ static void who_notices_late_tells_nothing(void **state)
 static void deep_replies_are_refused(void **state)
 {
     (void)state;
-    struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *redis = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
     struct test_call call;
 
-    fake(redis,
-         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
-         "*1\r\n*1\r\n:1\r\n",
-         &call);
+    ask(redis,
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
+        "*1\r\n*1\r\n:1\r\n",
+        &call);
     assert_int_equal(call.err, E_OK);
     reply_unref(call.kept);
-    fake(redis,
-         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
-         "*1\r\n*1\r\n*1\r\n:1\r\n",
-         &call);
+    ask(redis,
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
+        "*1\r\n*1\r\n*1\r\n:1\r\n",
+        &call);
     assert_int_equal(call.err, E_LIMIT);
     redis_close(redis);
 }
@@ -135,37 +137,33 @@ static void a_server_that_accepts_and_is_silent_is_left(void **state)
     (void)state;
     char conn[256];
 
-    snprintf(conn, sizeof conn, "%s,connectTimeout=50", server.conn);
-    kill(server.pid, SIGSTOP);
+    snprintf(conn, sizeof conn, "%s,connectTimeout=50", fake.place.conn);
+    fake.is_silent = true;
     struct redis *redis = test_open(hub, conn, REDIS_DEDICATED, NULL);
     test_wait_line("REDIS-LOST");
     assert_non_null(strstr(lines.last, "no answer to the handshake within 50 ms"));
-    kill(server.pid, SIGCONT);
+    fake.is_silent = false;
     test_wait(loop, test_is_ready, redis);
     redis_close(redis);
 }
 
 /* ---- patience ---- */
 
-static void ask_fake(struct redis *redis, const char *command, const char *bytes,
-                     struct test_call *call)
+static void drip(struct redis *redis, const char *bytes, struct test_call *call)
 {
-    struct slice args[] = {slice_of(command), slice_of(bytes)};
-
-    *call = (struct test_call){.call.op.done = test_call_done, .call.timeout_ms = PATIENCE_MS};
-    test_wait(loop, test_is_ready, redis);
-    assert_int_equal(redis_call(redis, args, 2, &call->call), E_OK);
+    fake.drip_ms = DRIP_MS;
+    send_fake(redis, bytes, PATIENCE_MS, call);
 }
 
 static void a_reply_that_still_arrives_is_waited_for(void **state)
 {
     (void)state;
-    struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *redis = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
     struct test_call slow, behind;
     uint64_t began_ms = clock_now_ms();
 
-    ask_fake(redis, "DRIP", "$40\r\n0123456789012345678901234567890123456789\r\n", &slow);
-    ask_fake(redis, "GET", "k", &behind); /* the server has not come to it yet */
+    drip(redis, "$40\r\n0123456789012345678901234567890123456789\r\n", &slow);
+    drip(redis, "+OK\r\n", &behind); /* the server has not come to it yet */
     test_wait(loop, test_call_is_done, &behind);
     assert_true(clock_now_ms() - began_ms > 2 * PATIENCE_MS);
     assert_int_equal(slow.err, E_OK);
@@ -180,10 +178,10 @@ static void a_reply_that_still_arrives_is_waited_for(void **state)
 static void a_reply_that_stops_arriving_is_not(void **state)
 {
     (void)state;
-    struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *redis = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
     struct test_call call;
 
-    ask_fake(redis, "DRIP", "$40\r\n0123", &call);
+    drip(redis, "$40\r\n0123\r\n", &call);
     test_wait(loop, test_call_is_done, &call);
     assert_int_equal(call.err, E_TIMEOUT);
     redis_close(redis);
@@ -195,9 +193,10 @@ static void messages_are_no_sign_that_a_call_goes_on(void **state)
     static const char *const floods[] = {">2\r\n+a\r\n+b\r\n", ">1\r\n$9999\r\n"};
 
     for (size_t i = 0; i < COUNT_OF(floods); i++) {
-        struct redis *redis = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+        struct redis *redis = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
         struct test_call call;
-        ask_fake(redis, "FLOOD", floods[i], &call);
+        fake.is_flooding = true;
+        drip(redis, floods[i], &call);
         test_wait(loop, test_call_is_done, &call);
         assert_int_equal(call.err, E_TIMEOUT);
         redis_close(redis);
@@ -210,20 +209,22 @@ static void stall(struct op *op, enum err err)
     uint64_t end_ms = clock_now_ms() + (uint64_t)2 * PATIENCE_MS;
 
     test_call_done(op, err);
-    while (clock_now_ms() < end_ms)
+    while (clock_now_ms() < end_ms) {
+        fake_serve(&fake);
         test_nap();
+    }
 }
 
 static void what_came_while_we_were_busy_counts(void **state)
 {
     (void)state;
-    struct redis *one = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
-    struct redis *other = test_open(hub, server.conn, REDIS_DEDICATED, NULL);
+    struct redis *one = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
+    struct redis *other = test_open(hub, fake.place.conn, REDIS_DEDICATED, NULL);
     struct test_call busy, call;
 
     test_wait(loop, test_is_ready, one);
-    ask_fake(other, "DRIP", "+OK and a little more than that\r\n", &call);
-    ask_fake(one, "DRIP", "+OK\r\n", &busy);
+    drip(other, "+OK and a little more than that\r\n", &call);
+    drip(one, "+OK\r\n", &busy);
     busy.call.op.done = stall;
     test_wait(loop, test_call_is_done, &call);
     assert_true(busy.is_done);
@@ -237,16 +238,14 @@ static void what_came_while_we_were_busy_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(errors_end_the_call_and_some_the_connection, begin,
-                                        test_end),
-        cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, test_end),
-        cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, test_end),
-        cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin,
-                                        test_end),
-        cmocka_unit_test_setup_teardown(a_reply_that_still_arrives_is_waited_for, begin, test_end),
-        cmocka_unit_test_setup_teardown(a_reply_that_stops_arriving_is_not, begin, test_end),
-        cmocka_unit_test_setup_teardown(messages_are_no_sign_that_a_call_goes_on, begin, test_end),
-        cmocka_unit_test_setup_teardown(what_came_while_we_were_busy_counts, begin, test_end),
+        cmocka_unit_test_setup_teardown(errors_end_the_call_and_some_the_connection, begin, end),
+        cmocka_unit_test_setup_teardown(who_notices_late_tells_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(deep_replies_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_server_that_accepts_and_is_silent_is_left, begin, end),
+        cmocka_unit_test_setup_teardown(a_reply_that_still_arrives_is_waited_for, begin, end),
+        cmocka_unit_test_setup_teardown(a_reply_that_stops_arriving_is_not, begin, end),
+        cmocka_unit_test_setup_teardown(messages_are_no_sign_that_a_call_goes_on, begin, end),
+        cmocka_unit_test_setup_teardown(what_came_while_we_were_busy_counts, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
