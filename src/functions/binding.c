@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "apps/command.h"
+#include "base/utf8.h"
 
 #define COMMANDS_MAX_BYTES (512u * 1024 * 1024)
 #define COMMANDS_AT_ONCE 64 /* of one output; more are sent as these are answered */
@@ -24,6 +25,7 @@ struct asked {
     struct binding_call *owner;
     const struct bound *bound;
     struct command_list list; /* holds the one command */
+    struct buf repaired;      /* the value, where it is no UTF-8 and is wanted as text */
     size_t index;
 };
 
@@ -119,8 +121,10 @@ struct binding_call *binding_call_new(struct binding_set *set)
 
 static void drop_asked(struct binding_call *call)
 {
-    for (size_t i = 0; i < call->asked_count; i++)
+    for (size_t i = 0; i < call->asked_count; i++) {
         command_list_done(&call->asked[i].list);
+        buf_done(&call->asked[i].repaired);
+    }
     free(call->asked);
     call->asked = NULL;
     call->asked_count = 0;
@@ -165,11 +169,23 @@ static void end(struct binding_call *call)
 
 /* --- reading --- */
 
-static enum err value_of(const struct bound *bound, const struct resp *reply, struct rpc_data *ret,
+/* Workers take no text that is not UTF-8: one bad byte would end some of them. */
+static enum err text_of(struct asked *asked, struct slice bytes, struct rpc_data *ret)
+{
+    struct slice text = bytes;
+
+    if (!utf8_is_valid(bytes)) {
+        buf_init(&asked->repaired, COMMANDS_MAX_BYTES);
+        utf8_add_repaired(&asked->repaired, bytes);
+        text = buf_slice(&asked->repaired);
+    }
+    *ret = (struct rpc_data){.kind = RPC_STRING, .text = text};
+    return buf_err(&asked->repaired);
+}
+
+static enum err value_of(struct asked *asked, const struct resp *reply, struct rpc_data *ret,
                          struct cause *why)
 {
-    bool is_binary = bound->binding->data_type == DATA_BINARY;
-
     switch (reply->type) {
     case RESP_NIL:
         *ret = (struct rpc_data){.kind = RPC_NONE};
@@ -179,7 +195,9 @@ static enum err value_of(const struct bound *bound, const struct resp *reply, st
     case RESP_BULK:
     case RESP_DOUBLE:
     case RESP_BOOL:
-        *ret = (struct rpc_data){.kind = is_binary ? RPC_BYTES : RPC_STRING, .text = reply->text};
+        if (asked->bound->binding->data_type != DATA_BINARY)
+            return text_of(asked, reply->text, ret);
+        *ret = (struct rpc_data){.kind = RPC_BYTES, .text = reply->text};
         return E_OK;
     case RESP_ERROR:
     case RESP_ARRAY:
@@ -199,7 +217,7 @@ static void on_read(struct op *op, enum err err)
 
     if (err == E_OK) {
         call->replies[asked->index] = reply_ref(asked->call.reply);
-        err = value_of(asked->bound, asked->call.reply->root, &input->data, &op->why);
+        err = value_of(asked, asked->call.reply->root, &input->data, &op->why);
     }
     if (err != E_OK)
         fail(call, asked->bound, err, &op->why);

@@ -107,6 +107,41 @@ scenario('26 Input: an error reply fails the run', async (w) => {
   assert.ok(node.has(/WRONGTYPE/));
 });
 
+// In C, whose worker shows what the host sent; others repair or refuse it themselves.
+scenario('26 Input: bytes that are no UTF-8, as text and as they are', async (w) => {
+  const { cli } = await w.redis();
+  const code = `
+#include <redgrid/function.h>
+#include <stdio.h>
+
+static void show(struct redgrid_invocation *run, const char *name)
+{
+    struct redgrid_slice value = redgrid_input(run, name);
+    char hex[64] = "";
+
+    for (size_t i = 0; i < value.len; i++)
+        (void)sprintf(hex + 2 * i, "%02x", (unsigned char)value.data[i]);
+    redgrid_log(run, REDGRID_INFO, "triggerValue:%s %s", name, hex);
+}
+
+int NAME(struct redgrid_invocation *run)
+{
+    show(run, "value");
+    show(run, "raw");
+    return REDGRID_OK;
+}
+`;
+  const bindings = [
+    input('GET inputKey'),
+    input('GET inputKey', { name: 'raw', dataType: 'binary' }),
+  ];
+  const node = await w.up({ functions: { F: pubsub('start', {}, { code, bindings }) }, lang: 'c' });
+  await cli.set('inputKey', Buffer.from([0x61, 0xff, 0x62]));
+  await cli.publish('start', 'x');
+  await node.succeeds('F', 1);
+  assert.deepEqual(node.values(), ['value 61efbfbd62', 'raw 61ff62']);
+});
+
 scenario('29 Output DEL', async (w) => {
   const { cli } = await w.redis();
   const code = 'import json\n\ndef main(entry):\n    return json.loads(entry)["Message"]\n';
