@@ -91,13 +91,12 @@ static void on_call_done(struct op *op, enum err err)
             end_release(lease);
         return;
     }
-    if (err == E_OK) {
+    if (lease->options.answered != NULL && (err == E_OK || err == E_REDIS))
+        lease->options.answered(lease->options.ctx, err, &op->why);
+    if (err == E_OK)
         judge_holder(lease, lease->call.reply->root->text);
-        return;
-    }
-    if (err == E_REDIS && !lease->has_answered)
-        log_error("LEASE-ERROR", "%.*s: %s", SLICE_ARG(lease->key), cause_text(&op->why, err));
-    timer_set(lease->timer, WAIT_MS);
+    else
+        timer_set(lease->timer, WAIT_MS);
 }
 
 static void on_timer(void *ctx)

@@ -19,6 +19,8 @@ struct lease_options {
     struct slice holder; /* who we are; borrowed */
     struct host_peers peers;
     void (*changed)(void *ctx, bool is_held); /* also once at the first answer */
+    /* Each answer of the server, before `changed`: E_OK, or E_REDIS when it refuses; NULL = none. */
+    void (*answered)(void *ctx, enum err err, const struct cause *why);
     void *ctx;
 };
 

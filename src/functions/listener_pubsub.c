@@ -245,6 +245,18 @@ static void on_lease(void *ctx, bool is_held)
     listener_answered(&l->base);
 }
 
+static void on_lease_answered(void *ctx, enum err err, const struct cause *why)
+{
+    struct pubsub_listener *l = ctx;
+
+    if (err != E_OK) {
+        listener_complain(&l->base, err, why);
+        listener_answered(&l->base);
+    } else if (l->pubsub == NULL) { /* else it is the subscription that may have a complaint */
+        listener_recovered(&l->base);
+    }
+}
+
 static void on_turn(struct turn *turn)
 {
     slots_fill(&container_of(turn, struct pubsub_listener, turn)->slots);
@@ -277,6 +289,7 @@ static enum err pubsub_start(const struct listener_options *options, struct list
         .holder = slice_of(options->node_id),
         .peers = options->peers,
         .changed = on_lease,
+        .answered = on_lease_answered,
         .ctx = l,
     });
     buf_done(&key);

@@ -17,8 +17,9 @@ struct redis_pubsub {
     uint64_t down_at_ms; /* monotonic */
     bool was_up;         /* ever */
     bool is_up;
-    bool told_down; /* of this outage */
-    bool is_closed; /* waits for `subscribe` to end */
+    bool is_refused; /* why the connection is being left */
+    bool is_closed;  /* waits for `subscribe` to end */
+    enum err told;   /* of this outage; E_OK = nothing */
 };
 
 static void go_down(struct redis_pubsub *pubsub, enum err err, const struct cause *why)
@@ -26,9 +27,9 @@ static void go_down(struct redis_pubsub *pubsub, enum err err, const struct caus
     if (pubsub->is_up)
         pubsub->down_at_ms = clock_now_ms();
     pubsub->is_up = false;
-    if (pubsub->told_down)
+    if (pubsub->told == E_REDIS || (pubsub->told != E_OK && err != E_REDIS))
         return;
-    pubsub->told_down = true;
+    pubsub->told = err;
     if (pubsub->options.down != NULL)
         pubsub->options.down(pubsub->options.ctx, err, why);
 }
@@ -44,12 +45,13 @@ static void on_subscribed(struct op *op, enum err err)
     if (err) {
         struct cause why = op->why;
         /* on_down() tells; with E_CLOSED it has told. A refusal is ours alone, no outage. */
+        pubsub->is_refused = err == E_REDIS;
         redis_break(pubsub->redis, err == E_REDIS ? E_DENIED : err, &why);
         return;
     }
     uint64_t gap_ms = pubsub->was_up ? clock_now_ms() - pubsub->down_at_ms : 0;
     pubsub->was_up = pubsub->is_up = true;
-    pubsub->told_down = false;
+    pubsub->told = E_OK;
     if (pubsub->options.up != NULL)
         pubsub->options.up(pubsub->options.ctx, gap_ms);
 }
@@ -67,7 +69,12 @@ static void on_up(void *ctx)
 
 static void on_down(void *ctx, enum err err, const struct cause *why)
 {
-    go_down(ctx, err, why);
+    struct redis_pubsub *pubsub = ctx;
+
+    if (pubsub->is_refused)
+        err = E_REDIS;
+    pubsub->is_refused = false;
+    go_down(pubsub, err, why);
 }
 
 /* ["message", channel, payload] or ["pmessage", pattern, channel, payload] */

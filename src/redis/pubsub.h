@@ -20,7 +20,8 @@ struct redis_pubsub_options {
     /* The subscription was confirmed by the server; gap_ms = how long there was none (0 the first
      * time). */
     void (*up)(void *ctx, uint64_t gap_ms);
-    /* First failure since it was up or started: err and text. */
+    /* First failure since it was up or started, and first refusal of the subscription (E_REDIS):
+     * err and text. */
     void (*down)(void *ctx, enum err err, const struct cause *why);
     void *ctx;
 };

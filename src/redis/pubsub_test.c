@@ -87,6 +87,12 @@ static bool is_down(void *ctx)
     return ((struct watch *)ctx)->downs > 0;
 }
 
+static bool is_refused(void *ctx)
+{
+    const struct watch *watch = ctx;
+    return watch->downs > 1 && watch->err == E_REDIS;
+}
+
 static bool got_one(void *ctx)
 {
     return ((struct watch *)ctx)->count >= 1;
@@ -249,12 +255,15 @@ static void a_refused_subscription_is_no_outage(void **state)
     test_ask(loop, redis, "ACL SETUSER u on >p ~* +@all resetchannels", "OK");
     struct redis_pubsub *pubsub = watch_open(&watch, ",user=u,password=p", "c", false);
     test_wait(loop, is_down, &watch);
-    assert_int_equal(watch.err, E_DENIED);
+    assert_int_equal(watch.err, E_REDIS);
     test_wait_ms(loop, test_never, NULL, 300);
     assert_int_equal(watch.downs, 1);
     test_ask(loop, redis, "ACL SETUSER u allchannels", "OK");
     test_wait(loop, is_up, &watch);
     assert_int_equal(lines.count, 0);
+    test_ask(loop, redis, "ACL SETUSER u resetchannels", "OK"); /* the server cuts it off */
+    test_wait(loop, is_refused, &watch);
+    assert_int_equal(watch.downs, 3); /* the refusal is told although the cut was */
     redis_pubsub_close(pubsub);
     redis_close(redis);
     watch_done(&watch);

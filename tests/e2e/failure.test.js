@@ -135,6 +135,25 @@ scenario('N16 Wrong type', async (w) => {
   await node.succeeds('S', 1);
 });
 
+scenario('N16 No permission: said once each, and over when it is given', async (w) => {
+  const server = await w.redis();
+  const { cli } = server;
+  await cli.acl('SETUSER', 'app', 'on', '>secret', '+@all', '~nothing', 'resetchannels');
+  const functions = { ...all(), E: pubsub('ch', { everyNode: true }) };
+  const settings = { redis: `${server.address},user=app,password=secret` };
+  const node = await w.up({ functions, settings });
+  const errors = () => node.records.filter((one) => /NOPERM/.test(one.message));
+  const about = (f) => errors().filter((one) => one.message.includes(`[Name:${f}]`));
+  await until(() => ['L', 'S', 'P', 'E'].every((f) => about(f).length > 0), 'each says what is wrong');
+  await stays(() => errors().length === 4, () => `once each: ${errors().length}`, 3000);
+  assert.ok(errors().every((one) => one.level === 'error'));
+  await cli.acl('SETUSER', 'app', '~*', '&*');
+  await until(async () => (await cli.publish('ch', 'none')) === 2, 'both subscribe');
+  await cli.rpush('q', 'x');
+  await cli.xadd('s', '*', 'a', 'b');
+  for (const f of ['L', 'S']) await node.succeeds(f, 1, 20000);
+});
+
 scenario('N16 Stop while a wrong type is waited out', async (w) => {
   const { cli } = await w.redis();
   await cli.mset('q', 'a string', 's', 'a string');
