@@ -4,9 +4,9 @@
 
 #include "http/client.h"
 #include "loop/loop.h"
+#include "loop/stream.h"
 
 #define TIMEOUT_MS 10000
-#define URL_BYTES_MAX 8192
 
 /* One call on a loop that runs for it alone. */
 struct exchange {
@@ -31,53 +31,86 @@ static void on_done(struct op *op, enum err err)
     loop_stop(exchange->loop);
 }
 
-static enum err exchange_run(struct exchange *exchange, const struct question *question,
-                             struct slice url)
+enum err place_init(struct place *place, const struct cmdline *line, const char *path,
+                    struct cause *why)
 {
-    struct http_header header = {SLICE("Authorization"), SLICE_NONE};
+    struct slice server = slice_of(line->server);
     const char *token = getenv("REDGRID_TOKEN");
-    struct buf value;
 
-    enum err err = url_parse(url, &exchange->call.url, &exchange->why);
-    if (err)
-        return err;
-    buf_init(&value, URL_BYTES_MAX);
-    buf_addf(&value, "Bearer %s", token != NULL ? token : "");
-    header.value = buf_slice(&value);
+    *place = (struct place){0};
+    buf_init(&place->text, URL_MAX_BYTES);
+    buf_init(&place->bearer, URL_MAX_BYTES);
+    while (server.len > 0 && server.data[server.len - 1] == '/')
+        server.len--;
+    buf_addf(&place->text, "%.*s%s", SLICE_ARG(server), path);
+    if (token != NULL && token[0] != '\0')
+        buf_addf(&place->bearer, "Bearer %s", token);
+    if (buf_err(&place->text) || buf_err(&place->bearer))
+        return cause_set(why, E_LIMIT, "the URL or REDGRID_TOKEN is too long");
+    enum err err = url_parse(buf_slice(&place->text), &place->url, why);
+    if (err == E_OK && place->url.scheme == URL_HTTPS)
+        err = tls_new(&(struct tls_options){0}, &place->tls, why);
+    return err;
+}
+
+void place_done(struct place *place)
+{
+    tls_free(place->tls);
+    buf_done(&place->text);
+    buf_done(&place->bearer);
+}
+
+static enum err exchange_run(struct exchange *exchange, const struct question *question,
+                             const struct place *place)
+{
+    const struct http_header header = {SLICE("Authorization"), buf_slice(&place->bearer)};
+
     exchange->loop = loop_new();
-    struct http_client *client = http_client_new(exchange->loop, &(struct http_client_options){0});
+    struct http_client *client =
+        http_client_new(exchange->loop, &(struct http_client_options){.tls = place->tls});
     exchange->call.op.done = on_done;
+    exchange->call.url = place->url;
     exchange->call.method = slice_of(question->method);
     exchange->call.headers = &header;
-    exchange->call.header_count = token != NULL && token[0] != '\0';
+    exchange->call.header_count = place->bearer.len > 0;
     exchange->call.body = &question->body;
     exchange->call.body_count = question->body.len > 0;
     exchange->call.timeout_ms = question->timeout_ms > 0 ? question->timeout_ms : TIMEOUT_MS;
     exchange->call.response_max_bytes = ANSWER_BYTES_MAX;
-    err = http_send(client, &exchange->call);
+    enum err err = http_send(client, &exchange->call);
     if (err == E_OK) {
         loop_run(exchange->loop);
         err = exchange->err;
     }
     http_client_free(client);
     loop_free(exchange->loop);
-    buf_done(&value);
     return err;
 }
 
-static int complain_status(const struct exchange *exchange)
+int client_complain(const struct cmdline *line, enum err err, const struct cause *why)
+{
+    if (err == E_REFUSED)
+        return complain(EXIT_FAILED,
+                        "nothing answers at %s: start a server with `redgrid up`, or name one with "
+                        "--server",
+                        line->server);
+    return complain(EXIT_FAILED, "%s: %s", line->server, cause_text(why, err));
+}
+
+int client_complain_status(int status, struct slice body)
 {
     json_t *json = NULL;
     struct slice message = SLICE_NONE;
 
-    if (jx_parse(buf_slice(&exchange->text), NULL, NULL, &json, NULL) == E_OK)
+    if (jx_parse(body, NULL, NULL, &json, NULL) == E_OK)
         message = jx_slice(jx_member(jx_member(json, "error"), "message"));
-    if (exchange->status == 401)
-        complain(EXIT_FAILED, "%s", TOKEN_MISSING);
+    if (status == 401)
+        complain(EXIT_FAILED,
+                 "the server demands its token: set REDGRID_TOKEN to its listen.token");
     else if (message.len > 0)
         complain(EXIT_FAILED, "%.*s", SLICE_ARG(message));
     else
-        complain(EXIT_FAILED, "the server answered %d", exchange->status);
+        complain(EXIT_FAILED, "the server answered %d", status);
     json_decref(json);
     return EXIT_FAILED;
 }
@@ -85,26 +118,18 @@ static int complain_status(const struct exchange *exchange)
 int client_ask(const struct cmdline *line, const struct question *question, struct answer *ret)
 {
     struct exchange exchange = {0};
-    struct buf url;
-    struct slice server = slice_of(line->server);
+    struct place place;
     int code = EXIT_OK;
 
-    while (server.len > 0 && server.data[server.len - 1] == '/')
-        server.len--;
-    buf_init(&url, URL_BYTES_MAX);
     buf_init(&exchange.text, ANSWER_BYTES_MAX);
-    buf_addf(&url, "%.*s%s", SLICE_ARG(server), question->path);
-    enum err err = exchange_run(&exchange, question, buf_slice(&url));
-    if (err == E_REFUSED)
-        code = complain(EXIT_FAILED,
-                        "nothing answers at %s: start a server with `redgrid up`, or name one with "
-                        "--server",
-                        line->server);
-    else if (err)
-        code = complain(EXIT_FAILED, "%s: %s", line->server, cause_text(&exchange.why, err));
+    enum err err = place_init(&place, line, question->path, &exchange.why);
+    if (err == E_OK)
+        err = exchange_run(&exchange, question, &place);
+    place_done(&place);
+    if (err)
+        code = client_complain(line, err, &exchange.why);
     else if (exchange.status < 200 || exchange.status > 299)
-        code = complain_status(&exchange);
-    buf_done(&url);
+        code = client_complain_status(exchange.status, buf_slice(&exchange.text));
     if (code != EXIT_OK) {
         buf_done(&exchange.text);
         return code;
@@ -120,6 +145,24 @@ void answer_done(struct answer *answer)
     json_decref(answer->json);
     buf_done(&answer->text);
     *answer = (struct answer){0};
+}
+
+int client_show(const struct cmdline *line, const struct question *question,
+                void (*write)(struct buf *out, const json_t *answer))
+{
+    struct answer answer;
+    struct buf out;
+    int code = client_ask(line, question, &answer);
+
+    if (code != EXIT_OK)
+        return code;
+    buf_init(&out, ANSWER_BYTES_MAX);
+    if (line->is_json)
+        buf_add(&out, buf_slice(&answer.text));
+    else
+        write(&out, answer.json);
+    answer_done(&answer);
+    return print(&out);
 }
 
 const char *field_text(const json_t *object, const char *name, const char *other)

@@ -8,8 +8,6 @@
 #include "loop/loop.h"
 #include "loop/stream.h"
 #include "wire/http1.h"
-#include "wire/url.h"
-#include "json/json.h"
 
 #define REQUEST_BYTES_MAX 16384
 #define LINE_BYTES_MAX (1024 * 1024)
@@ -151,10 +149,14 @@ static void on_step(struct op *op, enum err err)
     loop_stop(follow->loop);
 }
 
-static enum err run(struct follow *follow, const struct url *url)
+static enum err run(struct follow *follow, const struct place *place)
 {
+    const struct url *url = &place->url;
     char *host = slice_dup(url->host);
-    struct stream_target target = {.host = host, .port = url->port};
+    const struct stream_target target = {.path = url->scheme == URL_UNIX ? host : NULL,
+                                         .host = host,
+                                         .port = url->port,
+                                         .tls = place->tls};
 
     follow->loop = loop_new();
     follow->stream = stream_new(follow->loop);
@@ -170,36 +172,38 @@ static enum err run(struct follow *follow, const struct url *url)
     return err;
 }
 
+static void write_request(struct buf *out, const struct place *place)
+{
+    buf_addf(out, "GET %.*s%.*s HTTP/1.1\r\nHost: ", SLICE_ARG(place->url.path),
+             SLICE_ARG(place->url.query));
+    url_add_host(out, &place->url);
+    if (place->bearer.len > 0)
+        buf_addf(out, "\r\nAuthorization: %.*s", SLICE_ARG(buf_slice(&place->bearer)));
+    buf_add(out, SLICE("\r\n\r\n"));
+}
+
 int follow_lines(const struct cmdline *line, const char *path)
 {
     struct follow follow = {.is_raw = line->is_json};
-    const char *token = getenv("REDGRID_TOKEN");
-    struct cause why = {0};
-    struct url url;
-    enum err err = url_parse(slice_of(line->server), &url, &why);
+    struct place place;
 
-    if (err == E_OK && url.scheme != URL_HTTP)
-        err = cause_set(&why, E_UNSUPPORTED, "--follow works over http:// only");
-    if (err)
-        return complain(EXIT_USAGE, "%s: %s", line->server, cause_text(&why, err));
     buf_init(&follow.request, REQUEST_BYTES_MAX);
     buf_init(&follow.in, 2 * READ_BYTES);
     buf_init(&follow.text, LINE_BYTES_MAX);
-    buf_addf(&follow.request, "GET %s HTTP/1.1\r\nHost: %.*s:%u\r\n", path, SLICE_ARG(url.host),
-             (unsigned)url.port);
-    if (token != NULL)
-        buf_addf(&follow.request, "Authorization: Bearer %s\r\n", token);
-    buf_add(&follow.request, SLICE("\r\n"));
-    follow.request_part = buf_slice(&follow.request);
-    err = run(&follow, &url);
+    enum err err = place_init(&place, line, path, &follow.op.why);
+    if (err == E_OK) {
+        write_request(&follow.request, &place);
+        follow.request_part = buf_slice(&follow.request);
+        err = run(&follow, &place);
+    }
+    int code = EXIT_OK; /* also when the server went, and with it its log */
+    if (follow.status != 0 && follow.status != 200)
+        code = client_complain_status(follow.status, buf_slice(&follow.in));
+    else if (err && !(err == E_CLOSED && follow.has_head))
+        code = client_complain(line, err, &follow.op.why);
+    place_done(&place);
     buf_done(&follow.request);
     buf_done(&follow.in);
     buf_done(&follow.text);
-    if (err == E_OK || (err == E_CLOSED && follow.has_head))
-        return EXIT_OK; /* the server went, and with it its log */
-    if (follow.status == 401)
-        return complain(EXIT_FAILED, "%s", TOKEN_MISSING);
-    if (follow.status != 0 && follow.status != 200)
-        return complain(EXIT_FAILED, "the server answered %d", follow.status);
-    return complain(EXIT_FAILED, "%s: %s", line->server, cause_text(&follow.op.why, err));
+    return code;
 }

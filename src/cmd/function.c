@@ -26,22 +26,15 @@ static const struct option logs_options[] = {
     {"--lines", "N", "How many lines of the past [100]."},
 };
 
+static void write_list(struct buf *out, const json_t *functions)
+{
+    function_table_write(out, functions, NULL, 0);
+}
+
 static int list(const struct cmdline *line)
 {
-    struct answer answer;
-    struct buf out;
-    int code =
-        client_ask(line, &(struct question){.method = "GET", .path = "/api/functions"}, &answer);
-
-    if (code != EXIT_OK)
-        return code;
-    buf_init(&out, ANSWER_BYTES_MAX);
-    if (line->is_json)
-        buf_add(&out, buf_slice(&answer.text));
-    else
-        function_table_write(&out, answer.json, NULL, 0);
-    answer_done(&answer);
-    return print(&out);
+    return client_show(line, &(struct question){.method = "GET", .path = "/api/functions"},
+                       write_list);
 }
 
 static void add_path(struct buf *path, const struct cmdline *line, const char *tail)
@@ -57,12 +50,12 @@ static void add_path(struct buf *path, const struct cmdline *line, const char *t
     }
 }
 
-static void add_fields(struct buf *out, json_t *function)
+static void write_fields(struct buf *out, const json_t *function)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach(function, name, value)
+    json_object_foreach((json_t *)(uintptr_t)function, name, value)
     {
         buf_addf(out, "%-15s", name);
         if (json_is_string(value))
@@ -78,23 +71,14 @@ static void add_fields(struct buf *out, json_t *function)
 
 static int show(const struct cmdline *line)
 {
-    struct answer answer;
-    struct buf path, out;
+    struct buf path;
 
     buf_init(&path, PATH_BYTES_MAX);
     add_path(&path, line, "");
-    int code =
-        client_ask(line, &(struct question){.method = "GET", .path = buf_text(&path)}, &answer);
+    int code = client_show(line, &(struct question){.method = "GET", .path = buf_text(&path)},
+                           write_fields);
     buf_done(&path);
-    if (code != EXIT_OK)
-        return code;
-    buf_init(&out, ANSWER_BYTES_MAX);
-    if (line->is_json)
-        buf_add(&out, buf_slice(&answer.text));
-    else
-        add_fields(&out, answer.json);
-    answer_done(&answer);
-    return print(&out);
+    return code;
 }
 
 /* read_message fills `ret` from --data or --file. */
@@ -124,7 +108,7 @@ static int read_message(const struct cmdline *line, struct buf *ret)
     return EXIT_OK;
 }
 
-static void add_result(struct buf *out, const json_t *answer)
+static void write_result(struct buf *out, const json_t *answer)
 {
     const json_t *result = json_object_get(answer, "result");
 
@@ -138,31 +122,22 @@ static void add_result(struct buf *out, const json_t *answer)
 
 static int invoke(const struct cmdline *line)
 {
-    struct answer answer = {0};
-    struct buf path, message, out;
+    struct buf path, message;
 
     buf_init(&path, PATH_BYTES_MAX);
     buf_init(&message, MESSAGE_BYTES_MAX);
     add_path(&path, line, "/invoke");
     int code = read_message(line, &message);
     if (code == EXIT_OK)
-        code = client_ask(line,
-                          &(struct question){.method = "POST",
-                                             .path = buf_text(&path),
-                                             .body = buf_slice(&message),
-                                             .timeout_ms = INVOKE_TIMEOUT_MS},
-                          &answer);
+        code = client_show(line,
+                           &(struct question){.method = "POST",
+                                              .path = buf_text(&path),
+                                              .body = buf_slice(&message),
+                                              .timeout_ms = INVOKE_TIMEOUT_MS},
+                           write_result);
     buf_done(&path);
     buf_done(&message);
-    if (code != EXIT_OK)
-        return code;
-    buf_init(&out, ANSWER_BYTES_MAX);
-    if (line->is_json)
-        buf_add(&out, buf_slice(&answer.text));
-    else
-        add_result(&out, answer.json);
-    answer_done(&answer);
-    return print(&out);
+    return code;
 }
 
 static int logs(const struct cmdline *line)

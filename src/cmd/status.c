@@ -2,22 +2,15 @@
 #include "cmd/commands.h"
 #include "cmd/status_page.h"
 
+static void write_page(struct buf *out, const json_t *status)
+{
+    status_page_write(out, status, NULL, 0);
+}
+
 static int run(const struct cmdline *line)
 {
-    struct answer answer;
-    struct buf out;
-    int code =
-        client_ask(line, &(struct question){.method = "GET", .path = "/api/status"}, &answer);
-
-    if (code != EXIT_OK)
-        return code;
-    buf_init(&out, ANSWER_BYTES_MAX);
-    if (line->is_json)
-        buf_add(&out, buf_slice(&answer.text));
-    else
-        status_page_write(&out, answer.json, NULL, 0);
-    answer_done(&answer);
-    return print(&out);
+    return client_show(line, &(struct question){.method = "GET", .path = "/api/status"},
+                       write_page);
 }
 
 const struct command status_command = {

@@ -38,18 +38,9 @@ void origin_drop(struct http_origin *origin)
 
 static void write_host_line(struct buf *out, const struct url *url)
 {
-    uint16_t usual = url->scheme == URL_HTTPS ? 443 : 80;
-
     buf_init(out, KEY_MAX_BYTES + 64);
     buf_add(out, SLICE("Host: "));
-    if (url->scheme == URL_UNIX)
-        buf_add(out, SLICE("localhost"));
-    else if (url->is_v6)
-        buf_addf(out, "[%.*s]", SLICE_ARG(url->host));
-    else
-        buf_add(out, url->host);
-    if (url->scheme != URL_UNIX && url->port != usual)
-        buf_addf(out, ":%u", (unsigned)url->port);
+    url_add_host(out, url);
     buf_add(out, SLICE("\r\n"));
 }
 

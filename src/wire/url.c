@@ -208,6 +208,19 @@ static enum err decode(struct buf *out, struct slice text, bool is_form)
     return buf_err(out);
 }
 
+void url_add_host(struct buf *out, const struct url *url)
+{
+    uint16_t usual = url->scheme == URL_HTTPS ? 443 : 80;
+
+    if (url->scheme == URL_UNIX) {
+        buf_add(out, SLICE("localhost"));
+        return;
+    }
+    buf_addf(out, url->is_v6 ? "[%.*s]" : "%.*s", SLICE_ARG(url->host));
+    if (url->port != usual)
+        buf_addf(out, ":%u", (unsigned)url->port);
+}
+
 enum err url_decode(struct buf *out, struct slice text)
 {
     return decode(out, text, false);

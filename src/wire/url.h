@@ -28,6 +28,9 @@ struct url {
  * (scheme), with the reason in `why` and *ret untouched. `why` may be NULL. */
 enum err url_parse(struct slice text, struct url *ret, struct cause *why);
 
+/* url_add_host appends what the Host header of a request to `url` says. */
+void url_add_host(struct buf *out, const struct url *url);
+
 /* url_decode appends `text` with its %XX escapes replaced; url_decode_form takes '+' for a space
  * too. E_BAD_INPUT for a malformed escape, with `out` as it was; E_LIMIT. Any byte may come out,
  * NUL included. */

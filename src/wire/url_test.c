@@ -173,6 +173,31 @@ static void every_byte_survives_escaping(void **state)
     buf_done(&back);
 }
 
+static void the_host_header_names_what_the_url_names(void **state)
+{
+    static const struct {
+        const char *url, *host;
+    } rows[] = {
+        {"http://a.test", "a.test"},
+        {"http://a.test:80/x", "a.test"},
+        {"http://a.test:443", "a.test:443"},
+        {"https://a.test", "a.test"},
+        {"https://a.test:7070/p?q", "a.test:7070"},
+        {"http://[::1]:7070", "[::1]:7070"},
+        {"unix:///run/s:/x", "localhost"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct url url;
+        struct buf out;
+        buf_init(&out, 100);
+        assert_int_equal(url_parse(slice_of(rows[i].url), &url, NULL), E_OK);
+        url_add_host(&out, &url);
+        assert_slice(buf_slice(&out), rows[i].host);
+        buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_long_url_is_over_the_limit),
         cmocka_unit_test(escapes_are_decoded),
         cmocka_unit_test(every_byte_survives_escaping),
+        cmocka_unit_test(the_host_header_names_what_the_url_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
