@@ -178,19 +178,51 @@ static struct cursor cursor_at(struct slice text)
     return c;
 }
 
-bool jx_scan_is_object(struct slice text)
+bool jx_scan_is_value(struct slice text)
 {
     struct cursor c = cursor_at(text);
 
-    if (!is_at(&c, '{') || !skip_value(&c, JX_SCAN_DEPTH_MAX))
+    if (!skip_value(&c, JX_SCAN_DEPTH_MAX))
         return false;
     skip_space(&c);
     return c.at == c.end;
 }
 
+bool jx_scan_is_object(struct slice text)
+{
+    struct cursor c = cursor_at(text);
+
+    return is_at(&c, '{') && jx_scan_is_value(text);
+}
+
 static struct slice between(const char *start, const char *end)
 {
     return (struct slice){start, (size_t)(end - start)};
+}
+
+struct slice jx_scan_trim(struct slice text)
+{
+    struct cursor c = cursor_at(text);
+
+    while (c.end > c.at && memchr(" \t\n\r", c.end[-1], 4) != NULL)
+        c.end--;
+    return between(c.at, c.end);
+}
+
+bool jx_scan_item(struct slice *rest, struct slice *ret)
+{
+    struct cursor c = cursor_at(*rest);
+
+    if (!skip_byte(&c, '[') && !skip_byte(&c, ','))
+        return false;
+    skip_space(&c);
+    const char *value = c.at;
+    if (!skip_value(&c, JX_SCAN_DEPTH_MAX))
+        return false;
+    *ret = between(value, c.at);
+    skip_space(&c);
+    *rest = between(c.at, c.end);
+    return true;
 }
 
 bool jx_scan_next(struct slice *rest, struct jx_field *ret)
@@ -216,42 +248,109 @@ bool jx_scan_next(struct slice *rest, struct jx_field *ret)
     return true;
 }
 
-static void add_character(struct buf *out, uint32_t c)
+static size_t write_character(char utf8[4], uint32_t c)
 {
-    char utf8[4];
     size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     static const unsigned char heads[] = {0, 0, 0xc0, 0xe0, 0xf0};
 
     for (size_t i = len; i-- > 1; c >>= 6)
         utf8[i] = (char)(0x80 | (c & 0x3f));
     utf8[0] = (char)(heads[len] | c);
-    buf_add(out, (struct slice){utf8, len});
+    return len;
 }
 
-static void add_escape(struct buf *out, struct cursor *c)
+static size_t read_escape(struct cursor *c, char utf8[4])
 {
     static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
     uint32_t character = 0;
     char byte = *c->at++;
 
-    if (byte != 'u')
-        buf_add_byte(out, bytes[strchr(letters, byte) - letters]);
-    else if (read_unicode(c, &character))
-        add_character(out, character);
+    if (byte == 'u')
+        return read_unicode(c, &character) ? write_character(utf8, character) : 0;
+    utf8[0] = bytes[strchr(letters, byte) - letters];
+    return 1;
+}
+
+/* The next run of plain bytes, or the character of one escape, which then is in `utf8`. */
+static bool next_piece(struct cursor *c, char utf8[4], struct slice *ret)
+{
+    if (c->at == c->end)
+        return false;
+    if (*c->at == '\\') {
+        c->at++;
+        *ret = (struct slice){utf8, read_escape(c, utf8)};
+        return true;
+    }
+    const char *start = c->at;
+    const char *escape = memchr(start, '\\', (size_t)(c->end - start));
+    c->at = escape != NULL ? escape : c->end;
+    *ret = between(start, c->at);
+    return true;
+}
+
+static struct cursor inside(struct slice string)
+{
+    return (struct cursor){string.data + 1, string.data + string.len - 1};
 }
 
 void jx_scan_add_string(struct buf *out, struct slice string)
 {
-    struct cursor c = {string.data + 1, string.data + string.len - 1};
+    struct cursor c = inside(string);
+    struct slice piece;
+    char utf8[4];
 
-    while (c.at < c.end) {
-        const char *escape = memchr(c.at, '\\', (size_t)(c.end - c.at));
-        const char *stop = escape != NULL ? escape : c.end;
-        buf_add(out, between(c.at, stop));
-        c.at = stop;
-        if (escape != NULL) {
-            c.at++;
-            add_escape(out, &c);
-        }
+    while (next_piece(&c, utf8, &piece))
+        buf_add(out, piece);
+}
+
+size_t jx_scan_copy_string(char *to, struct slice string)
+{
+    struct cursor c = inside(string);
+    struct slice piece;
+    char utf8[4];
+    size_t len = 0;
+
+    for (; next_piece(&c, utf8, &piece); len += piece.len)
+        if (piece.len > 0)
+            memcpy(to + len, piece.data, piece.len);
+    return len;
+}
+
+static bool is_text(struct slice string, struct slice text, bool (*eq)(struct slice, struct slice))
+{
+    struct cursor c = inside(string);
+    struct slice piece;
+    char utf8[4];
+
+    while (next_piece(&c, utf8, &piece)) {
+        if (piece.len > text.len || !eq(piece, slice_first(text, piece.len)))
+            return false;
+        text = slice_from(text, piece.len);
     }
+    return text.len == 0;
+}
+
+bool jx_scan_is_text(struct slice string, struct slice text)
+{
+    return is_text(string, text, slice_eq);
+}
+
+bool jx_scan_is_text_nocase(struct slice string, struct slice text)
+{
+    return is_text(string, text, slice_eq_nocase);
+}
+
+struct slice jx_scan_member(struct slice object, struct slice name)
+{
+    struct slice exact = SLICE_NONE, any_case = SLICE_NONE;
+    struct jx_field field;
+
+    while (jx_scan_next(&object, &field)) {
+        if (!jx_scan_is_text_nocase(field.name, name))
+            continue;
+        any_case = field.value;
+        if (jx_scan_is_text(field.name, name))
+            exact = field.value;
+    }
+    return exact.data != NULL ? exact : any_case;
 }

@@ -114,7 +114,61 @@ static void strings_are_unescaped(void **state)
         &out, SLICE("\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u00e9\\u20AC\\ud83d\\ude00z\""));
     assert_int_equal(out.len, sizeof expected - 1);
     assert_memory_equal(out.data, expected, sizeof expected - 1);
+    char copy[80];
+    assert_int_equal(jx_scan_copy_string(copy, SLICE("\"\\u20ACuro\\\\\"")), 7);
+    assert_memory_equal(copy, "\xe2\x82\xacuro\\", 7);
     buf_done(&out);
+}
+
+static void items_are_given_in_order(void **state)
+{
+    struct slice rest = SLICE(" [ 1.10 ,\"a,b\",[2, 3],{} ,null] "), item;
+    static const char *const expected[] = {"1.10", "\"a,b\"", "[2, 3]", "{}", "null"};
+    size_t count = 0;
+
+    (void)state;
+    for (; jx_scan_item(&rest, &item); count++)
+        assert_true(slice_eq(item, slice_of(expected[count])));
+    assert_int_equal(count, COUNT_OF(expected));
+    for (rest = SLICE("[ ]"); jx_scan_item(&rest, &item);)
+        fail();
+    for (rest = SLICE("5"); jx_scan_item(&rest, &item);)
+        fail();
+}
+
+static void a_member_is_found_by_its_exact_name_first(void **state)
+{
+    static const struct {
+        const char *object, *name, *value;
+    } rows[] = {
+        {"{\"a\":1,\"A\":2}", "a", "1"},
+        {"{\"a\":1,\"A\":2}", "A", "2"},
+        {"{\"ab\":1,\"aB\":2}", "AB", "2"},
+        {"{\"a\":1,\"a\":2}", "a", "2"},
+        {"{\"\\u0061b\":1}", "ab", "1"},
+        {"{\"\\u0061b\":1}", "a", NULL},
+        {"{\"a\":1}", "ab", NULL},
+        {"{}", "", NULL},
+        {"[1]", "a", NULL},
+        {"7", "a", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct slice value = jx_scan_member(slice_of(rows[i].object), slice_of(rows[i].name));
+        assert_true(slice_eq(value, slice_of(rows[i].value)));
+    }
+}
+
+static void values_of_any_type_are_valid_alone(void **state)
+{
+    (void)state;
+    assert_true(jx_scan_is_value(SLICE(" [1] ")));
+    assert_true(jx_scan_is_value(SLICE("null")));
+    assert_false(jx_scan_is_value(SLICE("1 2")));
+    assert_false(jx_scan_is_value(SLICE("")));
+    assert_true(slice_eq(jx_scan_trim(SLICE("\t [1] \r\n")), SLICE("[1]")));
+    assert_int_equal(jx_scan_trim(SLICE("  ")).len, 0);
 }
 
 int main(void)
@@ -125,6 +179,9 @@ int main(void)
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(members_are_given_in_order),
         cmocka_unit_test(strings_are_unescaped),
+        cmocka_unit_test(items_are_given_in_order),
+        cmocka_unit_test(a_member_is_found_by_its_exact_name_first),
+        cmocka_unit_test(values_of_any_type_are_valid_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
