@@ -1,6 +1,5 @@
 #include "apps/command.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "apps/expression.h"
@@ -149,66 +148,67 @@ static void add_elements(struct command_list *list, struct slice command, const 
         add_json(list, command, json_array_get(array, i));
 }
 
-static void add_text(struct command_list *list, struct slice command, struct slice text)
+/* What is too large or too deep to look into must not leave as one command. */
+static enum err read_json(const struct command_list *list, struct slice text, json_t **ret)
+{
+    const struct jx_limits limits = {.text_max_bytes = list->text.max_bytes};
+    return jx_parse(text, NULL, &limits, ret, NULL);
+}
+
+static enum err add_text(struct command_list *list, struct slice command, struct slice text)
 {
     struct slice trimmed = slice_trim(text);
     json_t *array = NULL;
     bool may_be =
         trimmed.len >= 2 && trimmed.data[0] == '[' && trimmed.data[trimmed.len - 1] == ']';
+    enum err err = may_be ? read_json(list, trimmed, &array) : E_BAD_INPUT;
 
-    if (may_be && jx_parse(trimmed, NULL, NULL, &array, NULL) == E_OK)
+    if (err == E_OK)
         add_elements(list, command, array);
-    else
+    else if (err != E_LIMIT)
         add_output(list, command, text);
     json_decref(array);
+    return err == E_LIMIT ? err : E_OK;
 }
 
-static void add_json_text(struct command_list *list, struct slice command, struct slice text)
+static enum err add_json_text(struct command_list *list, struct slice command, struct slice text)
 {
     json_t *value = NULL;
-    bool is_json = jx_parse(text, NULL, NULL, &value, NULL) == E_OK;
+    enum err err = read_json(list, text, &value);
 
-    if (is_json && json_is_array(value))
+    if (err == E_OK && json_is_array(value))
         add_elements(list, command, value);
-    else if (is_json && (json_is_string(value) || json_is_null(value)))
+    else if (err == E_OK && (json_is_string(value) || json_is_null(value)))
         add_json(list, command, value);
-    else
+    else if (err != E_LIMIT)
         add_output(list, command, text); /* as it was written */
     json_decref(value);
+    return err == E_LIMIT ? err : E_OK;
 }
 
 static void add_number(struct command_list *list, struct slice command,
                        const struct rpc_data *value)
 {
-    char text[40];
+    char room[40];
+    struct buf text = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
-    if (value->kind == RPC_INT) {
-        snprintf(text, sizeof text, "%lld", (long long)value->integer);
-    } else {
-        /* the shortest that reads back the same */
-        for (int digits = 15; digits <= 17; digits++) {
-            double back;
-            snprintf(text, sizeof text, "%.*g", digits, value->number);
-            if (slice_to_f64(slice_of(text), &back) &&
-                back - value->number == 0) /* == without the warning about it */
-                break;
-        }
-    }
-    add_output(list, command, slice_of(text));
+    if (value->kind == RPC_INT)
+        buf_add_i64(&text, value->integer);
+    else
+        buf_add_f64(&text, value->number);
+    add_output(list, command, buf_slice(&text));
 }
 
-enum err command_add_output(struct command_list *list, struct slice command,
-                            const struct rpc_data *value, struct cause *why)
+static enum err add_value(struct command_list *list, struct slice command,
+                          const struct rpc_data *value)
 {
     switch (value->kind) {
     case RPC_NONE:
         break;
     case RPC_STRING:
-        add_text(list, command, value->text);
-        break;
+        return add_text(list, command, value->text);
     case RPC_JSON:
-        add_json_text(list, command, value->text);
-        break;
+        return add_json_text(list, command, value->text);
     case RPC_BYTES:
         add_output(list, command, value->text);
         break;
@@ -224,7 +224,19 @@ enum err command_add_output(struct command_list *list, struct slice command,
             add_output(list, command, value->items[i]);
         break;
     }
-    enum err err = settle(list);
-    return err ? cause_set(why, err, "the commands take more than %zu bytes", list->text.max_bytes)
+    return E_OK;
+}
+
+enum err command_add_output(struct command_list *list, struct slice command,
+                            const struct rpc_data *value, struct cause *why)
+{
+    enum err err = add_value(list, command, value);
+
+    if (err == E_OK)
+        err = settle(list);
+    return err ? cause_set(why, err,
+                           "the commands take more than %zu bytes, or are JSON nested too "
+                           "deep",
+                           list->text.max_bytes)
                : E_OK;
 }

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -95,6 +96,9 @@ static void outputs_become_one_command_per_value(void **state)
          "[DEL][a] | [DEL][{\"b\":1}]"},
         {"DEL", {.kind = RPC_JSON, .text = SLICE_INIT("\"a b\"")}, "[DEL][a][b]"},
         {"DEL", {.kind = RPC_JSON, .text = SLICE_INIT("7")}, "[DEL][7]"},
+        {"DEL",
+         {.kind = RPC_JSON, .text = SLICE_INIT("[0.1,{\"a\":2.50}]")},
+         "[DEL][0.1] | [DEL][{\"a\":2.5}]"},
         {"DEL", {.kind = RPC_JSON, .text = SLICE_INIT("null")}, ""},
         {"DEL", {.kind = RPC_JSON, .text = SLICE_INIT("[]")}, ""},
         {"DEL", {.kind = RPC_NONE}, ""},
@@ -137,8 +141,39 @@ static void too_much_is_refused(void **state)
     (void)state;
     command_list_init(&list, 10);
     assert_int_equal(command_add_output(&list, SLICE("DEL"), &value, &why), E_LIMIT);
-    assert_string_equal(why.text, "the commands take more than 10 bytes");
+    assert_string_equal(why.text,
+                        "the commands take more than 10 bytes, or are JSON nested too deep");
     command_list_done(&list);
+}
+
+/* 20 MB, which is more than JSON may have elsewhere. */
+static void a_large_array_is_still_one_command_per_element(void **state)
+{
+    struct command_list list;
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 64u << 20);
+    for (int i = 0; i < 2; i++) {
+        buf_addf(&text, "%s\"k%d ", i == 0 ? "[" : ",", i);
+        memset(buf_reserve(&text, 10000000), 'x', 10000000);
+        buf_grow(&text, 10000000);
+        buf_add_byte(&text, '"');
+    }
+    buf_add_byte(&text, ']');
+    for (int kind = 0; kind < 2; kind++) {
+        struct rpc_data value = {.kind = kind ? RPC_JSON : RPC_STRING, .text = buf_slice(&text)};
+        command_list_init(&list, 64u << 20);
+        assert_int_equal(command_add_output(&list, SLICE("SET"), &value, NULL), E_OK);
+        assert_int_equal(list.count, 2);
+        assert_int_equal(command_list_get(&list, 1).arg_count, 3);
+        command_list_done(&list);
+        command_list_init(&list, 1u << 20); /* not even looked into: no command at all */
+        assert_int_equal(command_add_output(&list, SLICE("SET"), &value, NULL), E_LIMIT);
+        assert_int_equal(list.count, 0);
+        command_list_done(&list);
+    }
+    buf_done(&text);
 }
 
 int main(void)
@@ -147,6 +182,7 @@ int main(void)
         cmocka_unit_test(input_templates_are_split_before_names_are_replaced),
         cmocka_unit_test(outputs_become_one_command_per_value),
         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(a_large_array_is_still_one_command_per_element),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,11 +33,14 @@ static const json_t *descend(const json_t *value, struct slice path)
     return value;
 }
 
+/* An entry of a stream is as large as its fields. */
+static const struct jx_limits limits = {.text_max_bytes = 1536u << 20};
+
 static bool add_member(struct buf *out, const struct rpc_data *data, struct slice path)
 {
     json_t *root = NULL;
 
-    if (data->kind != RPC_JSON || jx_parse(data->text, NULL, NULL, &root, NULL) != E_OK)
+    if (data->kind != RPC_JSON || jx_parse(data->text, NULL, &limits, &root, NULL) != E_OK)
         return false;
     const json_t *value = descend(root, path);
     if (json_is_string(value))

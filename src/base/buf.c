@@ -75,6 +75,20 @@ void buf_add_i64(struct buf *buf, int64_t number)
     buf_add_u64(buf, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
+void buf_add_f64(struct buf *buf, double number)
+{
+    char text[40];
+
+    for (int digits = 15; digits <= 17; digits++) {
+        double back;
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (slice_to_f64(slice_of(text), &back) &&
+            back - number == 0) /* == without the warning about it */
+            break;
+    }
+    buf_add(buf, slice_of(text));
+}
+
 void buf_addf(struct buf *buf, const char *fmt, ...)
 {
     va_list args;

@@ -43,6 +43,7 @@ static inline void buf_add_byte(struct buf *buf, char byte)
 
 void buf_add_u64(struct buf *buf, uint64_t number); /* decimal */
 void buf_add_i64(struct buf *buf, int64_t number);
+void buf_add_f64(struct buf *buf, double number); /* the shortest that reads back the same */
 void buf_addf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* buf_reserve makes room for `len` more bytes and returns where they go; buf_grow(n <= len) then

@@ -49,6 +49,7 @@ static void formats_may_fill_it_exactly(void **state)
 static void numbers(void **state)
 {
     (void)state;
+    static const double reals[] = {0.1, 5, -2.5, 1e300, 0.1 + 0.2, 123456789012.0};
     struct buf buf;
 
     buf_init(&buf, 1000);
@@ -61,6 +62,12 @@ static void numbers(void **state)
     buf_add_i64(&buf, INT64_MAX);
     assert_string_equal(buf_text(&buf),
                         "0 18446744073709551615 -9223372036854775808 9223372036854775807");
+    buf_clear(&buf);
+    for (size_t i = 0; i < COUNT_OF(reals); i++) {
+        buf_add_f64(&buf, reals[i]);
+        buf_add_byte(&buf, ' ');
+    }
+    assert_string_equal(buf_text(&buf), "0.1 5 -2.5 1e+300 0.30000000000000004 123456789012 ");
     buf_done(&buf);
 }
 

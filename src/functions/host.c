@@ -231,7 +231,7 @@ static void add_result(struct buf *out, const struct rpc_data *data)
         buf_add_i64(out, data->integer);
         break;
     case RPC_DOUBLE:
-        buf_addf(out, "%.17g", data->number);
+        buf_add_f64(out, data->number);
         break;
     case RPC_STRING:
     case RPC_JSON:

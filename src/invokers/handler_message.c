@@ -10,7 +10,6 @@
 
 #define TEXTS_MAX_BYTES (64u * 1024 * 1024)
 #define BODY_MAX_BYTES (64u * 1024 * 1024)
-#define NUMBER_FORMAT "%.17g"
 
 /* ---- writing ---- */
 
@@ -57,7 +56,7 @@ static void write_plain(struct buf *out, const struct rpc_data *data)
         buf_add_i64(out, data->integer);
         break;
     case RPC_DOUBLE:
-        buf_addf(out, NUMBER_FORMAT, data->number);
+        buf_add_f64(out, data->number);
         break;
     case RPC_STRINGS:
     case RPC_BYTES_LIST:

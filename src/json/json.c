@@ -469,14 +469,76 @@ void jx_write_string_twice(struct buf *out, struct slice text)
     buf_add(out, SLICE("\\\"\""));
 }
 
-static int dump_chunk(const char *bytes, size_t len, void *ctx)
+static void dump_real(struct buf *out, double number)
 {
-    buf_add(ctx, (struct slice){bytes, len});
-    return 0;
+    size_t start = out->len;
+
+    buf_add_f64(out, number);
+    struct slice text = slice_from(buf_slice(out), start);
+    if (slice_find_byte(text, '.') == text.len && slice_find_byte(text, 'e') == text.len)
+        buf_add(out, SLICE(".0")); /* as it was no whole number to its author */
 }
 
+static void dump_array(struct buf *out, const json_t *array)
+{
+    buf_add_byte(out, '[');
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (i > 0)
+            buf_add_byte(out, ',');
+        jx_dump(out, json_array_get(array, i));
+    }
+    buf_add_byte(out, ']');
+}
+
+static void dump_object(struct buf *out, const json_t *object)
+{
+    union {
+        const json_t *in;
+        json_t *out;
+    } any = {.in = object}; /* as in jx_member() */
+    const char *key, *comma = "";
+    json_t *value;
+
+    buf_add_byte(out, '{');
+    json_object_foreach(any.out, key, value)
+    {
+        buf_add(out, slice_of(comma));
+        jx_write_string(out, slice_of(key));
+        buf_add_byte(out, ':');
+        jx_dump(out, value);
+        comma = ",";
+    }
+    buf_add_byte(out, '}');
+}
+
+/* Not jansson's own, which writes 0.1 as 0.10000000000000001. Values came out of jx_parse(), which
+ * limits how deep they are. */
 void jx_dump(struct buf *out, const json_t *value)
 {
-    if (json_dump_callback(value, dump_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+    switch (value == NULL ? JSON_NULL : json_typeof(value)) {
+    case JSON_OBJECT:
+        dump_object(out, value);
+        break;
+    case JSON_ARRAY:
+        dump_array(out, value);
+        break;
+    case JSON_STRING:
+        jx_write_string(out, jx_slice(value));
+        break;
+    case JSON_INTEGER:
+        buf_add_i64(out, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        dump_real(out, json_real_value(value));
+        break;
+    case JSON_TRUE:
+        buf_add(out, SLICE("true"));
+        break;
+    case JSON_FALSE:
+        buf_add(out, SLICE("false"));
+        break;
+    case JSON_NULL:
         buf_add(out, SLICE("null"));
+        break;
+    }
 }

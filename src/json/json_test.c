@@ -212,13 +212,15 @@ static void files_may_hold_comments(void **state)
 
 static void values_are_dumped_compact_and_in_order(void **state)
 {
-    json_t *value = parsed("{ \"z\": [1, \"\xc3\xa9\"], \"a\": true }");
+    json_t *value = parsed("{ \"z\": [1, \"\xc3\xa9\", []], \"a\": true, "
+                           "\"r\": [0.1, 5.0, -1.5e-7, 1e300, null, false, {}, -3] }");
     struct buf out;
 
     (void)state;
     buf_init(&out, 1000);
     jx_dump(&out, value);
-    assert_string_equal(buf_text(&out), "{\"z\":[1,\"\xc3\xa9\"],\"a\":true}");
+    assert_string_equal(buf_text(&out), "{\"z\":[1,\"\xc3\xa9\",[]],\"a\":true,"
+                                        "\"r\":[0.1,5.0,-1.5e-07,1e+300,null,false,{},-3]}");
     buf_done(&out);
     json_decref(value);
 }
