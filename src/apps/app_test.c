@@ -167,6 +167,7 @@ static void timeouts_handlers_and_log_levels_come_from_host_json(void **state)
     put(&folder, "host.json",
         "{\"version\":\"2.0\",\"httpWorker\":{\"description\":{\"defaultExecutablePath\":"
         "\"node\"}}}");
+    put(&folder, "node/package.json", ""); /* a folder is no program */
     app = load(&folder, NULL, NULL);
     assert_string_equal(app->handler.executable, "node");
     assert_string_equal(app->handler.working_directory, app->directory);

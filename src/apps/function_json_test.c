@@ -93,6 +93,10 @@ static void faulty_functions_say_file_field_and_reason(void **state)
                                                  "\"connection\":\"localhost\","
                                                  "\"command\":\"SET a b\"}]}",
          "bindings[1].command: Command 'SET' not supported for Redis Input Binding."},
+        {"{\"bindings\":[" LIST("\"key\":\"q\"") ",{\"type\":\"redis\",\"name\":\"o\","
+                                                 "\"connection\":\"localhost\","
+                                                 "\"command\":\"GET\",\"direction\":\"InOut\"}]}",
+         "bindings[1].direction: 'inout' is not supported"},
         {"{\"scriptFile\":\"gone.py\",\"bindings\":[" LIST("\"key\":\"q\"") "]}",
          "F/function.json: scriptFile: there is no file 'gone.py'"},
         {"{\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":2},\"bindings\":[" LIST(

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "apps/settings.h"
 #include "apps/trigger_json.h"
@@ -134,8 +134,9 @@ static void read_description(struct app *app, struct jx_view *view)
         jx_view_error(view, "defaultExecutablePath", "is required: the program to start");
         return;
     }
+    struct stat info;
     char *found = path_in(app, executable);
-    if (access(found, F_OK) != 0) { /* then PATH is searched when it starts */
+    if (stat(found, &info) != 0 || S_ISDIR(info.st_mode)) { /* PATH is searched when it starts */
         free(found);
         found = mem_dup(executable, strlen(executable));
     }

@@ -352,6 +352,10 @@ void redis_binding_read(struct function *function, struct jx_view *view, enum di
 
     (void)jx_text(view, "name", &name);
     *ret = (struct redis_binding){.name = copy(name), .direction = direction};
+    if (direction == DIRECTION_INOUT)
+        jx_view_error(view, "direction",
+                      "'inout' is not supported for redis: 'in' reads before the function runs, "
+                      "'out' writes after it");
     ret->connection = read_connection(function, view);
     ret->command = required_text(function, view, "command");
     if (direction != DIRECTION_OUT)
