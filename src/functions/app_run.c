@@ -113,122 +113,6 @@ static void unwatch_files(struct app_run *run)
     run->watch_count = 0;
 }
 
-/* --- functions --- */
-
-static void set_error(struct function_run *f, const char *text)
-{
-    free(f->error);
-    f->error = text == NULL ? NULL : mem_dup(text, strlen(text));
-    if (text != NULL)
-        log_error("FUNCTION-ERROR", "The '%s' function is in error: %s", f->function->name, text);
-}
-
-static const char *error_of(const struct function_run *f)
-{
-    return f->error != NULL ? f->error : f->function->error;
-}
-
-/* Where the function listens. A name that no setting explains leads to the server that was started
- * for such names. */
-static enum err connect_to(struct function_run *f, struct cause *why)
-{
-    const char *name = f->function->trigger.connection, *text;
-    bool is_literal;
-    enum err err = app_connection(f->app->app, name, &text, &is_literal, why);
-
-    if (err == E_OK && is_literal && app_names_no_server(text)) {
-        if (f->app->host->default_connection != NULL)
-            text = f->app->host->default_connection;
-        else
-            log_warn("NO-SETTING",
-                     "%s: there is no setting '%s'; it is taken as the name of a server",
-                     f->function->name, name);
-    }
-    if (err == E_OK)
-        err = redis_options_parse(slice_of(text), &f->redis, why);
-    if (err == E_OK)
-        redis_options_name(f->redis, f->server, sizeof f->server);
-    return err;
-}
-
-static void on_sampled(void *ctx)
-{
-    struct function_run *f = ctx;
-    const struct backlog_sample *last = backlog_last(f->backlog);
-
-    scale_add(&f->samples, last->remaining);
-    series_set(f->backlog_series, (double)last->remaining);
-    series_set(f->pending_series, (double)last->pending);
-    series_set(f->oldest_series, (double)last->oldest_age_ms / 1000);
-    series_set(f->target_series,
-               (double)scale_target(last->remaining, f->function->trigger.messages_per_worker));
-}
-
-static void on_answered(void *ctx)
-{
-    struct function_run *f = ctx;
-
-    f->has_answered = true;
-    f->app->answered(f->app->ctx);
-}
-
-static void prepare(struct function_run *f)
-{
-    const struct host_options *host = f->app->host;
-    struct metrics *metrics = host->metrics;
-    const char *labels[] = {f->app->app->name, f->function->name, NULL};
-    struct cause why = {0};
-
-    f->backlog_series = metrics_series(metrics, METRIC_ID_BACKLOG, labels);
-    f->pending_series = metrics_series(metrics, METRIC_ID_PENDING, labels);
-    f->in_flight_series = metrics_series(metrics, METRIC_ID_IN_FLIGHT, labels);
-    f->oldest_series = metrics_series(metrics, METRIC_ID_OLDEST_SECONDS, labels);
-    f->target_series = metrics_series(metrics, METRIC_ID_TARGET_WORKERS, labels);
-    if (connect_to(f, &why) != E_OK) {
-        set_error(f, why.text);
-        return;
-    }
-    dispatcher_init(&f->dispatcher, host->loop, f->function, f->app->invoker, metrics);
-    if (binding_set_new(host->hub, f->function, host->default_connection, &f->dispatcher.bindings,
-                        &why) != E_OK)
-        set_error(f, why.text);
-}
-
-static bool may_run(const struct function_run *f)
-{
-    return error_of(f) == NULL && !f->function->is_disabled;
-}
-
-static void begin_listening(struct function_run *f)
-{
-    const struct host_options *host = f->app->host;
-    const struct trigger *trigger = &f->function->trigger;
-    const struct listener_options options = {
-        .loop = host->loop,
-        .hub = host->hub,
-        .redis = f->redis,
-        .dispatcher = &f->dispatcher,
-        .metrics = host->metrics,
-        .node_id = host->node_id,
-        .peers = host->peers,
-        .answered = on_answered,
-        .ctx = f,
-    };
-    struct cause why = {0};
-
-    if (f->listener != NULL || !may_run(f))
-        return;
-    enum err err = listener_kind_of(trigger->type)->start(&options, &f->listener, &why);
-    if (err != E_OK) {
-        set_error(f, cause_text(&why, err));
-        return;
-    }
-    if (trigger->type != TRIGGER_PUBSUB) {
-        f->backlog = backlog_new(host->loop, host->hub, f->redis, trigger, on_sampled, f);
-        backlog_sample(f->backlog);
-    }
-}
-
 static void on_loaded(void *ctx, const struct function *function, const char *error)
 {
     struct app_run *run = ctx;
@@ -236,7 +120,7 @@ static void on_loaded(void *ctx, const struct function *function, const char *er
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
         if (f->function == function && (error != NULL || f->error != NULL))
-            set_error(f, error);
+            function_run_set_error(f, error);
     }
 }
 
@@ -254,7 +138,7 @@ static void on_invoker_state(void *ctx, enum invoker_state state, const struct c
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
         if (state == INVOKER_READY)
-            begin_listening(f);
+            function_run_listen(f);
         if (f->listener != NULL && (state == INVOKER_UNHEALTHY) != was_paused)
             f->listener->kind->pause(f->listener, state == INVOKER_UNHEALTHY);
     }
@@ -311,6 +195,13 @@ static void log_findings(const struct app *app, size_t usable)
     log_info("APP-LOADED", "Generating %zu job function(s)", usable);
 }
 
+static void on_answered(void *ctx)
+{
+    struct app_run *run = ctx;
+
+    run->answered(run->ctx);
+}
+
 static void start(struct app_run *run)
 {
     const struct app *app = run->app;
@@ -319,9 +210,8 @@ static void start(struct app_run *run)
     run->function_count = app->function_count;
     run->functions = mem_new_array(app->function_count + 1, struct function_run);
     for (size_t i = 0; i < app->function_count; i++) {
-        run->functions[i].app = run;
-        run->functions[i].function = app->functions[i];
-        usable += may_run(&run->functions[i]);
+        function_run_init(&run->functions[i], run->host, app->functions[i], on_answered, run);
+        usable += function_run_is_usable(&run->functions[i]);
         in_error += app->functions[i]->error != NULL;
     }
     log_findings(app, usable);
@@ -339,8 +229,7 @@ static void start(struct app_run *run)
         return;
     }
     for (size_t i = 0; i < run->function_count; i++)
-        if (may_run(&run->functions[i]))
-            prepare(&run->functions[i]);
+        function_run_prepare(&run->functions[i], run->invoker);
     if (run->invoker_state == INVOKER_READY)
         on_invoker_state(run, INVOKER_READY, NULL);
 }
@@ -349,11 +238,11 @@ static void start(struct app_run *run)
 
 static void on_listener_stopped(struct op *op, enum err err)
 {
-    struct function_run *f = container_of(op, struct function_run, stop_op);
+    struct app_run *run = container_of(op, struct function_run, stop_op)->ctx;
 
     (void)err;
-    if (--f->app->stopping_count == 0)
-        go(f->app, STOP);
+    if (--run->stopping_count == 0)
+        go(run, STOP);
 }
 
 static void drain(struct app_run *run)
@@ -362,14 +251,8 @@ static void drain(struct app_run *run)
     run->stopping_count = 1; /* so that none is the last before all were told */
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
-        f->dispatcher.is_stopping = true;
-        backlog_free(f->backlog);
-        f->backlog = NULL;
-        if (f->listener == NULL)
-            continue;
-        run->stopping_count++;
         f->stop_op.done = on_listener_stopped;
-        f->listener->kind->stop(f->listener, &f->stop_op);
+        run->stopping_count += function_run_stop(f, &f->stop_op);
     }
     if (--run->stopping_count == 0)
         go(run, STOP);
@@ -377,16 +260,8 @@ static void drain(struct app_run *run)
 
 static void free_functions(struct app_run *run)
 {
-    for (size_t i = 0; i < run->function_count; i++) {
-        struct function_run *f = &run->functions[i];
-        if (f->listener != NULL)
-            f->listener->kind->free(f->listener);
-        if (f->dispatcher.function != NULL)
-            dispatcher_done(&f->dispatcher);
-        redis_options_unref(f->redis);
-        backlog_free(f->backlog);
-        free(f->error);
-    }
+    for (size_t i = 0; i < run->function_count; i++)
+        function_run_done(&run->functions[i]);
     free(run->functions);
     run->functions = NULL;
     run->function_count = 0;
@@ -570,11 +445,6 @@ static void scale(struct app_run *run)
     run->invoker->kind->scale(run->invoker, run->workers);
 }
 
-static size_t in_flight(const struct function_run *f)
-{
-    return f->dispatcher.running;
-}
-
 void app_run_tick(struct app_run *run)
 {
     struct invoker_stats stats;
@@ -585,13 +455,8 @@ void app_run_tick(struct app_run *run)
     series_set(run->workers_series, stats.processes);
     series_add(run->restarts_series, (double)(stats.restarts - run->restarts_counted));
     run->restarts_counted = stats.restarts;
-    for (size_t i = 0; i < run->function_count; i++) {
-        struct function_run *f = &run->functions[i];
-        if (f->in_flight_series != NULL)
-            series_set(f->in_flight_series, (double)in_flight(f));
-        if (f->backlog != NULL)
-            backlog_sample(f->backlog);
-    }
+    for (size_t i = 0; i < run->function_count; i++)
+        function_run_tick(&run->functions[i]);
     if (run->host->process_max > run->host->process_min)
         scale(run);
 }
@@ -630,63 +495,4 @@ struct function_run *app_run_functions(struct app_run *run, size_t *ret_count)
 {
     *ret_count = run->function_count;
     return run->functions;
-}
-
-struct invoker *app_run_invoker(struct app_run *run)
-{
-    return run->invoker;
-}
-
-static const char *state_name(const struct function_run *f)
-{
-    if (error_of(f) != NULL || f->app->app->error != NULL)
-        return "error";
-    if (f->function->is_disabled)
-        return "disabled";
-    if (f->app->state == DRAIN || f->app->state == STOP)
-        return "draining";
-    if (f->listener == NULL)
-        return "starting";
-    return f->listener->is_paused ? "paused" : "running";
-}
-
-void function_run_status(const struct function_run *f, struct function_status *ret)
-{
-    static const char *const triggers[] = {"", "list", "stream", "pubsub"};
-    const struct trigger *trigger = &f->function->trigger;
-    struct invoker_stats stats = {0};
-
-    if (f->app->invoker != NULL)
-        f->app->invoker->kind->stats(f->app->invoker, &stats);
-    *ret = (struct function_status){
-        .app = f->app->app->name,
-        .name = f->function->name,
-        .trigger = triggers[trigger->type],
-        .source = trigger->type == TRIGGER_PUBSUB ? trigger->channel
-                  : trigger->key_count > 0        ? trigger->keys[0]
-                                                  : "",
-        .language = f->app->app->runtime,
-        .state = state_name(f),
-        .error = error_of(f) != NULL ? error_of(f) : f->app->app->error,
-        .server = f->server,
-        .succeeded = f->dispatcher.succeeded,
-        .failed = f->dispatcher.failed,
-        .retried = f->dispatcher.retried,
-        .in_flight = in_flight(f),
-        .average_ms = f->dispatcher.average_us / 1000,
-        .workers = stats.processes,
-        .divisor = trigger->messages_per_worker,
-    };
-    if (f->listener != NULL) {
-        ret->dead_lettered = f->listener->stats.dead_lettered;
-        ret->dropped = f->listener->stats.dropped;
-    }
-    if (f->backlog != NULL) {
-        const struct backlog_sample *last = backlog_last(f->backlog);
-        ret->backlog = last->remaining;
-        ret->pending = last->pending;
-        ret->oldest_age_ms = last->oldest_age_ms;
-        ret->target_workers = (uint32_t)scale_target(last->remaining, trigger->messages_per_worker);
-        ret->vote = scale_vote(&f->samples, f->app->workers, trigger->messages_per_worker);
-    }
 }

@@ -3,28 +3,9 @@
 #ifndef FUNCTIONS_APP_RUN_H
 #define FUNCTIONS_APP_RUN_H
 
-#include "functions/backlog.h"
-#include "functions/host.h"
-#include "functions/listener.h"
+#include "functions/function_run.h"
 
 struct app_run;
-
-/* One function of it. */
-struct function_run {
-    struct app_run *app;
-    const struct function *function;
-    struct dispatcher dispatcher;
-    struct listener *listener; /* NULL until the app's workers are ready, and after an error */
-    struct backlog *backlog;
-    struct scale_samples samples;
-    struct redis_options *redis;
-    char server[256]; /* what it listens to */
-    char *error;      /* why it does not run; NULL = none, or function->error */
-    struct op stop_op;
-    bool has_answered;
-    struct series *backlog_series, *pending_series, *in_flight_series, *oldest_series,
-        *target_series;
-};
 
 /* app_run_new begins to read the app's files. `host` is borrowed. `answered` comes whenever the
  * answer of app_run_is_started() may have changed. */
@@ -42,7 +23,5 @@ void app_run_free(struct app_run *run);
 
 const struct app *app_run_app(const struct app_run *run); /* NULL while its files are being read */
 struct function_run *app_run_functions(struct app_run *run, size_t *ret_count);
-struct invoker *app_run_invoker(struct app_run *run); /* NULL if there is none */
-void function_run_status(const struct function_run *function, struct function_status *ret);
 
 #endif
