@@ -1,3 +1,11 @@
+/* What ends with an element of a processing list: it ran well, and LREM removes it; it failed, and
+ * runs again or becomes a dead letter, which removes it too.
+ *
+ * Equal elements cannot be told apart there, so that a removal may take another one than was meant.
+ * That loses nothing as long as each removal stands for one run that went well, or one dead letter:
+ * then never more of them are gone than are done with. Hence a removal is asked for once. When its
+ * answer is lost we forget the element: if the list still holds it, list_strays.c finds it there
+ * and it runs again. To ask again would remove an equal one whose arrival that same outage hid. */
 #include "functions/listener_list.h"
 
 #include <inttypes.h>
@@ -11,45 +19,17 @@
 #define MESSAGE_MAX_BYTES (1536u * 1024 * 1024)
 #define ELEMENT_MAX_BYTES (512u * 1024 * 1024)
 #define KEEP_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
-#define ACKS_MAX 500
-#define ACK_RETRY_MS 200
-#define OTHERS_MAX_BYTES (1024 * 1024)
 
-/* Equal elements are interchangeable, so the first one found is as good as ours. The oldest are at
- * the end that LREM's sign chooses. KEYS: processing list, tries. ARGV: side, elements. */
+/* What is refused in here is refused before the first element is removed, so that the refusal may
+ * be answered by saying it again. The oldest elements are at the end that LREM's sign chooses.
+ * KEYS: processing list, tries. ARGV: side, elements. */
 static const char ack_script[] =
     "local at = ARGV[1] == '1' and 1 or -1\n"
     "local gone = 0\n"
-    "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
     "  for i = 2, #ARGV do redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[i])) end\n"
     "end\n"
-    "return gone\n";
-
-/* For what may have been removed already, when the answer to that was lost: what the list holds
- * above our other equal elements is still there to be removed; the rest belongs to runs under way.
- * KEYS: processing list, tries. ARGV: side, how many others of each, elements. The list is read in
- * pieces so that a few large ones do not fill the server. */
-static const char ack_again_script[] =
-    "local n, i, at, k, gone = {}, 3, 0, 1, 0\n"
-    "for others in string.gmatch(ARGV[2], '%d+') do n[ARGV[i]], i = -others, i + 1 end\n"
-    "repeat\n"
-    "  local part, bytes = redis.call('LRANGE', KEYS[1], at, at + k - 1), 0\n"
-    "  for _, v in ipairs(part) do\n"
-    "    bytes = bytes + #v\n"
-    "    if n[v] then n[v] = n[v] + 1 end\n"
-    "  end\n"
-    "  at = at + #part\n"
-    "  k = bytes > 1048576 and 1 or math.min(k * 2, 1000)\n"
-    "until #part == 0\n"
-    "for i = 3, #ARGV do\n"
-    "  local e = ARGV[i]\n"
-    "  if n[e] > 0 then\n"
-    "    n[e] = n[e] - 1\n"
-    "    gone = gone + redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, e)\n"
-    "    redis.call('HDEL', KEYS[2], redis.sha1hex(e))\n"
-    "  end\n"
-    "end\n"
+    "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
     "return gone\n";
 
 /* Written first and removed then: a refused write (OOM) ends a script, and takes nothing back.
@@ -97,10 +77,9 @@ static struct list_entry *entry_new(struct list_listener *l, size_t source)
         buf_init(&e->element, ELEMENT_MAX_BYTES);
     }
     list_push(&l->held, &e->held);
-    e->source = source;
-    e->count = 0;
+    e->job.source = source;
+    e->job.count = 0;
     e->deliveries = 1;
-    e->is_unsure = false;
     return e;
 }
 
@@ -146,14 +125,14 @@ static void run(struct list_entry *e)
     enum err err;
 
     if (e->lengths == NULL) {
-        err = message_set_list(message, l->base.trigger, l->sources[e->source].key,
+        err = message_set_list(message, l->base.trigger, l->sources[e->job.source].key,
                                buf_slice(&e->element), e->deliveries);
     } else {
-        struct slice *elements = mem_new_array(e->count, struct slice);
-        for (size_t i = 0; i < e->count; i++)
+        struct slice *elements = mem_new_array(e->job.count, struct slice);
+        for (size_t i = 0; i < e->job.count; i++)
             elements[i] = list_entry_element(e, i);
-        err = message_set_list_batch(message, l->base.trigger, l->sources[e->source].key, elements,
-                                     e->count);
+        err = message_set_list_batch(message, l->base.trigger, l->sources[e->job.source].key,
+                                     elements, e->job.count);
         free(elements);
     }
     if (err == E_OK)
@@ -167,7 +146,7 @@ void list_take_one(struct list_listener *l, size_t source, struct slice element)
     struct list_entry *e = entry_new(l, source);
 
     buf_add(&e->element, element);
-    e->count = 1;
+    e->job.count = 1;
     if (l->base.trigger->is_batch) {
         e->lengths = mem_new(size_t);
         e->lengths[0] = element.len;
@@ -191,7 +170,7 @@ static void take_batch(struct list_listener *l, size_t source, const struct resp
     e->lengths = mem_new_array(elements->count, size_t);
     for (uint32_t i = 0; i < elements->count; i++, element += element->span) {
         buf_add(&e->element, element->text);
-        e->lengths[e->count++] = element->text.len;
+        e->lengths[e->job.count++] = element->text.len;
         if (tries_of(tries, i) + 1 > e->deliveries)
             e->deliveries = tries_of(tries, i) + 1;
     }
@@ -210,7 +189,7 @@ void list_take(struct list_listener *l, size_t source, const struct resp *elemen
     for (uint32_t i = 0; i < elements->count; i++, element += element->span) {
         struct list_entry *e = entry_new(l, source);
         buf_add(&e->element, element->text);
-        e->count = 1;
+        e->job.count = 1;
         e->deliveries = tries_of(tries, i) + 1;
         run(e);
     }
@@ -218,118 +197,54 @@ void list_take(struct list_listener *l, size_t source, const struct resp *elemen
 
 /* --- removing what succeeded --- */
 
-struct list_ack {
-    struct redis_call call;
-    struct list_listener *listener;
-    struct list entries;
-};
-
-static void on_ack_timer(void *ctx)
+static void name_elements(struct job *job, struct slice *ret)
 {
-    list_turn(ctx);
+    struct list_entry *e = container_of(job, struct list_entry, job);
+
+    for (size_t i = 0; i < job->count; i++)
+        ret[i] = list_entry_element(e, i);
 }
 
-static void retry_acks(struct list_listener *l)
+static enum err send_ack(struct listener *listener, size_t source, struct slice *args, size_t count,
+                         struct redis_call *call)
 {
-    if (l->ack_timer == NULL)
-        l->ack_timer = timer_new(l->base.options.loop, on_ack_timer, l);
-    timer_set(l->ack_timer, ACK_RETRY_MS);
+    struct list_listener *l = container_of(listener, struct list_listener, base);
+    const struct slice keys[] = {l->sources[source].processing, l->sources[source].tries};
+
+    args[0] = list_side(l);
+    return script_call(listener->commands, ack_script, keys, COUNT_OF(keys), args, count, call);
 }
 
-static void on_ack_done(struct op *op, enum err err)
+static enum ack_verdict judge_ack(const struct redis_call *call, enum err err)
 {
-    struct list_ack *ack = container_of(op, struct list_ack, call.op);
-    struct list_listener *l = ack->listener;
-    struct list_entry *e;
-    bool is_final =
-        err == E_OK || (err == E_REDIS && resp_is_error(ack->call.reply->root, SLICE("WRONGTYPE")));
+    if (err == E_OK || (err == E_REDIS && resp_is_error(call->reply->root, SLICE("WRONGTYPE"))))
+        return ACK_ENDED;
+    return err == E_REDIS ? ACK_AGAIN : ACK_LOST;
+}
 
-    l->settling--;
-    listener_ack_ended(&l->base, is_final ? E_OK : err, &op->why);
-    list_each (&ack->entries, struct list_entry, job.node, e) {
-        list_remove(&e->job.node);
-        if (!is_final && !l->base.is_stopping) {
-            e->is_unsure = true;
-            list_push(&l->acks, &e->job.node);
-            l->ack_count++;
-            continue;
-        }
-        if (err == E_OK) {
-            l->base.stats.acknowledged += e->count;
-            series_add(l->base.acknowledged_series, (double)e->count);
-        }
-        l->unacknowledged--;
-        entry_release(e);
-    }
-    free(ack);
-    if (l->ack_count > 0 && !is_final)
-        retry_acks(l);
-    else
-        list_turn(l);
+static void release_job(struct job *job)
+{
+    entry_release(container_of(job, struct list_entry, job));
+}
+
+static void ack_ended(struct listener *listener, enum ack_verdict verdict)
+{
+    struct list_listener *l = container_of(listener, struct list_listener, base);
+
+    if (verdict == ACK_LOST)
+        list_answer_lost(l);
+    list_turn(l);
     list_maybe_stopped(l);
 }
 
-/* Moves entries of one source from acks to the acknowledgement, as many as fit, and their elements
- * to args, from the third on; returns behind the last. */
-static size_t gather_acks(struct list_listener *l, struct list_ack *ack, struct slice *args,
-                          size_t limit)
-{
-    struct list_entry *first = container_of(l->acks.head.next, struct list_entry, job.node), *e;
-    size_t count = 2;
-
-    list_each (&l->acks, struct list_entry, job.node, e) {
-        if (e->source != first->source || e->is_unsure != first->is_unsure)
-            continue;
-        if (count + e->count > limit)
-            break;
-        for (size_t i = 0; i < e->count; i++)
-            args[count++] = list_entry_element(e, i);
-        list_remove(&e->job.node);
-        list_push(&ack->entries, &e->job.node);
-        l->ack_count--;
-    }
-    return count;
-}
-
-static bool send_some_acks(struct list_listener *l)
-{
-    struct list_entry *first = container_of(l->acks.head.next, struct list_entry, job.node);
-    const struct list_source *source = &l->sources[first->source];
-    size_t limit = 2 + (first->count > ACKS_MAX ? first->count : ACKS_MAX);
-    bool is_again = first->is_unsure;
-
-    if (is_again && l->settling > 0)
-        return false; /* what ends meanwhile would be counted as held: its end calls us again */
-    struct slice *args = mem_new_array(limit, struct slice);
-    struct list_ack *ack = mem_new(struct list_ack);
-    struct buf others;
-    ack->listener = l;
-    ack->call.op.done = on_ack_done;
-    list_init(&ack->entries);
-    buf_init(&others, OTHERS_MAX_BYTES);
-    size_t count = gather_acks(l, ack, args, limit), from = is_again ? 0 : 1;
-    if (is_again)
-        list_count_others(l, first->source, args + 2, count - 2, &others);
-    args[1] = buf_slice(&others);
-    args[from] = list_side(l); /* a first acknowledgement has no others */
-    l->settling++;
-    enum err err = script_call(l->base.commands, is_again ? ack_again_script : ack_script,
-                               (struct slice[]){source->processing, source->tries}, 2, args + from,
-                               count - from, &ack->call);
-    free(args);
-    buf_done(&others);
-    if (err != E_OK)
-        loop_later(l->base.options.loop, &ack->call.op, E_CLOSED);
-    return err == E_OK;
-}
-
-void list_send_acks(struct list_listener *l)
-{
-    if (l->ack_timer != NULL && timer_is_set(l->ack_timer))
-        return;
-    while (l->ack_count > 0 && send_some_acks(l))
-        ;
-}
+static const struct acks_kind acks_kind = {
+    .head = 1,
+    .name = name_elements,
+    .send = send_ack,
+    .judge = judge_ack,
+    .release = release_job,
+    .ended = ack_ended,
+};
 
 /* --- failures --- */
 
@@ -399,20 +314,22 @@ static void on_bury_done(struct op *op, enum err err)
     struct list_listener *l = e->listener;
 
     l->settling--;
-    if (err != E_OK) {
-        if (err == E_REDIS)
-            listener_complain(&l->base, err,
-                              &op->why); /* OOM, NOPERM: it stays in the processing list */
-        e->is_unsure = true;
+    bool is_lost = e->has_left && err != E_OK && err != E_REDIS;
+    if (err == E_REDIS)
+        listener_complain(&l->base, err,
+                          &op->why); /* OOM, NOPERM: it stays in the processing list */
+    if (err == E_OK && was_buried(e->call.reply->root))
+        tell_buried(e);
+    if (is_lost)
+        list_answer_lost(l);
+    if (err == E_OK || is_lost)
+        e->job.count--;
+    if (e->job.count == 0)
+        entry_release(e);
+    else if (err == E_OK)
+        bury_next(e);
+    else
         run_later(e);
-    } else {
-        if (was_buried(e->call.reply->root))
-            tell_buried(e);
-        if (--e->count > 0)
-            bury_next(e);
-        else
-            entry_release(e);
-    }
     list_turn(l);
     list_maybe_stopped(l);
 }
@@ -420,9 +337,9 @@ static void on_bury_done(struct op *op, enum err err)
 static void bury_next(struct list_entry *e)
 {
     struct list_listener *l = e->listener;
-    const struct list_source *source = &l->sources[e->source];
+    const struct list_source *source = &l->sources[e->job.source];
     struct slice args[2 + DEAD_LETTER_FIELDS_MAX] = {list_side(l),
-                                                     list_entry_element(e, e->count - 1)};
+                                                     list_entry_element(e, e->job.count - 1)};
     const struct slice keys[] = {source->processing, source->tries, source->dead};
     const struct dead_letter letter = {
         .function = l->base.options.dispatcher->function,
@@ -439,6 +356,7 @@ static void bury_next(struct list_entry *e)
     l->settling++;
     enum err err =
         script_call(l->base.commands, bury_script, keys, COUNT_OF(keys), args, 2 + count, &e->call);
+    e->has_left = err == E_OK;
     if (err != E_OK)
         loop_later(l->base.options.loop, &e->call.op, err);
     buf_done(&text);
@@ -458,9 +376,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
             listener_count(l->base.acknowledged_series, &l->base.stats.acknowledged);
         entry_release(e);
     } else if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
-        list_push(&l->acks, &e->job.node);
-        l->ack_count++;
-        l->unacknowledged++;
+        acks_add(&l->acks, &e->job);
     } else if (err == E_CANCELED) {
         entry_release(e); /* it is in the processing list, from where it is given back */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
@@ -480,12 +396,23 @@ static void free_all(struct list *entries)
         entry_free(container_of(node, struct list_entry, job.node));
 }
 
+void list_init_entries(struct list_listener *l)
+{
+    const struct trigger *trigger = l->base.trigger;
+
+    slots_init(&l->slots, trigger->is_batch ? 1 : trigger->count);
+    acks_init(&l->acks, &acks_kind, &l->base);
+    list_init(&l->failed);
+    list_init(&l->spare);
+    list_init(&l->held);
+}
+
 void list_free_entries(struct list_listener *l)
 {
     free_all(&l->slots.waiting);
-    free_all(&l->acks);
+    free_all(&l->acks.waiting);
     free_all(&l->failed);
     free_all(&l->spare);
-    timer_free(l->ack_timer);
+    acks_done(&l->acks);
     timer_free(l->failed_timer);
 }

@@ -56,13 +56,6 @@ static bool bag_take(struct map *bag, struct slice element)
     return count > 0;
 }
 
-static uintptr_t bag_count(const struct map *bag, struct slice element)
-{
-    uint64_t hash = slice_hash(element);
-
-    return (uintptr_t)map_get(bag, (struct slice){(const char *)&hash, sizeof hash});
-}
-
 /* --- the looks --- */
 
 void list_answer_lost(struct list_listener *l)
@@ -83,21 +76,8 @@ static void fill_held(struct list_listener *l, size_t source, struct map *held)
     struct list_entry *e;
 
     list_each (&l->held, struct list_entry, held, e)
-        for (size_t i = 0; e->source == source && i < e->count; i++)
+        for (size_t i = 0; e->job.source == source && i < e->job.count; i++)
             bag_add(held, list_entry_element(e, i));
-}
-
-void list_count_others(struct list_listener *l, size_t source, const struct slice *elements,
-                       size_t count, struct buf *out)
-{
-    struct map held = {0};
-
-    fill_held(l, source, &held);
-    for (size_t i = 0; i < count; i++)
-        (void)bag_take(&held, elements[i]);
-    for (size_t i = 0; i < count; i++)
-        buf_addf(out, "%zu,", (size_t)bag_count(&held, elements[i]));
-    map_done(&held);
 }
 
 enum err list_look(struct list_source *source, struct redis_call *call)

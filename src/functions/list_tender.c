@@ -224,7 +224,7 @@ static size_t add_failed(struct list_tender *t, const struct list *entries, bool
     struct list_entry *e;
 
     list_each (entries, struct list_entry, job.node, e) {
-        if (e->source != t->source || e->lengths != NULL || failures_of(e, has_ended) == 0 ||
+        if (e->job.source != t->source || e->lengths != NULL || failures_of(e, has_ended) == 0 ||
             count + 2 > SCRIPT_ARGS_MAX - 8)
             continue;
         struct number *number = &numbers[count / 2];

@@ -80,8 +80,6 @@ void listener_complain(struct listener *listener, enum err err, const struct cau
 void listener_recovered(struct listener *listener);
 /* listener_ack_ended says once that the server refuses to acknowledge, until one is accepted. */
 void listener_ack_ended(struct listener *listener, enum err err, const struct cause *why);
-/* Entries that wait to be acknowledged; above it nothing is taken. */
-#define ACKS_WAITING_MAX 10000
 /* listener_backoff_ms is the wait before the next try: 100 ms doubling to 10 s, with jitter; counts
  * a miss. */
 uint64_t listener_backoff_ms(struct listener *listener);

@@ -313,6 +313,8 @@ static enum state after(struct list_listener *l, enum err err, const struct caus
 {
     switch ((enum state)l->state) {
     case CONNECT:
+        if (l->is_registered)
+            list_answer_lost(l); /* perhaps: the outage may have been longer than looks go on */
         return l->base.trigger->is_reliable ? REGISTER : FETCH;
     case REGISTER:
         if (err != E_OK)
@@ -392,8 +394,7 @@ static void wait_for_clock(struct list_listener *l)
 
 static bool may_take(const struct list_listener *l)
 {
-    if (l->base.is_paused || l->failed_count >= LIST_FAILED_MAX ||
-        l->unacknowledged >= ACKS_WAITING_MAX)
+    if (l->base.is_paused || l->failed_count >= LIST_FAILED_MAX || l->acks.owed >= ACKS_WAITING_MAX)
         return false;
     return l->base.trigger->is_polling_fixed ? slots_are_idle(&l->slots)
                                              : slots_free(&l->slots) > 0;
@@ -404,7 +405,7 @@ static void on_turn(struct turn *turn)
     struct list_listener *l = container_of(turn, struct list_listener, turn);
 
     slots_fill(&l->slots);
-    list_send_acks(l);
+    acks_send(&l->acks);
     if (l->state != (int)HOLD || l->base.is_stopping)
         return;
     if (l->next_read_ms > loop_now_ms(l->base.options.loop)) {
@@ -476,11 +477,7 @@ static enum err list_start(const struct listener_options *options, struct listen
     l->source_count = trigger->key_count;
     for (size_t i = 0; i < trigger->key_count; i++)
         source_init(&l->sources[i], l, trigger->keys[i], name);
-    slots_init(&l->slots, trigger->is_batch ? 1 : trigger->count);
-    list_init(&l->acks);
-    list_init(&l->failed);
-    list_init(&l->spare);
-    list_init(&l->held);
+    list_init_entries(l);
     l->turn.run = on_turn;
     l->fetch.op.done = on_fetch_done;
     l->wait.done = on_wait_done;
@@ -575,11 +572,11 @@ void list_maybe_stopped(struct list_listener *l)
         return;
     if (!l->base.trigger->is_reliable && l->slots.waiting_count > 0)
         return; /* these are in no list any more: they run first */
-    if (l->ack_count > 0 && redis_is_ready(l->base.commands)) {
+    if (l->acks.waiting_count > 0 && redis_is_ready(l->base.commands)) {
         list_turn(l);
         return;
     }
-    if (l->settling > 0 || l->wait.is_busy || l->wait.done == on_left)
+    if (l->acks.under_way + l->settling > 0 || l->wait.is_busy || l->wait.done == on_left)
         return;
     l->wait.done = on_left;
     list_tender_leave(l->tender, &l->wait);

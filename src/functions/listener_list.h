@@ -9,8 +9,7 @@
 #define FUNCTIONS_LISTENER_LIST_H
 
 #include "base/map.h"
-#include "functions/listener.h"
-#include "functions/slots.h"
+#include "functions/acks.h"
 #include "loop/loop.h"
 
 #define LIST_FAILED_MAX                                                                            \
@@ -35,14 +34,12 @@ struct list_entry {
     struct job job;        /* its node is in acks, failed or spare when it is in no slot */
     struct list_node held; /* in the listener's held, but for the spare ones */
     struct list_listener *listener;
-    size_t source;
     struct buf element; /* one, or several behind each other */
     size_t *lengths;    /* of each; NULL = there is one */
-    size_t count;
     uint64_t deliveries;
-    uint64_t due_at_ms; /* when a failed one runs again */
-    bool is_unsure;     /* its removal was asked for, and no answer said that it was done */
-    struct redis_call call;
+    uint64_t due_at_ms;     /* when a failed one runs again */
+    struct redis_call call; /* of the dead letter */
+    bool has_left;          /* false: that could not even be sent */
     struct cause why;
 };
 
@@ -65,12 +62,13 @@ struct list_listener {
     bool has_cut_waiter;      /* the server may still move an element for it */
 
     struct slots slots;
-    struct list acks, failed, spare;
+    struct acks acks;
+    struct list failed, spare;
     struct list held;       /* every entry that has not ended, wherever it is */
     uint64_t look_until_ms; /* an answer was lost: until then we look for strays */
-    size_t ack_count, failed_count, settling;
-    size_t unacknowledged; /* entries in acks, or in an acknowledgement under way */
-    struct timer *failed_timer, *ack_timer;
+    size_t failed_count;
+    size_t settling; /* dead letters under way */
+    struct timer *failed_timer;
 
     struct list_tender *tender;
 };
@@ -81,7 +79,7 @@ void list_take(struct list_listener *l, size_t source, const struct resp *elemen
                const struct resp *tries);
 void list_take_one(struct list_listener *l, size_t source, struct slice element);
 void list_turn(struct list_listener *l);
-void list_send_acks(struct list_listener *l);
+void list_init_entries(struct list_listener *l);
 void list_free_entries(struct list_listener *l);
 struct slice list_entry_element(const struct list_entry *e, size_t index);
 void list_maybe_stopped(struct list_listener *l);
@@ -92,10 +90,6 @@ struct slice list_side(const struct list_listener *l);
 void list_answer_lost(struct list_listener *l);
 /* list_look_ms: how soon to look for strays; 0 = there can be none. */
 uint64_t list_look_ms(const struct list_listener *l);
-/* list_count_others writes, for each of some held elements of a source, how many equal ones we hold
- * besides these: "0,2,". */
-void list_count_others(struct list_listener *l, size_t source, const struct slice *elements,
-                       size_t count, struct buf *out);
 /* list_look asks what our processing list holds; list_looked runs what two looks did not know. */
 enum err list_look(struct list_source *source, struct redis_call *call);
 void list_looked(struct list_source *source, const struct resp *root);

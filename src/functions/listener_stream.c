@@ -87,9 +87,9 @@ static bool can_wait(const struct stream_listener *s)
 static bool may_read(struct stream_listener *s)
 {
     /* what has ended but cannot be told would run again after a crash: let it not become more */
-    bool is_cut_off = s->ack_count > 0 && !redis_is_ready(s->base.commands);
+    bool is_cut_off = s->acks.waiting_count > 0 && !redis_is_ready(s->base.commands);
 
-    if (s->base.is_paused || s->has_claims || is_cut_off || s->unacknowledged >= ACKS_WAITING_MAX ||
+    if (s->base.is_paused || s->has_claims || is_cut_off || s->acks.owed >= ACKS_WAITING_MAX ||
         loop_now_ms(s->base.options.loop) < s->next_read_ms)
         return false;
     return s->base.trigger->is_polling_fixed ? slots_are_idle(&s->slots)
@@ -331,7 +331,7 @@ static void on_turn(struct turn *turn)
     struct stream_listener *s = container_of(turn, struct stream_listener, turn);
 
     slots_fill(&s->slots);
-    stream_send_acks(s);
+    acks_send(&s->acks);
     if (s->state != (int)HOLD || s->base.is_stopping)
         return;
     if (s->has_claims && slots_free(&s->slots) > 0)
@@ -364,9 +364,7 @@ static enum err stream_start(const struct listener_options *options, struct list
         s->keys[i] = slice_of(trigger->keys[i]);
     s->group = slice_of(trigger->consumer_group);
     s->consumer = slice_of(options->node_id);
-    slots_init(&s->slots, trigger->is_batch ? 1 : trigger->count);
-    list_init(&s->acks);
-    list_init(&s->spare);
+    stream_init_entries(s);
     s->page_max = SIZE_MAX;
     s->turn.run = on_turn;
     s->read.op.done = on_read_done;
@@ -400,11 +398,11 @@ void stream_maybe_stopped(struct stream_listener *s)
     if (!s->base.is_stopping || s->state != (int)END || s->slots.running_count > 0 ||
         s->base.stop_op == NULL)
         return;
-    if (s->ack_count > 0 && redis_is_ready(s->base.commands)) {
-        stream_send_acks(s);
+    if (s->acks.waiting_count > 0 && redis_is_ready(s->base.commands)) {
+        acks_send(&s->acks);
         return;
     }
-    if (s->settling > 0 || s->wait.is_busy || s->wait.done == on_left)
+    if (s->acks.under_way + s->settling > 0 || s->wait.is_busy || s->wait.done == on_left)
         return;
     s->wait.done = on_left;
     tender_leave(s->tender, &s->wait);

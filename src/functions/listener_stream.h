@@ -4,12 +4,10 @@
 #ifndef FUNCTIONS_LISTENER_STREAM_H
 #define FUNCTIONS_LISTENER_STREAM_H
 
-#include "functions/listener.h"
-#include "functions/slots.h"
+#include "functions/acks.h"
 #include "loop/loop.h"
 
 #define STREAM_ID_MAX_BYTES 44
-#define STREAM_ACKS_MAX 500 /* ids in one XACK */
 
 struct stream_listener;
 
@@ -22,20 +20,11 @@ struct stream_id_text {
 struct stream_entry {
     struct job job; /* its node is in acks or spare when it is in no slot */
     struct stream_listener *listener;
-    size_t key; /* which of the trigger's keys */
     struct stream_id_text first;
     struct stream_id_text *ids; /* &first, or an array for a batch */
-    size_t id_count;
     uint64_t deliveries;
     struct redis_call call; /* of the dead letter */
     struct cause why;
-};
-
-/* One XACK under way. */
-struct stream_ack {
-    struct redis_call call;
-    struct stream_listener *listener;
-    struct list entries;
 };
 
 struct stream_listener {
@@ -62,10 +51,9 @@ struct stream_listener {
 
     /* Entries (stream_entry.c). */
     struct slots slots;
-    struct list acks, spare;
-    size_t ack_count, settling; /* settling: acks and dead letters under way */
-    size_t unacknowledged;      /* entries in acks, or in an acknowledgement under way */
-    struct timer *ack_timer;    /* after a failed acknowledgement */
+    struct acks acks;
+    struct list spare;
+    size_t settling; /* dead letters under way */
 
     /* Tending (stream_tender.c). */
     struct stream_tender *tender;
@@ -81,10 +69,10 @@ void stream_take(struct stream_listener *s, size_t key, const struct resp *entri
 bool stream_holds(const struct stream_listener *s, size_t key, struct slice id);
 /* stream_turn asks for the turn's end, when reading goes on and acknowledgements leave. */
 void stream_turn(struct stream_listener *s);
-void stream_send_acks(struct stream_listener *s);
 /* stream_bury writes an entry that was not run to the dead letters. */
 void stream_bury(struct stream_listener *s, size_t key, struct slice id, uint64_t deliveries,
                  const char *error);
+void stream_init_entries(struct stream_listener *s);
 void stream_free_entries(struct stream_listener *s);
 /* stream_maybe_stopped goes on with the stop when nothing is under way any more. */
 void stream_maybe_stopped(struct stream_listener *s);

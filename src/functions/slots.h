@@ -9,6 +9,8 @@
 struct job {
     struct delivery delivery;
     struct list_node node; /* in running or waiting; else the owner's to use */
+    size_t source;         /* which of the trigger's keys */
+    size_t count;          /* how many messages: more than one in a batch */
 };
 
 struct slots {

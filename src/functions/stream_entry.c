@@ -11,7 +11,6 @@
 #define MESSAGE_MAX_BYTES                                                                          \
     (1536u * 1024 * 1024)           /* a value of 512 MiB, once as payload and twice as metadata */
 #define KEEP_TEXT_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
-#define ACK_RETRY_MS 200
 
 /* XADD the entry as it is now in the stream, then acknowledge it, so that no crash leaves half of
  * it. KEYS: stream, dead-letter stream. ARGV: group, id, "1" to delete, then the fixed fields. */
@@ -53,9 +52,9 @@ static struct stream_entry *entry_new(struct stream_listener *s, size_t key)
         e->job.delivery.done = on_delivery_done;
         message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
     }
-    e->key = key;
+    e->job.source = key;
     e->ids = &e->first;
-    e->id_count = 0;
+    e->job.count = 0;
     e->deliveries = 1;
     return e;
 }
@@ -114,7 +113,7 @@ static void take_one(struct stream_listener *s, size_t key, const struct resp *e
         entry_free(e); /* stays pending; the limit is the server's own */
         return;
     }
-    e->id_count = 1;
+    e->job.count = 1;
     e->deliveries = deliveries;
     slots_run(&s->slots, &e->job);
 }
@@ -128,16 +127,16 @@ static void take_batch(struct stream_listener *s, size_t key, const struct resp 
     e->ids = mem_new_array(entries->count, struct stream_id_text);
     for (uint32_t i = 0; i < entries->count; i++) {
         const struct resp *entry = resp_child(entries, i);
-        if (fields_of(entry) == NULL || !copy_id(&e->ids[e->id_count], resp_child(entry, 0)))
+        if (fields_of(entry) == NULL || !copy_id(&e->ids[e->job.count], resp_child(entry, 0)))
             continue;
-        kept[e->id_count++] = entry;
+        kept[e->job.count++] = entry;
         if (deliveries != NULL && deliveries[i] > e->deliveries)
             e->deliveries = deliveries[i];
     }
-    enum err err = e->id_count == 0
+    enum err err = e->job.count == 0
                        ? E_EMPTY
                        : message_set_stream_batch(&e->job.delivery.message, s->base.trigger,
-                                                  s->keys[key], kept, e->id_count);
+                                                  s->keys[key], kept, e->job.count);
     free(kept);
     if (err == E_OK)
         slots_run(&s->slots, &e->job);
@@ -164,7 +163,7 @@ static bool list_holds_id(const struct list *list, size_t key, struct slice id)
     struct stream_entry *e;
 
     list_each (list, struct stream_entry, job.node, e) {
-        for (size_t i = 0; e->key == key && i < e->id_count; i++)
+        for (size_t i = 0; e->job.source == key && i < e->job.count; i++)
             if (slice_eq(id_of(&e->ids[i]), id))
                 return true;
     }
@@ -174,106 +173,65 @@ static bool list_holds_id(const struct list *list, size_t key, struct slice id)
 bool stream_holds(const struct stream_listener *s, size_t key, struct slice id)
 {
     return list_holds_id(&s->slots.running, key, id) || list_holds_id(&s->slots.waiting, key, id) ||
-           list_holds_id(&s->acks, key, id);
+           list_holds_id(&s->acks.waiting, key, id);
 }
 
 /* --- acknowledging --- */
 
-static void on_ack_timer(void *ctx)
+static void name_ids(struct job *job, struct slice *ret)
 {
-    stream_turn(ctx);
-}
+    struct stream_entry *e = container_of(job, struct stream_entry, job);
 
-static void on_ack_done(struct op *op, enum err err)
-{
-    struct stream_ack *ack = container_of(op, struct stream_ack, call.op);
-    struct stream_listener *s = ack->listener;
-    struct stream_entry *e;
-    /* An error of the server other than these is final: the group or the stream is gone, and with
-     * it what we owe. */
-    bool is_again = err == E_CLOSED || err == E_TIMEOUT || err == E_LIMIT ||
-                    (err == E_REDIS && !resp_is_error(ack->call.reply->root, SLICE("NOGROUP")) &&
-                     !resp_is_error(ack->call.reply->root, SLICE("WRONGTYPE")));
-
-    s->settling--;
-    listener_ack_ended(&s->base, is_again ? err : E_OK, &op->why);
-    list_each (&ack->entries, struct stream_entry, job.node, e) {
-        list_remove(&e->job.node);
-        if (is_again && !s->base.is_stopping) {
-            list_push(&s->acks, &e->job.node);
-            s->ack_count++;
-            continue;
-        }
-        if (err == E_OK) {
-            s->base.stats.acknowledged += e->id_count;
-            series_add(s->base.acknowledged_series, (double)e->id_count);
-        }
-        s->unacknowledged--;
-        entry_release(e);
-    }
-    free(ack);
-    if (is_again && s->ack_count > 0) {
-        if (s->ack_timer == NULL)
-            s->ack_timer = timer_new(s->base.options.loop, on_ack_timer, s);
-        timer_set(s->ack_timer, ACK_RETRY_MS);
-    } else {
-        stream_turn(s);
-    }
-    stream_maybe_stopped(s);
+    for (size_t i = 0; i < job->count; i++)
+        ret[i] = id_of(&e->ids[i]);
 }
 
 /* args: XACK, key, group, ids; the script wants them from the group on. */
-static enum err ack_send(struct stream_ack *ack, size_t key, const struct slice *args, size_t count)
+static enum err send_ack(struct listener *listener, size_t source, struct slice *args, size_t count,
+                         struct redis_call *call)
 {
-    struct stream_listener *s = ack->listener;
-
-    if (s->base.trigger->delete_after)
-        return script_call(s->base.commands, ack_delete_script, &s->keys[key], 1, args + 2,
-                           count - 2, &ack->call);
-    return redis_call(s->base.commands, args, count, &ack->call);
-}
-
-/* One XACK for all that ended since the last turn and has the first's key. */
-static bool send_some_acks(struct stream_listener *s)
-{
-    struct stream_entry *first = container_of(s->acks.head.next, struct stream_entry, job.node), *e;
-    struct stream_ack *ack = mem_new(struct stream_ack);
-    size_t limit = 3 + (first->id_count > STREAM_ACKS_MAX ? first->id_count : STREAM_ACKS_MAX),
-           count = 3;
-    struct slice *args = mem_new_array(limit, struct slice);
+    struct stream_listener *s = container_of(listener, struct stream_listener, base);
 
     args[0] = SLICE("XACK");
-    args[1] = s->keys[first->key];
+    args[1] = s->keys[source];
     args[2] = s->group;
-    ack->listener = s;
-    ack->call.op.done = on_ack_done;
-    list_init(&ack->entries);
-    list_each (&s->acks, struct stream_entry, job.node, e) {
-        if (e->key != first->key)
-            continue;
-        if (count + e->id_count > limit)
-            break;
-        for (size_t i = 0; i < e->id_count; i++)
-            args[count++] = id_of(&e->ids[i]);
-        list_remove(&e->job.node);
-        list_push(&ack->entries, &e->job.node);
-        s->ack_count--;
-    }
-    s->settling++;
-    enum err err = ack_send(ack, first->key, args, count);
-    free(args);
-    if (err != E_OK)
-        loop_later(s->base.options.loop, &ack->call.op, E_CLOSED);
-    return err == E_OK;
+    if (listener->trigger->delete_after)
+        return script_call(listener->commands, ack_delete_script, &s->keys[source], 1, args + 2,
+                           count - 2, call);
+    return redis_call(listener->commands, args, count, call);
 }
 
-void stream_send_acks(struct stream_listener *s)
+/* An id is acknowledged once, however often it is said. Of the server's errors only these are
+ * final: the group or the stream is gone, and with it what we owe. */
+static enum ack_verdict judge_ack(const struct redis_call *call, enum err err)
 {
-    if (s->ack_timer != NULL && timer_is_set(s->ack_timer))
-        return;
-    while (s->ack_count > 0 && send_some_acks(s))
-        ;
+    bool is_gone = err == E_REDIS && (resp_is_error(call->reply->root, SLICE("NOGROUP")) ||
+                                      resp_is_error(call->reply->root, SLICE("WRONGTYPE")));
+    return err == E_OK || err == E_CANCELED || is_gone ? ACK_ENDED : ACK_AGAIN;
 }
+
+static void release_job(struct job *job)
+{
+    entry_release(container_of(job, struct stream_entry, job));
+}
+
+static void ack_ended(struct listener *listener, enum ack_verdict verdict)
+{
+    struct stream_listener *s = container_of(listener, struct stream_listener, base);
+
+    (void)verdict;
+    stream_turn(s);
+    stream_maybe_stopped(s);
+}
+
+static const struct acks_kind acks_kind = {
+    .head = 3,
+    .name = name_ids,
+    .send = send_ack,
+    .judge = judge_ack,
+    .release = release_job,
+    .ended = ack_ended,
+};
 
 /* --- dead letters --- */
 
@@ -285,7 +243,7 @@ static enum err bury_send(struct stream_entry *e, size_t index)
         s->group, id_of(&e->ids[index]), s->base.trigger->delete_after ? SLICE("1") : SLICE("0")};
     const struct dead_letter letter = {
         .function = s->base.options.dispatcher->function,
-        .key = s->keys[e->key],
+        .key = s->keys[e->job.source],
         .id = id_of(&e->ids[index]),
         .deliveries = e->deliveries,
         .error = slice_of(e->why.text),
@@ -296,7 +254,7 @@ static enum err bury_send(struct stream_entry *e, size_t index)
     buf_init(&dead_key, 4096);
     dead_letter_key(&dead_key, letter.function, letter.key);
     size_t count = dead_letter_fields(&letter, &text, args + 3);
-    struct slice keys[2] = {s->keys[e->key], buf_slice(&dead_key)};
+    struct slice keys[2] = {s->keys[e->job.source], buf_slice(&dead_key)};
     enum err err = script_call(s->base.commands, bury_script, keys, 2, args, count + 3, &e->call);
     buf_done(&text);
     buf_done(&dead_key);
@@ -321,13 +279,13 @@ static void on_bury_done(struct op *op, enum err err)
     s->settling--;
     if (err == E_OK) {
         if (resp_int(e->call.reply->root, &buried) && buried > 0)
-            log_buried(e, id_of(&e->ids[e->id_count - 1]));
-        e->id_count--;
+            log_buried(e, id_of(&e->ids[e->job.count - 1]));
+        e->job.count--;
     } else if (err == E_REDIS) {
         listener_complain(&s->base, err,
                           &op->why); /* OOM, NOPERM: it stays pending and comes back */
     }
-    if (err == E_OK && e->id_count > 0)
+    if (err == E_OK && e->job.count > 0)
         bury_next(e);
     else
         entry_release(e);
@@ -339,7 +297,7 @@ static void bury_next(struct stream_entry *e)
 {
     e->call.op.done = on_bury_done;
     e->listener->settling++;
-    enum err err = bury_send(e, e->id_count - 1);
+    enum err err = bury_send(e, e->job.count - 1);
     if (err != E_OK)
         loop_later(e->listener->base.options.loop, &e->call.op, err);
 }
@@ -355,7 +313,7 @@ void stream_bury(struct stream_listener *s, size_t key, struct slice id, uint64_
     }
     memcpy(e->first.text, id.data, id.len);
     e->first.len = (uint32_t)id.len;
-    e->id_count = 1;
+    e->job.count = 1;
     e->deliveries = deliveries;
     (void)cause_set(&e->why, E_LIMIT, "%s", error);
     bury_next(e);
@@ -371,9 +329,7 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
 
     slots_ended(&s->slots, &e->job);
     if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
-        list_push(&s->acks, &e->job.node);
-        s->ack_count++;
-        s->unacknowledged++;
+        acks_add(&s->acks, &e->job);
     } else if (err == E_CANCELED) {
         entry_release(e); /* stays pending: whoever comes next runs it */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
@@ -394,10 +350,19 @@ static void free_all(struct list *entries)
         entry_free(container_of(node, struct stream_entry, job.node));
 }
 
+void stream_init_entries(struct stream_listener *s)
+{
+    const struct trigger *trigger = s->base.trigger;
+
+    slots_init(&s->slots, trigger->is_batch ? 1 : trigger->count);
+    acks_init(&s->acks, &acks_kind, &s->base);
+    list_init(&s->spare);
+}
+
 void stream_free_entries(struct stream_listener *s)
 {
     free_all(&s->slots.waiting); /* they stay pending */
-    free_all(&s->acks);
+    free_all(&s->acks.waiting);
     free_all(&s->spare);
-    timer_free(s->ack_timer);
+    acks_done(&s->acks);
 }

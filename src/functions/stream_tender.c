@@ -74,8 +74,8 @@ static size_t count_ids(const struct stream_tender *t, const struct list *entrie
     size_t count = 0;
 
     list_each (entries, struct stream_entry, job.node, e) {
-        if (e->key == t->key)
-            count += e->id_count;
+        if (e->job.source == t->key)
+            count += e->job.count;
     }
     return count;
 }
@@ -86,7 +86,7 @@ static size_t add_ids(const struct stream_tender *t, const struct list *entries,
     const struct stream_entry *e;
 
     list_each (entries, struct stream_entry, job.node, e) {
-        for (size_t i = 0; e->key == t->key && i < e->id_count; i++)
+        for (size_t i = 0; e->job.source == t->key && i < e->job.count; i++)
             args[count++] = (struct slice){e->ids[i].text, e->ids[i].len};
     }
     return count;
@@ -97,7 +97,7 @@ static size_t add_ids(const struct stream_tender *t, const struct list *entries,
 static enum err keep_start(struct stream_tender *t)
 {
     struct stream_listener *s = t->s;
-    const struct list *held[] = {&s->slots.running, &s->slots.waiting, &s->acks};
+    const struct list *held[] = {&s->slots.running, &s->slots.waiting, &s->acks.waiting};
     size_t count = 0;
 
     for (size_t i = 0; i < COUNT_OF(held); i++)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
-import { FAIL } from '../lib/code.js';
+import { FAIL, record } from '../lib/code.js';
 import { deadLetters, processing } from '../lib/keys.js';
 import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
@@ -111,6 +111,44 @@ scenario('the answer to a removal is lost: an equal element that runs is not rem
   await w.up(app, { data: w.path('node1') });
   await until(() => w.ledger().includes('end'), 'it runs again');
   await until(async () => (await processing(server.cli)).length === 0, 'and is acknowledged');
+  await proxy.stop();
+});
+
+scenario('with the answer to a removal, that of an equal element is lost: it runs', async (w) => {
+  const server = await w.redis();
+  const proxy = await new Proxy(server.port).start();
+  const node = await w.up({
+    functions: { F: list('q', SHORT, record('testlib.is_first("x") and testlib.wait_for("go")')) },
+    settings: { redis: proxy.address },
+  });
+  const ends = () => w.ledger().filter((line) => line === 'end x').length;
+  await server.cli.rpush('q', 'x');
+  await until(() => node.startedCount('F') === 1, 'it runs');
+  await until(async () => /cmd=blmove/.test(await server.cli.client('LIST')), 'we wait for more');
+  proxy.muteFrom = "'LREM'";
+  w.touch('go');
+  await until(async () => ends() === 1 && (await processing(server.cli)).length === 0, 'removed');
+  await server.cli.rpush('q', 'x');
+  await until(async () => (await processing(server.cli)).length === 1, 'the next has moved');
+  proxy.reset();
+  await until(() => ends() === 2, 'the next runs');
+  await until(async () => (await processing(server.cli)).length === 0, 'and is acknowledged');
+  await proxy.stop();
+});
+
+scenario('the answer to a burial is lost: what is dead-lettered does not run again', async (w) => {
+  const server = await w.redis();
+  const proxy = await new Proxy(server.port).start();
+  const node = await w.up({
+    functions: { F: list('q', { ...SHORT, maxDeliveryCount: 1, claimIdleMs: 300 }, FAIL) },
+    settings: { redis: proxy.address },
+  });
+  proxy.cutReplyTo = "'XADD'";
+  await server.cli.rpush('q', 'x');
+  await node.line(/connection restored/);
+  await stays(() => w.ledger().length === 1, 'one run', 2000);
+  assert.equal((await deadLetters(server.cli, 'F')).length, 1);
+  assert.deepEqual(await processing(server.cli), []);
   await proxy.stop();
 });
 

@@ -11,6 +11,8 @@ export class Proxy {
     this.isRefusing = false;
     this.cutAfterBytes = Infinity; // replies that still pass before all connections are cut
     this.cutReplyTo = undefined; // a text: the first request with it is served, its reply is lost
+    this.muteFrom = undefined; // a text: from the first request with it on no reply comes, until reset()
+    this.isMute = false;
   }
 
   async start() {
@@ -74,11 +76,16 @@ export class Proxy {
       this.cutReplyTo = undefined;
       this.cutAfterBytes = 0;
     }
+    if (this.muteFrom !== undefined && chunk.includes(this.muteFrom)) {
+      this.muteFrom = undefined;
+      this.isMute = true;
+    }
     return chunk;
   }
 
   // What may still pass of a reply; the cut comes a turn later, so that this part leaves first.
   ration(chunk) {
+    if (this.isMute) return Buffer.alloc(0);
     const part = chunk.subarray(0, this.cutAfterBytes);
     this.cutAfterBytes -= part.length;
     if (this.cutAfterBytes <= 0) {
@@ -89,6 +96,7 @@ export class Proxy {
   }
 
   reset() {
+    this.isMute = false;
     for (const { near, far } of [...this.pairs]) {
       near.resetAndDestroy();
       far.resetAndDestroy();
