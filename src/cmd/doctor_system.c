@@ -94,15 +94,16 @@ static void check_listen(struct doctor *doctor)
         return;
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 1) == 0)
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 1) == 0)
         note(doctor, FINDING_OK, NULL, "HTTP address %s is free", address);
     else
         note(doctor, errno == EADDRINUSE ? FINDING_HINT : FINDING_BAD,
              errno == EADDRINUSE ? "if that is no redgrid of yours: choose another with --listen"
                                  : NULL,
              "HTTP address %s: %s", address, strerror(errno));
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     freeaddrinfo(found);
 }
 

@@ -81,13 +81,24 @@ static int show(const struct cmdline *line)
     return code;
 }
 
+static bool read_all(FILE *file, struct buf *ret)
+{
+    char piece[65536];
+    size_t len;
+
+    do {
+        len = fread(piece, 1, sizeof piece, file);
+        buf_add(ret, (struct slice){piece, len});
+    } while (len == sizeof piece); /* less: the end, or an error */
+    return ferror(file) == 0;
+}
+
 /* read_message fills `ret` from --data or --file. */
 static int read_message(const struct cmdline *line, struct buf *ret)
 {
     const char *data = cmdline_value(line, "--data");
     const char *path = cmdline_value(line, "--file");
-    char piece[65536];
-    size_t len;
+    bool is_read;
 
     if (data != NULL && path != NULL)
         return complain(EXIT_USAGE, "--data or --file, not both");
@@ -95,16 +106,17 @@ static int read_message(const struct cmdline *line, struct buf *ret)
         buf_add(ret, slice_of(data));
         return EXIT_OK;
     }
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (file == NULL)
-        return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-    while ((len = fread(piece, 1, sizeof piece, file)) > 0)
-        buf_add(ret, (struct slice){piece, len});
-    bool is_bad = ferror(file) != 0;
-    if (file != stdin)
+    if (strcmp(path, "-") == 0) {
+        is_read = read_all(stdin, ret);
+    } else {
+        FILE *file = fopen(path, "re");
+        if (file == NULL)
+            return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        is_read = read_all(file, ret);
         fclose(file);
-    if (is_bad || buf_err(ret))
-        return complain(EXIT_FAILED, "%s: %s", path, is_bad ? "cannot be read" : "is too large");
+    }
+    if (!is_read || buf_err(ret))
+        return complain(EXIT_FAILED, "%s: %s", path, is_read ? "is too large" : "cannot be read");
     return EXIT_OK;
 }
 

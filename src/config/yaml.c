@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "base/mem.h"
@@ -163,16 +164,16 @@ enum err settings_read_file(struct settings *settings, const char *path, struct 
 {
     struct reader reader = {.settings = settings, .path = path, .why = why};
     const char *slash = strrchr(path, '/');
+    struct stat found;
     FILE *file = fopen(path, "re");
 
     if (file == NULL)
         return cause_set(why, err_from_errno(errno), "%s: %s", path, strerror(errno));
-    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) > SETTINGS_FILE_MAX_BYTES) {
+    if (fstat(fileno(file), &found) == 0 && found.st_size > SETTINGS_FILE_MAX_BYTES) {
         fclose(file);
         return cause_set(why, E_LIMIT, "%s: is larger than %d bytes", path,
                          SETTINGS_FILE_MAX_BYTES);
     }
-    rewind(file);
     if (slash != NULL) /* "/redgrid.yaml" lies in "/", which join() writes as "//": the same */
         reader.base = mem_dup(path, slash == path ? 1 : (size_t)(slash - path));
     enum err err = read_document(&reader, file);

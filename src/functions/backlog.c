@@ -6,7 +6,7 @@
 #include "loop/loop.h"
 
 /* The questions about one key, all at once. */
-enum { ASK_LENGTH, ASK_STREAM, ASK_GROUPS, ASK_OLDEST, ASK_COUNT };
+enum question_kind { ASK_LENGTH, ASK_STREAM, ASK_GROUPS, ASK_OLDEST, ASK_COUNT };
 
 struct question {
     struct redis_call call;
@@ -113,7 +113,7 @@ static void on_answer(struct op *op, enum err err)
     int64_t length;
 
     if (root != NULL && !b->is_gone) {
-        switch (q - b->questions) {
+        switch ((enum question_kind)(q - b->questions)) {
         case ASK_LENGTH:
             if (resp_int(root, &length) && length > 0)
                 b->sum.remaining += (uint64_t)length;
@@ -126,6 +126,8 @@ static void on_answer(struct op *op, enum err err)
             break;
         case ASK_OLDEST:
             read_oldest(b, root);
+            break;
+        case ASK_COUNT:
             break;
         }
     }

@@ -279,7 +279,7 @@ static enum err claim_start(struct stream_tender *t)
 
 static enum state take_page(struct stream_tender *t, const struct resp *root)
 {
-    uint64_t deliveries[PAGE_MAX];
+    uint64_t deliveries[PAGE_MAX] = {0};
     uint32_t taken = 0;
 
     for (uint32_t i = 0; i < root->count && i < PAGE_MAX; i++) {

@@ -337,8 +337,10 @@ struct slice rpc_pairs_find(struct rpc_pairs pairs, struct slice key)
 
 const struct rpc_data *rpc_names_find(struct rpc_names names, struct slice name)
 {
+    const struct rpc_named *items = names.items;
+
     for (size_t i = names.count; i > 0; i--)
-        if (slice_eq(names.items[i - 1].name, name))
-            return &names.items[i - 1].data;
+        if (slice_eq(items[i - 1].name, name))
+            return &items[i - 1].data;
     return NULL;
 }

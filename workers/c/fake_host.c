@@ -25,7 +25,8 @@ static _Noreturn void run_child(const char *path, int fd, int output_fd, const c
     dup2(output_fd, STDOUT_FILENO);
     if (fd == 3)
         fd = dup(fd);
-    dup2(fd, 3); /* without close-on-exec */
+    if (fd < 0 || dup2(fd, 3) < 0) /* without close-on-exec */
+        _exit(127);
     setenv("REDGRID_RPC_FD", "3", 1);
     if (threads != NULL)
         setenv("C_THREADPOOL_THREAD_COUNT", threads, 1);
