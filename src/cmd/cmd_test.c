@@ -1,5 +1,6 @@
 /* The program as its user meets it: each test runs the built redgrid, whose path is the first
  * argument. */
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -292,6 +293,62 @@ static void after_kill_9_it_starts_again_on_the_same_data(void **state)
     assert_int_equal(end(pid, SIGINT), 0);
 }
 
+/* in_terminal runs the program on a terminal of that size; `text` gets what it wrote there. */
+static int in_terminal(const char *words, unsigned short columns, unsigned short rows)
+{
+    const struct winsize size = {.ws_col = columns, .ws_row = rows};
+    char command[512];
+    size_t len = 0;
+    int terminal, status = 0;
+
+    snprintf(command, sizeof command, "'%s' %s", program, words);
+    pid_t pid = forkpty(&terminal, NULL, NULL, &size);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execl("/bin/sh", "sh", "-c", command, NULL);
+        _exit(127);
+    }
+    for (ssize_t got = 1; got > 0 && len<sizeof text - 1; len += got> 0 ? (size_t)got : 0)
+        got = read(terminal, text + len, sizeof text - 1 - len); /* fails when all have left it */
+    text[len] = '\0';
+    close(terminal);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void pages_fit_the_terminal(void **state)
+{
+    struct slice rest, line;
+    char words[128];
+    size_t lines = 0;
+
+    (void)state;
+    assert_int_equal(redgrid("init --lang c hello"), 0);
+    write_file("hello/hello/function.json", "{}"); /* in error: listed, and needs no Redis */
+    setenv("REDGRID_APP", "hello", 1);
+    pid_t pid = start("data");
+    unsetenv("REDGRID_APP");
+    unsigned port = port_of("data");
+
+    snprintf(words, sizeof words, "top --count 1 --server http://127.0.0.1:%u", port);
+    assert_int_equal(redgrid(words), 0);
+    assert_said("LANGUAGE");
+    assert_int_equal(in_terminal(words, 80, 7), 0);
+    assert_null(strstr(text, "LANGUAGE"));
+    assert_said("FUNCTION");
+    assert_said("PER S");
+    assert_said("q quits; ");
+    rest = slice_of(text);
+    while (slice_cut(&rest, '\n', &line) && ++lines)
+        assert_in_range(slice_trim(line).len, 0, 80 + strlen("\033[K") + strlen("\033[H"));
+    assert_in_range(lines, 7, 8); /* the last one is left when it ends */
+
+    snprintf(words, sizeof words, "top --count 1 --output json --server http://127.0.0.1:%u", port);
+    assert_int_equal(redgrid(words), 0);
+    assert_memory_equal(text, "{\"version\"", strlen("{\"version\""));
+    assert_int_equal(end(pid, SIGTERM), 0);
+}
+
 static void a_stop_ends_a_start_that_still_waits(void **state)
 {
     (void)state;
@@ -318,6 +375,7 @@ int main(int argc, char **argv)
         CASE(what_keeps_up_from_starting_is_one_line),
         CASE(init_writes_every_kind_and_never_twice),
         CASE(it_runs_answers_and_drains),
+        CASE(pages_fit_the_terminal),
         CASE(a_stop_ends_a_start_that_still_waits),
         CASE(after_kill_9_it_starts_again_on_the_same_data),
     };

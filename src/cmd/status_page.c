@@ -3,7 +3,12 @@
 #include <string.h>
 
 #include "cmd/client.h"
+#include "cmd/screen.h"
 #include "cmd/table.h"
+
+#define HEAD                                                                                       \
+    "FUNCTION|7APP|1LANGUAGE|2TRIGGER|3SOURCE|STATE|>OK|9>FAILED|8>DEAD|>BACKLOG|6>PENDING|"       \
+    "5>RUNNING|4>AVG MS"
 
 static void add_span(struct buf *out, json_int_t ms)
 {
@@ -51,9 +56,10 @@ static void add_row(struct table *table, const json_t *function, const json_t *b
     table_int(table, field_int(function, "pending"));
     table_int(table, field_int(function, "inFlight"));
     table_fixed(table, field_real(function, "averageMs"));
+    if (before == NULL || runs < runs_before)
+        runs_before = runs; /* new, or started again: its counts began anew */
     if (span_ms > 0)
-        table_fixed(table,
-                    before == NULL ? 0 : (double)(runs - runs_before) * 1000 / (double)span_ms);
+        table_fixed(table, (double)(runs - runs_before) * 1000 / (double)span_ms);
 }
 
 void function_table_write(struct buf *out, const json_t *functions, const json_t *before,
@@ -68,15 +74,10 @@ void function_table_write(struct buf *out, const json_t *functions, const json_t
                            "writes one.\n"));
         return;
     }
-    table_init(&table,
-               span_ms > 0
-                   ? "FUNCTION|APP|LANGUAGE|TRIGGER|SOURCE|STATE|>OK|>FAILED|>DEAD|>BACKLOG|"
-                     ">PENDING|>RUNNING|>AVG MS|>PER S"
-                   : "FUNCTION|APP|LANGUAGE|TRIGGER|SOURCE|STATE|>OK|>FAILED|>DEAD|>BACKLOG|"
-                     ">PENDING|>RUNNING|>AVG MS");
+    table_init(&table, span_ms > 0 ? HEAD "|>PER S" : HEAD);
     json_array_foreach(functions, index, each)
         add_row(&table, each, same_function(before, each), span_ms);
-    table_write(&table, out);
+    table_write(&table, screen_now().columns, out);
     table_done(&table);
     json_array_foreach(functions, index, each) if (field_text(each, "error", NULL) != NULL)
         buf_addf(out, "\n%s: %s\n", field_text(each, "name", "?"), field_text(each, "error", ""));

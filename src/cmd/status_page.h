@@ -1,4 +1,5 @@
-/* cmd/status_page.h - the page that `redgrid status` and `redgrid top` show. */
+/* cmd/status_page.h - the page that `redgrid status` and `redgrid top` show. On a terminal that is
+ * too narrow for the table some columns are left out. */
 #ifndef CMD_STATUS_PAGE_H
 #define CMD_STATUS_PAGE_H
 

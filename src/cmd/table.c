@@ -27,6 +27,9 @@ void table_init(struct table *table, const char *head)
 
     *table = (struct table){0};
     while (slice_cut(&rest, '|', &name) && table->columns < TABLE_COLUMNS_MAX) {
+        bool has_rank = name.len > 0 && name.data[0] >= '1' && name.data[0] <= '9';
+        table->rank[table->columns] = has_rank ? name.data[0] : '\0';
+        name = slice_from(name, has_rank);
         bool is_right = name.len > 0 && name.data[0] == '>';
         table->is_right[table->columns++] = is_right;
         add_cell(table, slice_from(name, is_right));
@@ -72,24 +75,48 @@ static size_t width(const char *text)
     return places;
 }
 
-void table_write(const struct table *table, struct buf *out)
+/* leave_out gives the columns up that leave first, until the rest fits. Left out is 0 wide. */
+static void leave_out(const struct table *table, size_t *wide, size_t places)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < table->columns; i++)
+        sum += wide[i] + GAP;
+    for (char rank = '1'; rank <= '9' && sum > places + GAP; rank++)
+        for (size_t i = 0; i < table->columns; i++)
+            if (table->rank[i] == rank) {
+                sum -= wide[i] + GAP;
+                wide[i] = 0;
+            }
+}
+
+static void write_row(const struct table *table, const size_t *wide, char *const *cells,
+                      struct buf *out)
+{
+    size_t gap = 0, fill = 0; /* before the next cell: nothing is filled up behind the last one */
+
+    for (size_t i = 0; i < table->columns; i++) {
+        if (wide[i] == 0)
+            continue;
+        size_t room = wide[i] - width(cells[i]);
+        buf_addf(out, "%*s%s", (int)(gap + fill + (table->is_right[i] ? room : 0)), "", cells[i]);
+        gap = GAP;
+        fill = table->is_right[i] ? 0 : room;
+    }
+    buf_add_byte(out, '\n');
+}
+
+void table_write(const struct table *table, size_t places, struct buf *out)
 {
     size_t wide[TABLE_COLUMNS_MAX] = {0};
 
     for (size_t i = 0; i < table->count; i++) {
-        size_t places = width(table->cells[i]);
-        if (places > wide[i % table->columns])
-            wide[i % table->columns] = places;
+        size_t own = width(table->cells[i]);
+        if (own > wide[i % table->columns])
+            wide[i % table->columns] = own;
     }
-    for (size_t i = 0; i < table->count; i++) {
-        size_t column = i % table->columns;
-        size_t fill = wide[column] - width(table->cells[i]);
-        bool is_last = column + 1 == table->columns;
-        if (table->is_right[column])
-            buf_addf(out, "%*s%s%s", (int)fill, "", table->cells[i], is_last ? "" : "  ");
-        else
-            buf_addf(out, "%s%*s", table->cells[i], is_last ? 0 : (int)fill + GAP, "");
-        if (is_last)
-            buf_add_byte(out, '\n');
-    }
+    if (places != 0)
+        leave_out(table, wide, places);
+    for (size_t i = 0; i + table->columns <= table->count; i += table->columns)
+        write_row(table, wide, table->cells + i, out);
 }

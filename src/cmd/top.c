@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/client.h"
 #include "cmd/commands.h"
+#include "cmd/screen.h"
 #include "cmd/status_page.h"
 
 #define EVERY_MS 1000
@@ -56,47 +57,75 @@ static bool wait_for_quit(int ms)
     return false;
 }
 
-static int show(const struct answer *answer, const struct answer *last, uint64_t span_ms,
-                bool is_terminal)
+struct top {
+    const struct cmdline *line;
+    bool is_terminal;
+    bool has_failed;    /* the last question: the screen shows why */
+    struct answer last; /* what rates are counted from */
+    uint64_t last_ms;   /* 0: none yet */
+};
+
+static int show(const struct top *top, const struct answer *answer, uint64_t span_ms)
 {
+    struct screen screen = screen_now();
+    struct buf page, out;
+
+    buf_init(&page, ANSWER_BYTES_MAX);
+    if (top->line->is_json)
+        buf_add(&page, buf_slice(&answer->text));
+    else
+        status_page_write(&page, answer->json, top->last.json, span_ms);
+    if (!top->is_terminal || top->line->is_json)
+        return print(&page);
+    buf_init(&out, ANSWER_BYTES_MAX);
+    screen_draw(&out, &screen, buf_slice(&page), "q quits");
+    buf_done(&page);
+    return print(&out);
+}
+
+static int ask_and_show(struct top *top)
+{
+    struct answer answer;
     struct buf out;
 
-    buf_init(&out, ANSWER_BYTES_MAX);
-    if (is_terminal)
-        buf_add(&out, SLICE("\033[H\033[2J"));
-    status_page_write(&out, answer->json, last->json, span_ms);
-    if (is_terminal)
-        buf_add(&out, SLICE("\nq quits\n"));
-    return print(&out);
+    if (top->has_failed) {
+        buf_init(&out, SCREEN_CLEAR_BYTES);
+        screen_clear(&out);
+        (void)print(&out);
+    }
+    int code =
+        client_ask(top->line, &(struct question){.method = "GET", .path = "/api/status"}, &answer);
+    uint64_t now_ms = clock_now_ms();
+    top->has_failed = code != EXIT_OK;
+    if (code != EXIT_OK)
+        return code;
+    code = show(top, &answer, top->last_ms == 0 ? EVERY_MS : now_ms - top->last_ms);
+    answer_done(&top->last);
+    top->last = answer;
+    top->last_ms = now_ms;
+    return code;
 }
 
 static int run(const struct cmdline *line)
 {
-    bool is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
+    struct top top = {.line = line, .is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)};
     const char *text = cmdline_value(line, "--count");
-    uint64_t count = is_terminal ? 0 : 1, shown = 0, last_ms = 0;
-    struct answer last = {0};
+    uint64_t count = top.is_terminal ? 0 : 1, shown = 0;
+    int code;
 
     if (text != NULL && !slice_to_u64(slice_of(text), &count))
         return complain(EXIT_USAGE, "--count: '%s' is not a number", text);
-    if (is_terminal)
+    if (top.is_terminal)
         take_keys();
-    for (;;) {
-        struct answer answer;
-        int code =
-            client_ask(line, &(struct question){.method = "GET", .path = "/api/status"}, &answer);
-        uint64_t now_ms = clock_now_ms();
-        if (code == EXIT_OK) {
-            code = show(&answer, &last, last_ms == 0 ? EVERY_MS : now_ms - last_ms, is_terminal);
-            answer_done(&last);
-            last = answer;
-            last_ms = now_ms;
-        }
-        if (code != EXIT_OK || ++shown == count || wait_for_quit(EVERY_MS)) {
-            answer_done(&last);
-            return code;
-        }
-    }
+    do {
+        code = ask_and_show(&top);
+        if (code != EXIT_OK && (!top.is_terminal || top.last_ms == 0))
+            break; /* on a terminal it goes on when a server that answered is started again */
+    } while (++shown != count && !wait_for_quit(EVERY_MS));
+    answer_done(&top.last);
+    if (top.is_terminal && !line->is_json)
+        putchar('\n');
+    return code;
 }
 
 const struct command top_command = {
