@@ -237,8 +237,8 @@ static void backoff_start(struct stream_listener *s)
 
 static enum state backoff_judge(struct stream_listener *s, enum err err)
 {
-    (void)err;
-    return redis_is_ready(s->reader) ? GROUP : CONNECT;
+    /* the groups may have gone meanwhile: from the first one again */
+    return redis_is_ready(s->reader) ? connect_judge(s, err) : CONNECT;
 }
 
 static void go(struct stream_listener *s, enum state next)

@@ -154,6 +154,21 @@ scenario('N16 No permission: said once each, and over when it is given', async (
   for (const f of ['L', 'S']) await node.succeeds(f, 1, 20000);
 });
 
+scenario('N16 A stream that may not be read: said once, nothing is skipped', async (w) => {
+  const server = await w.redis();
+  const { cli } = server;
+  await cli.acl('SETUSER', 'app', 'on', '>secret', '+@all', '~*', '&*', '-xreadgroup');
+  const settings = { redis: `${server.address},user=app,password=secret` };
+  const functions = { S: stream('s t', { ...SHORT, startFrom: '$' }) };
+  const node = await w.up({ functions, settings });
+  await until(() => node.count(/NOPERM/) === 1, 'it says what is wrong');
+  await stays(() => node.count(/NOPERM/) === 1, 'once', 1500);
+  await cli.del('s');
+  await cli.xadd('s', '*', 'a', 'b');
+  await cli.acl('SETUSER', 'app', '+@all');
+  await node.succeeds('S', 1, 20000);
+});
+
 scenario('N16 Stop while a wrong type is waited out', async (w) => {
   const { cli } = await w.redis();
   await cli.mset('q', 'a string', 's', 'a string');
