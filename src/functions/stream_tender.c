@@ -1,5 +1,6 @@
-/* What was read once but is not acknowledged: kept alive while it runs here, taken over when its
- * consumer is gone or its delivery failed. One machine that goes over the keys in turn:
+/* What was read once but is not acknowledged: kept alive while it runs here, as long as it is ours;
+ * taken over when its consumer is gone or its delivery failed. One machine that goes over the keys
+ * in turn:
  *
  *   IDLE --timer--> KEEP --> CONSUMERS --> PENDING --> CLAIM --> (next page, next consumer, next
  * key) --> IDLE
@@ -42,7 +43,8 @@ struct stream_tender {
     size_t id_count;
     size_t page; /* how many were asked for */
     bool page_was_full;
-    bool has_left_some; /* no slot was free for all that could be claimed */
+    bool has_told_taken; /* that others took over what runs here; once while it lasts */
+    bool has_left_some;  /* no slot was free for all that could be claimed */
 };
 
 /* A consumer is removed only if it holds nothing: XGROUP DELCONSUMER drops what is pending beyond
@@ -92,8 +94,22 @@ static size_t add_ids(const struct stream_tender *t, const struct list *entries,
     return count;
 }
 
-/* XCLAIM key group consumer 0 id.. JUSTID: resets the idle time, leaves the delivery count. All in
- * one command: what is left out would be claimed by others while it runs here. */
+/* Resets the idle time of what is still ours, and leaves the delivery count. Not so what others
+ * took over while this node stood still: claimed back it would go to and fro for as long as both
+ * run it. Its run here goes on, and acknowledges it if it ends well, whoever has it then. All ids
+ * in one command: what is left out would be claimed by others while it runs here. */
+static const char keep_script[] =
+    "local taken = 0\n"
+    "for i = 3, #ARGV do\n"
+    "  local row = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]\n"
+    "  if row and row[2] == ARGV[2] then\n"
+    "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')\n"
+    "  elseif row then\n"
+    "    taken = taken + 1\n"
+    "  end\n"
+    "end\n"
+    "return taken\n";
+
 static enum err keep_start(struct stream_tender *t)
 {
     struct stream_listener *s = t->s;
@@ -104,16 +120,13 @@ static enum err keep_start(struct stream_tender *t)
         count += count_ids(t, held[i]);
     if (count == 0)
         return E_EMPTY;
-    struct slice *args = mem_new_array(count + 6, struct slice);
-    args[0] = SLICE("XCLAIM");
-    args[1] = s->keys[t->key];
-    args[2] = s->group;
-    args[3] = s->consumer;
-    args[4] = SLICE("0");
-    count = 5;
+    const struct slice head[] = {
+        SLICE("EVAL"), slice_of(keep_script), SLICE("1"), s->keys[t->key], s->group, s->consumer};
+    struct slice *args = mem_new_array(COUNT_OF(head) + count, struct slice);
+    memcpy(args, head, sizeof head);
+    count = COUNT_OF(head);
     for (size_t i = 0; i < COUNT_OF(held); i++)
         count = add_ids(t, held[i], args, count);
-    args[count++] = SLICE("JUSTID");
     enum err err = redis_call(s->base.commands, args, count, &t->call);
     free(args);
     return err;
@@ -371,9 +384,23 @@ static enum err leave_start(struct stream_tender *t)
     return forget_consumer(t, t->s->consumer);
 }
 
+static void tell_taken(struct stream_tender *t)
+{
+    int64_t taken = 0;
+
+    if (resp_int(t->call.reply->root, &taken) && taken > 0 && !t->has_told_taken)
+        log_warn("ENTRIES-TAKEN",
+                 "%s %" PRId64 " entries that run here were taken over by other consumers, because "
+                 "this one did not renew them in time; they may run twice",
+                 t->s->base.prefix, taken);
+    t->has_told_taken = taken > 0;
+}
+
 static enum state keep_judge(struct stream_tender *t, enum err err)
 {
     begin_pages(t);
+    if (err == E_OK)
+        tell_taken(t);
     return err == E_OK || err == E_EMPTY || err == E_REDIS ? CONSUMERS : IDLE;
 }
 

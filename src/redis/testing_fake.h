@@ -390,9 +390,10 @@ static inline void fake_await(struct fake_server *fake, const char *words, size_
 {
     struct fake_question q = {fake, words, count};
 
-    if (!test_wait_ms(loop, fake_has_heard, &q, TEST_DEADLINE_MS))
-        fail_msg("'%s' did not come %zu times; heard were:\n%s", words, count,
-                 buf_text(&fake->heard));
+    if (!test_wait_ms(loop, fake_has_heard, &q, TEST_DEADLINE_MS)) {
+        fputs(buf_text(&fake->heard), stderr);
+        fail_msg("'%s' was not heard %zu times", words, count);
+    }
 }
 
 /* fake_say answers a command that waits, and waits until there is one. */
@@ -400,8 +401,10 @@ static inline void fake_say(struct fake_server *fake, const char *words, const c
 {
     struct fake_question q = {fake, words, 0};
 
-    if (!test_wait_ms(loop, fake_is_held, &q, TEST_DEADLINE_MS))
-        fail_msg("no '%s' waits; heard were:\n%s", words, buf_text(&fake->heard));
+    if (!test_wait_ms(loop, fake_is_held, &q, TEST_DEADLINE_MS)) {
+        fputs(buf_text(&fake->heard), stderr);
+        fail_msg("no '%s' waits", words);
+    }
     struct fake_client *client = fake_holds(fake, words);
     free(client->held);
     client->held = NULL;
