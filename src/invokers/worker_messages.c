@@ -128,15 +128,6 @@ static void fill_bindings(const struct function *function, struct rpc_binding *r
     }
 }
 
-/* The default entry point of a C function is its own name; other workers have their own defaults.
- */
-static struct slice entry_point_of(const struct function *function)
-{
-    if (function->entry_point != NULL || strcmp(function->app->runtime, "c") != 0)
-        return slice_of(function->entry_point);
-    return slice_of(function->name);
-}
-
 enum err worker_send_load(struct transport *transport, const struct worker_function *loadable,
                           const struct worker_abilities *can, struct cause *why)
 {
@@ -157,7 +148,7 @@ enum err worker_send_load(struct transport *transport, const struct worker_funct
                                       .name = name,
                                       .directory = slice_of(function->directory),
                                       .script_file = slice_of(loadable->script_file),
-                                      .entry_point = entry_point_of(function),
+                                      .entry_point = slice_of(function->entry_point),
                                       .bindings = bindings,
                                       .binding_count = function->binding_count + 1,
                                   }}};

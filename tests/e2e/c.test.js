@@ -76,7 +76,7 @@ scenario('C: what the compiler says is said as our own; mended, it runs', async 
   await node.succeeds('Bad', 1, 20000);
 });
 
-scenario('C: a shared object, another entry point', async (w) => {
+scenario('C: a shared object, another entry point, the default one', async (w) => {
   const { cli } = await w.redis();
   const binding = (key) => ({
     type: 'redisListTrigger',
@@ -98,14 +98,16 @@ scenario('C: a shared object, another entry point', async (w) => {
         json: { bindings: [binding('missing')], scriptFile: 'function.c', entryPoint: 'nobody' },
         ...c(''),
       },
+      // A name that the C library has too, and code in `run`.
+      getpid: { json: { bindings: [binding('run')], scriptFile: 'run.c' } },
     },
     lang: 'c',
   });
   const source = path.join(app, 'Shared', 'function.c');
-  fs.writeFileSync(
-    source,
-    `#include <redgrid/function.h>\nint other_name(struct redgrid_invocation *run) { ${SHOW} return REDGRID_OK; }\n`,
-  );
+  const code = (name) =>
+    `#include <redgrid/function.h>\nint ${name}(struct redgrid_invocation *run) { ${SHOW} return REDGRID_OK; }\n`;
+  fs.writeFileSync(source, code('other_name'));
+  fs.writeFileSync(path.join(app, 'getpid', 'run.c'), code('run'));
   execFileSync('cc', [
     '-shared',
     '-fPIC',
@@ -120,6 +122,8 @@ scenario('C: a shared object, another entry point', async (w) => {
   await cli.rpush('entry', 'x');
   await node.succeeds('Shared', 1);
   await node.succeeds('Entry', 1);
+  await cli.rpush('run', 'x');
+  await node.succeeds('getpid', 1);
   assert.ok(node.records.some((one) => one.level === 'error' && /nobody/.test(one.message)));
 });
 

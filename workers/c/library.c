@@ -17,6 +17,18 @@ static void *find_symbol(void *object, const char *name)
     return name[0] == '\0' ? NULL : dlsym(object, name);
 }
 
+/* find_own does not look into the libraries that the object needs: a function named `send` with its
+ * code in `run` must not become a call of the C library's send(). */
+static void *find_own(void *object, const char *name)
+{
+    void *symbol = find_symbol(object, name), *abi = find_symbol(object, "redgrid_abi");
+    Dl_info found, own;
+
+    if (symbol == NULL || dladdr(symbol, &found) == 0 || dladdr(abi, &own) == 0)
+        return NULL;
+    return found.dli_fbase == own.dli_fbase ? symbol : NULL;
+}
+
 static enum err check_abi(void *object, const char *file, struct cause *why)
 {
     void *symbol = find_symbol(object, "redgrid_abi");
@@ -36,13 +48,14 @@ static enum err check_abi(void *object, const char *file, struct cause *why)
 static enum err find_entry(void *object, const char *file, const char *entry_point,
                            const char *name, redgrid_function **ret, struct cause *why)
 {
-    void *symbol = find_symbol(object, entry_point[0] != '\0' ? entry_point : name);
+    void *symbol =
+        entry_point[0] != '\0' ? find_symbol(object, entry_point) : find_own(object, name);
 
     if (symbol == NULL && entry_point[0] != '\0')
         return cause_set(why, E_NOT_FOUND, "entryPoint: %s has no function '%s'", file,
                          entry_point);
     if (symbol == NULL)
-        symbol = find_symbol(object, DEFAULT_SYMBOL);
+        symbol = find_own(object, DEFAULT_SYMBOL);
     if (symbol == NULL)
         return cause_set(why, E_NOT_FOUND,
                          "%s has no function '%s' and no '%s': name it as entryPoint in "

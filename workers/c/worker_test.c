@@ -149,6 +149,10 @@ static void the_default_symbol_is_the_functions_name(void **state)
     assert_returns(hear_response("1"), "hi");
     invoke("2", "no-c-name", SLICE("hi"));
     assert_returns(hear_response("2"), "default");
+    /* A name that the C library has too: our `run` is meant. */
+    assert_int_equal(fake_host_load(&host, functions_path, "", "getpid").status, RPC_SUCCESS);
+    invoke("3", "getpid", SLICE("hi"));
+    assert_returns(hear_response("3"), "default");
 }
 
 static void a_load_that_fails_says_why(void **state)
