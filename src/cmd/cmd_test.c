@@ -180,6 +180,33 @@ static void init_writes_every_kind_and_never_twice(void **state)
     }
 }
 
+static void init_makes_a_function_name_of_any_name(void **state)
+{
+    static const struct {
+        const char *word, *function, *next;
+    } rows[] = {
+        {"host", "fhost", "up --app host\n"},
+        {"_x", "f_x", "up --app _x\n"},
+        {"1.2", "f1_2", "up --app 1.2\n"},
+        {"'my app'", "my_app", "up --app 'my app'\n"},
+        {"\"it's\"", "it_s", "up --app 'it'\\''s'\n"},
+        {"-- -dash", "f_dash", "up --app ./-dash\n"},
+        {"in/deep/", "deep", "up --app in/deep/\n"},
+        {".", "redgrid_cmd_", "up --app .\n"},
+    };
+    char words[128];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        snprintf(words, sizeof words, "init --lang c %s", rows[i].word);
+        assert_int_equal(redgrid(words), 0);
+        snprintf(words, sizeof words, "the function %s", rows[i].function);
+        assert_said(words);
+        assert_said(rows[i].next);
+    }
+    assert_int_equal(redgrid("init /"), 2);
+}
+
 /* ---- a running server ---- */
 
 static pid_t start_with(const char *data, const char *store)
@@ -374,6 +401,7 @@ int main(int argc, char **argv)
         CASE(without_a_server_the_commands_say_so),
         CASE(what_keeps_up_from_starting_is_one_line),
         CASE(init_writes_every_kind_and_never_twice),
+        CASE(init_makes_a_function_name_of_any_name),
         CASE(it_runs_answers_and_drains),
         CASE(pages_fit_the_terminal),
         CASE(a_stop_ends_a_start_that_still_waits),

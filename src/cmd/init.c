@@ -38,18 +38,22 @@ static void add_named(struct buf *out, const char *text, const char *name)
 
 static void name_function(struct app *app)
 {
-    size_t len = strlen(app->folder), used = 0;
+    char *real = realpath(app->folder, NULL); /* of ".", say */
+    struct slice path = slice_of(real != NULL ? real : app->folder);
+    size_t used = 0;
 
-    while (len > 0 && app->folder[len - 1] == '/')
-        len--;
-    size_t start = len;
-    while (start > 0 && app->folder[start - 1] != '/')
-        start--;
-    if (start < len && isdigit((unsigned char)app->folder[start]))
-        app->name[used++] = 'f';
-    for (; start < len && used + 1 < sizeof app->name; start++)
-        app->name[used++] = isalnum((unsigned char)app->folder[start]) ? app->folder[start] : '_';
+    while (path.len > 0 && path.data[path.len - 1] == '/')
+        path.len--;
+    struct slice last = slice_from(path, path.len);
+    for (; last.data > path.data && last.data[-1] != '/'; last.data--)
+        last.len++;
+    if (last.len > 0 &&
+        (!isalpha((unsigned char)last.data[0]) || slice_eq_nocase(last, SLICE("host"))))
+        app->name[used++] = 'f'; /* as the rules for names of functions want it */
+    for (size_t i = 0; i < last.len && used + 1 < sizeof app->name; i++)
+        app->name[used++] = isalnum((unsigned char)last.data[i]) ? last.data[i] : '_';
     app->name[used] = '\0';
+    free(real);
 }
 
 /* make_parents makes the folders above a file. */
@@ -128,6 +132,27 @@ static int each_file(const struct app *app, bool is_dry)
     return code;
 }
 
+/* add_word writes a word as a shell has to see it. */
+static void add_word(struct buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./-+,:@%";
+
+    if (word[0] == '-')
+        buf_add(out, SLICE("./"));
+    if (word[strspn(word, plain)] == '\0') {
+        buf_add(out, slice_of(word));
+        return;
+    }
+    buf_add_byte(out, '\'');
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            buf_add(out, SLICE("'\\''"));
+        else
+            buf_add_byte(out, *word);
+    buf_add_byte(out, '\'');
+}
+
 static int tell_next(const struct app *app)
 {
     /* As it was called, so that the lines work as they stand also before it is installed. */
@@ -139,14 +164,20 @@ static int tell_next(const struct app *app)
     buf_addf(&out, "Wrote %s: the function %s (%s), started by ", app->folder, app->name,
              app->language->name);
     add_named(&out, app->trigger->source, app->name);
-    buf_addf(&out, ".\n\nNext:\n  %s up --app %s\n  ", program, app->folder);
+    buf_add(&out, SLICE(".\n\nNext:\n  "));
+    add_word(&out, program);
+    buf_add(&out, SLICE(" up --app "));
+    add_word(&out, app->folder);
+    buf_add(&out, SLICE("\n  "));
     add_named(&out, app->trigger->send, app->name);
+    buf_add(&out, SLICE("\n  "));
+    add_word(&out, program);
     buf_addf(
         &out,
-        "\n  %s function logs %s --follow\n\n"
+        " function logs %s --follow\n\n"
         "`redgrid up` starts a Redis on 127.0.0.1:6379 (or the next free port) for it. To use your "
         "own, add\n\"redis\": \"HOST:PORT\" to the Values of %s/local.settings.json.\n",
-        program, app->name, app->folder);
+        app->name, app->folder);
     return print(&out);
 }
 

@@ -11,7 +11,7 @@ static const char c_source[] =
     "\n"
     "/* Runs once for every message. Returning anything but REDGRID_OK makes redgrid deliver it "
     "again. */\n"
-    "int @(struct redgrid_invocation *run)\n"
+    "int run(struct redgrid_invocation *run)\n"
     "{\n"
     "    struct redgrid_slice message = redgrid_message(run);\n"
     "\n"
