@@ -3,7 +3,7 @@
  *
  *   IDLE --timer--> BEAT --> (next key) --> LOOK --> (next key) --> FIND --> RECOVER (next dead
  * consumer, next key) --> IDLE
- *   any  --stop---> RETURN (next key) --> OVER
+ *   any  --stop---> TRIES (the rest of them) --> RETURN --> TRIES (next key) --> OVER
  *
  * LOOK is left out unless there can be strays. */
 #include "functions/listener_list.h"
@@ -14,10 +14,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/sha1.h"
 #include "functions/deadletter.h"
 #include "loop/timer.h"
 
-enum state { IDLE, BEAT, LOOK, FIND, RECOVER, RETURN, OVER };
+#define TRIES_PAGE 1000 /* elements in one command */
+
+enum state { IDLE, BEAT, LOOK, FIND, RECOVER, TRIES, RETURN, OVER };
 
 struct list_tender {
     struct list_listener *l;
@@ -25,6 +28,7 @@ struct list_tender {
     struct timer *timer;
     struct redis_call call;
     size_t source;
+    size_t told; /* elements of this source whose tries have been written */
     bool again;
     struct op *register_op, *leave_op;
     struct slice *dead;  /* consumers to empty; owned copies */
@@ -88,10 +92,8 @@ static const char recover_script[] =
 
 /* What we give back may wake a waiter of ours that was cut off, so then our name stays, for others
  * to look. KEYS: key, processing list, consumers, tries. ARGV: consumer, side, "1" to keep the
- * name, then pairs of a failed element and how often it was delivered. */
+ * name. */
 static const char return_script[] =
-    "for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[4], redis.sha1hex(ARGV[i]), ARGV[i + 1]) end\n"
-    "if #ARGV > 3 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
     "local moved = 0\n"
     "while true do\n"
     "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
@@ -100,6 +102,7 @@ static const char return_script[] =
     "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
     "  moved = moved + 1\n"
     "end\n"
+    "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
     "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"
     "return moved\n";
 
@@ -218,42 +221,65 @@ static uint64_t failures_of(const struct list_entry *e, bool has_ended)
     return has_ended ? e->deliveries : e->deliveries - 1;
 }
 
-static size_t add_failed(struct list_tender *t, const struct list *entries, bool has_ended,
-                         struct slice *args, size_t count, struct number *numbers)
+/* Pairs of a digest and a number, behind the first two arguments. */
+struct tries {
+    struct slice args[2 + 2 * TRIES_PAGE];
+    char digests[TRIES_PAGE][SHA1_HEX_BYTES];
+    struct number numbers[TRIES_PAGE];
+    size_t count;
+    size_t skip; /* these were in an earlier page */
+};
+
+static void add_failed(const struct list_tender *t, const struct list *entries, bool has_ended,
+                       struct tries *tries)
 {
     struct list_entry *e;
 
     list_each (entries, struct list_entry, job.node, e) {
-        if (e->job.source != t->source || e->lengths != NULL || failures_of(e, has_ended) == 0 ||
-            count + 2 > SCRIPT_ARGS_MAX - 8)
+        if (e->job.source != t->source || e->lengths != NULL || failures_of(e, has_ended) == 0)
             continue;
-        struct number *number = &numbers[count / 2];
-        int len =
-            snprintf(number->text, sizeof number->text, "%" PRIu64, failures_of(e, has_ended));
-        args[count++] = buf_slice(&e->element);
-        args[count++] = (struct slice){number->text, (size_t)len};
+        if (tries->skip > 0) {
+            tries->skip--;
+            continue;
+        }
+        if (tries->count == TRIES_PAGE)
+            return;
+        size_t at = tries->count++;
+        char *number = tries->numbers[at].text;
+        int len = snprintf(number, sizeof(struct number), "%" PRIu64, failures_of(e, has_ended));
+        sha1_hex(buf_slice(&e->element), tries->digests[at]);
+        tries->args[2 + 2 * at] = (struct slice){tries->digests[at], SHA1_HEX_BYTES};
+        tries->args[3 + 2 * at] = (struct slice){number, (size_t)len};
     }
-    return count;
+}
+
+/* HSET tries digest number .. */
+static enum err tries_start(struct list_tender *t)
+{
+    struct tries *tries = mem_new(struct tries);
+    enum err err = E_EMPTY;
+
+    tries->skip = t->told;
+    tries->args[0] = SLICE("HSET");
+    tries->args[1] = source_of(t)->tries;
+    add_failed(t, &t->l->failed, true, tries);
+    add_failed(t, &t->l->slots.waiting, false, tries);
+    t->told += tries->count;
+    if (tries->count > 0)
+        err = redis_call(t->l->base.commands, tries->args, 2 + 2 * tries->count, &t->call);
+    free(tries);
+    return err;
 }
 
 static enum err return_start(struct list_tender *t)
 {
     const struct list_source *source = source_of(t);
     const struct slice keys[] = {source->key, source->processing, source->consumers, source->tries};
-    struct slice *args = mem_new_array(SCRIPT_ARGS_MAX, struct slice);
-    struct number *numbers = mem_new_array(SCRIPT_ARGS_MAX / 2, struct number);
-    size_t count = 3;
+    const struct slice args[] = {t->l->consumer, list_side(t->l),
+                                 t->l->has_cut_waiter ? SLICE("1") : SLICE("0")};
 
-    args[0] = t->l->consumer;
-    args[1] = list_side(t->l);
-    args[2] = t->l->has_cut_waiter ? SLICE("1") : SLICE("0");
-    count = add_failed(t, &t->l->failed, true, args, count, numbers);
-    count = add_failed(t, &t->l->slots.waiting, false, args, count, numbers);
-    enum err err = script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,
-                               count, &t->call);
-    free(args);
-    free(numbers);
-    return err;
+    return script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,
+                       COUNT_OF(args), &t->call);
 }
 
 static enum err idle_start(struct list_tender *t)
@@ -347,13 +373,22 @@ static enum state recover_judge(struct list_tender *t, enum err err)
     return next_source(t, FIND, IDLE);
 }
 
+static enum state tries_judge(struct list_tender *t, enum err err)
+{
+    if (err == E_OK && t->told % TRIES_PAGE == 0)
+        return TRIES;
+    return err == E_OK || err == E_EMPTY || err == E_REDIS ? RETURN : OVER;
+}
+
+/* What one key refuses (it became another type) says nothing of the next. */
 static enum state return_judge(struct list_tender *t, enum err err)
 {
-    return err == E_OK ? next_source(t, RETURN, OVER) : OVER;
+    t->told = 0;
+    return err == E_OK || err == E_REDIS ? next_source(t, TRIES, OVER) : OVER;
 }
 
 #define TO(state) (1u << (state))
-#define LEAVING (TO(RETURN) | TO(OVER)) /* may follow on every state */
+#define LEAVING (TO(TRIES) | TO(OVER)) /* may follow on every state */
 
 /* IDLE waits for the timer and OVER for nothing: no call ends there. */
 static const struct step {
@@ -367,16 +402,17 @@ static const struct step {
     [LOOK] = {"look", look_start, look_judge, TO(LOOK) | TO(FIND)},
     [FIND] = {"find", find_start, find_judge, TO(FIND) | TO(RECOVER) | TO(IDLE)},
     [RECOVER] = {"recover", recover_start, recover_judge, TO(RECOVER) | TO(FIND) | TO(IDLE)},
+    [TRIES] = {"tries", tries_start, tries_judge, TO(RETURN)},
     [RETURN] = {"return", return_start, return_judge, 0},
     [OVER] = {"over", over_start, NULL, 0},
 };
 
 static void go(struct list_tender *t, enum state next)
 {
-    if (t->leave_op != NULL && next != RETURN && next != OVER) {
+    if (t->leave_op != NULL && next < TRIES) {
         t->source = 0;
         next =
-            t->l->base.trigger->is_reliable && redis_is_ready(t->l->base.commands) ? RETURN : OVER;
+            t->l->base.trigger->is_reliable && redis_is_ready(t->l->base.commands) ? TRIES : OVER;
     }
     assert((steps[t->state].to | LEAVING) & TO(next));
     log_trace("%s: %s -> %s", t->l->base.prefix, steps[t->state].name, steps[next].name);
@@ -397,8 +433,12 @@ static void on_call_done(struct op *op, enum err err)
 
 static void begin_round(struct list_tender *t)
 {
+    bool is_ready = redis_is_ready(t->l->base.commands);
+
+    if (!is_ready)
+        end_register(t, E_CLOSED);
     t->source = 0;
-    go(t, redis_is_ready(t->l->base.commands) && t->l->base.trigger->is_reliable ? BEAT : IDLE);
+    go(t, is_ready && t->l->base.trigger->is_reliable ? BEAT : IDLE);
 }
 
 static void on_timer(void *ctx)

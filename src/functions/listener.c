@@ -145,8 +145,6 @@ enum err script_call(struct redis *redis, const char *script, const struct slice
     char number[24];
     size_t count = 3 + key_count + arg_count;
 
-    if (count > SCRIPT_ARGS_MAX + 3)
-        return E_LIMIT;
     struct slice *all = count <= SCRIPT_ARGS_FEW ? few : mem_new_array(count, struct slice);
     int len = snprintf(number, sizeof number, "%zu", key_count);
     all[0] = SLICE("EVAL");

@@ -87,9 +87,7 @@ uint64_t listener_backoff_ms(struct listener *listener);
 uint32_t listener_block_ms(const struct listener *listener);
 void listener_count(struct series *series, uint64_t *counter);
 
-/* Lua in one atomic step. `keys` then `args` go behind the script; at most SCRIPT_ARGS_MAX of both,
- * else E_LIMIT. */
-#define SCRIPT_ARGS_MAX 4096
+/* Lua in one atomic step. `keys` then `args` go behind the script. */
 enum err script_call(struct redis *redis, const char *script, const struct slice *keys,
                      size_t key_count, const struct slice *args, size_t arg_count,
                      struct redis_call *call);

@@ -15,7 +15,7 @@
  * server: what it brings is run and leads to the next FETCH. Stopped anywhere: END. */
 enum state { CONNECT, REGISTER, FETCH, HOLD, BACKOFF, END };
 
-#define FETCH_MAX 1000
+#define FETCH_MAX 1000 /* a slot that stays free is filled by the next fetch */
 #define BLOCK_MARGIN_MS 5000
 #define UNBLOCK_MS 1000
 #define AFTER_BATCH UINT64_MAX /* next_read_ms: not known before all that runs has ended */
@@ -47,13 +47,12 @@ static const char fetch_script[] = CUT_SCRIPT
     "    redis.call('ZADD', KEYS[i + 2], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[2])\n"
     "    local more\n"
     "    e, more = cut(e, side == '1')\n"
-    "    if side == '1' then\n"
-    "      redis.call('RPUSH', KEYS[i + 1], unpack(e))\n"
-    "      redis.call('LTRIM', KEYS[i], #e, -1)\n"
-    "    else\n"
-    "      redis.call('LPUSH', KEYS[i + 1], unpack(e))\n"
-    "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
+    "    for j = 1, #e, 1000 do\n"
+    "      redis.call(side == '1' and 'RPUSH' or 'LPUSH', KEYS[i + 1],\n"
+    "                 unpack(e, j, math.min(j + 999, #e)))\n"
     "    end\n"
+    "    if side == '1' then redis.call('LTRIM', KEYS[i], #e, -1)\n"
+    "    else redis.call('LTRIM', KEYS[i], 0, -(#e + 1)) end\n"
     "    local t = {}\n"
     "    if redis.call('EXISTS', KEYS[i + 3]) == 1 then\n"
     "      for j = 1, #e do t[j] = tonumber(redis.call('HGET', KEYS[i + 3], redis.sha1hex(e[j])) "
@@ -251,9 +250,10 @@ static enum err fetch_start(struct list_listener *l)
     struct slice *keys = mem_new_array(l->source_count * per_key, struct slice);
     char number[24];
 
-    l->asked = trigger->is_batch || trigger->is_polling_fixed ? trigger->count : slots;
-    if (l->asked > FETCH_MAX)
-        l->asked = FETCH_MAX;
+    if (trigger->is_batch || trigger->is_polling_fixed)
+        l->asked = trigger->count;
+    else
+        l->asked = slots < FETCH_MAX ? slots : FETCH_MAX;
     struct slice n = {number, (size_t)snprintf(number, sizeof number, "%zu", l->asked)};
     for (size_t i = 0; i < l->source_count; i++) {
         keys[i * per_key] = l->sources[i].key;

@@ -27,9 +27,15 @@ static const char bury_script[] =
     "if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end\n"
     "return e[1] and 1 or 0\n";
 
-static const char ack_delete_script[] = "local n = redis.call('XACK', KEYS[1], unpack(ARGV))\n"
-                                        "redis.call('XDEL', KEYS[1], unpack(ARGV, 2))\n"
-                                        "return n\n";
+/* KEYS: stream. ARGV: group, ids; unpack() is given a part that Lua's stack can hold. */
+static const char ack_delete_script[] =
+    "local n = 0\n"
+    "for i = 2, #ARGV, 1000 do\n"
+    "  local last = math.min(i + 999, #ARGV)\n"
+    "  n = n + redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, i, last))\n"
+    "  redis.call('XDEL', KEYS[1], unpack(ARGV, i, last))\n"
+    "end\n"
+    "return n\n";
 
 static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
 

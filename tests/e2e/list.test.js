@@ -129,6 +129,28 @@ scenario('19 List batch', async (w) => {
   assert.deepEqual(new Set(node.values()), new Set(['10']));
 });
 
+// More than Lua takes at a time, and more than one command used to be given.
+const LARGE = { cardinality: 'many', count: 10000, pollingIntervalInMs: 100 };
+const SIZE = show('len(entry)', 'list');
+
+scenario('A large batch is whole', async (w) => {
+  const { cli } = await w.redis();
+  await cli.lpush('left', ...numbers(12000));
+  await cli.lpush('right', ...numbers(12000));
+  const pipeline = cli.pipeline();
+  for (const i of numbers(12000)) pipeline.xadd('s', '*', 'n', i);
+  await pipeline.exec();
+  const node = await w.up({
+    L: list('left', LARGE, SIZE),
+    R: list('right', { ...LARGE, listPopFromBeginning: false }, SIZE),
+    S: stream('s', { ...LARGE, deleteAfterProcess: true }, SIZE),
+  });
+  for (const f of ['L', 'R', 'S']) await node.succeeds(f, 2);
+  assert.deepEqual(node.values().sort(), ['10000', '10000', '10000', '2000', '2000', '2000']);
+  await until(async () => (await processing(cli)).length === 0, 'all are acknowledged');
+  await until(async () => (await cli.xlen('s')) === 0, 'all are deleted');
+});
+
 scenario('N6 List, function fails', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({ F: list('listTest', { maxDeliveryCount: 3, claimIdleMs: 200 }, FAIL) });

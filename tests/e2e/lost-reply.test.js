@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
 import { FAIL, record } from '../lib/code.js';
-import { deadLetters, processing } from '../lib/keys.js';
+import { deadLetters, numbers, processing } from '../lib/keys.js';
 import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
@@ -76,6 +76,64 @@ scenario('a key that became another type: a stop drops nothing', async (w) => {
   await server.cli.del('q');
   const again = await w.up(app, { data: w.path('node1') });
   await again.fails('F', 1);
+});
+
+scenario('a key that became another type: a stop gives back those of the next key', async (w) => {
+  const server = await w.redis();
+  const node = await w.up({ F: list('bad good', SHORT, FAIL) });
+  await server.cli.rpush('bad', 'x');
+  await node.fails('F', 1);
+  await server.cli.rpush('good', 'y');
+  await node.fails('F', 2);
+  await server.cli.set('bad', 'text');
+  await node.stop();
+  assert.deepEqual(await server.cli.lrange('good', 0, -1), ['y']);
+  assert.deepEqual(await processing(server.cli), ['x']);
+});
+
+const FAIL_C = { code: `
+#include <redgrid/function.h>
+
+int NAME(struct redgrid_invocation *run)
+{
+    return redgrid_fail(run, "always");
+}
+` };
+
+scenario('a stop writes down how often each of many failed', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({ functions: { F: list('q', { count: 1000 }, FAIL_C) }, lang: 'c' });
+  await cli.rpush('q', ...numbers(5000));
+  await until(() => node.failedCount('F') === 5000, () => `all fail: ${node.failedCount('F')}`);
+  await node.stop();
+  assert.deepEqual(await cli.lrange('q', 0, -1), numbers(5000));
+  const tries = await cli.hgetall('redgrid:{q}:tries:F');
+  assert.equal(Object.keys(tries).length, 5000);
+  assert.deepEqual(new Set(Object.values(tries)), new Set(['1']));
+});
+
+// The tender is in the middle of a round when the listener wants to be registered, and then the
+// server is gone.
+scenario('a stop does not wait for a server that went away at a bad moment', async (w) => {
+  const server = await w.redis();
+  const proxy = await new Proxy(server.port).start();
+  await server.cli.set('redgrid:{q}:consumers:F', 'text');
+  const node = await w.up({
+    functions: { F: list('q', { ...SHORT, claimIdleMs: 100 }) },
+    settings: { redis: proxy.address },
+  });
+  await stays(() => !node.hasExited(), 'the listener tries more and more seldom', 2000);
+  proxy.muteFrom = 'WITHSCORES';
+  await server.cli.del('redgrid:{q}:consumers:F');
+  await until(() => proxy.isMute, 'the tender looks for the dead');
+  await stays(() => !node.hasExited(), 'meanwhile the listener tries again', 2500);
+  proxy.isRefusing = true;
+  proxy.reset();
+  await node.line(/connection lost/);
+  const before = Date.now();
+  await node.stop();
+  assert.ok(Date.now() - before < 5000, `${Date.now() - before} ms`);
+  await proxy.stop();
 });
 
 const ONE_WAITS = { code: `
