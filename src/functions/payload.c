@@ -284,8 +284,8 @@ static struct slice put_stream_model(struct message *m, struct slice key, struct
     buf_add(&m->text, SLICE("{\"Trigger\":"));
     jx_write_string(&m->text, key);
     buf_add(&m->text, SLICE(",\"Message\":\""));
-    /* every byte of the JSON text takes two at most, so the buf does not move while it is read */
-    if (buf_reserve(&m->text, 2 * fields.len + sizeof "\"}") == NULL)
+    /* so that the buf does not move while it is read */
+    if (buf_reserve(&m->text, JX_INSIDE_ROOM(fields.len)) == NULL)
         return since(m, start);
     settle(m, &fields);
     jx_write_inside(&m->text, fields);

@@ -209,6 +209,33 @@ static void texts_inside_texts_are_escaped_twice(void **state)
     message_done(&m);
 }
 
+/* The text of the fields is read where the message is being written. */
+static void fields_of_any_length_stay_whole(void **state)
+{
+    struct trigger stream = trigger_of(TRIGGER_STREAM, PAYLOAD_MODEL);
+    struct trigger list = trigger_of(TRIGGER_LIST, PAYLOAD_MODEL);
+    char value[2000];
+
+    (void)state;
+    for (size_t len = 0; len + 1 < sizeof value; len += len < 300 ? 1 : 97) {
+        const char *const pair[] = {"f", value};
+        struct message m, expected;
+        struct fields fields;
+        memset(value, len % 2 ? '"' : 'x', len);
+        value[len] = '\0';
+        message_init(&m, 10000);
+        message_init(&expected, 10000);
+        assert_int_equal(message_set_stream(&m, &stream, SLICE("s"), SLICE("1-0"),
+                                            fields_of(&fields, pair, 2), 0),
+                         E_OK);
+        assert_int_equal(message_set_list(&expected, &list, SLICE("s"), m.metadata[2].data.text, 0),
+                         E_OK);
+        assert_true(slice_eq(m.input.data.text, expected.input.data.text));
+        message_done(&m);
+        message_done(&expected);
+    }
+}
+
 static void a_batch_is_an_array_of_the_same_forms(void **state)
 {
     static const struct slice elements[] = {SLICE_INIT("x"), SLICE_INIT(""), SLICE_INIT("\xff")};
@@ -329,6 +356,7 @@ int main(void)
         cmocka_unit_test(properties_of_a_json_text_become_metadata),
         cmocka_unit_test(the_last_of_repeated_fields_wins),
         cmocka_unit_test(texts_inside_texts_are_escaped_twice),
+        cmocka_unit_test(fields_of_any_length_stay_whole),
         cmocka_unit_test(a_batch_is_an_array_of_the_same_forms),
         cmocka_unit_test(a_message_over_the_limit_is_refused_and_the_next_one_fits),
         cmocka_unit_test(the_reason_names_source_and_time),

@@ -403,7 +403,7 @@ static void write_escape(struct buf *out, unsigned char c, bool is_twice)
 static size_t write_common(struct buf *out, struct slice text, bool is_twice)
 {
     size_t escape_bytes = is_twice ? 3 : 1;
-    size_t need = (1 + escape_bytes) * text.len + sizeof(uint64_t);
+    size_t need = (1 + escape_bytes) * text.len + sizeof(uint64_t); /* JX_INSIDE_ROOM */
     if (out->missed || need > out->max_bytes - out->len)
         return 0; /* near the limit: run by run */
     char *first = buf_reserve(out, need);

@@ -77,7 +77,10 @@ bool jx_word(struct jx_view *view, const char *field, const char *const *words, 
 /* jx_write_string writes text as a JSON string: only the escapes that JSON demands, invalid UTF-8
  * replaced by U+FFFD. */
 void jx_write_string(struct buf *out, struct slice text);
-/* jx_write_inside is jx_write_string without the quotes: a part of a string. */
+/* jx_write_inside is jx_write_string without the quotes: a part of a string. In a buf that has
+ * JX_INSIDE_ROOM free for a valid UTF-8 text without control characters, such as JSON text that is
+ * compact, nothing moves: the text may lie in the same buf. */
+#define JX_INSIDE_ROOM(len) (2 * (len) + sizeof(uint64_t))
 void jx_write_inside(struct buf *out, struct slice text);
 /* jx_write_string_twice writes a JSON string that holds the JSON string that holds text: what
  * jx_write_string() of jx_write_string() would be, in one pass. */
