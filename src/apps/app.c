@@ -163,7 +163,10 @@ struct app *app_load(const struct app_options *options)
     app->directory = realpath(options->directory, NULL);
     if (app->directory == NULL) {
         struct cause why = {0};
-        (void)cause_set(&why, E_NOT_FOUND, "%s: %s", options->directory, strerror(errno));
+        if (errno == ENOENT)
+            (void)cause_set(&why, E_NOT_FOUND, "there is no folder '%s'", options->directory);
+        else
+            (void)cause_set(&why, E_NOT_FOUND, "%s: %s", options->directory, strerror(errno));
         set_error(app, why.text);
         app->directory = copy(options->directory);
         app->runtime = copy("");

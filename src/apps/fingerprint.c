@@ -2,14 +2,27 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 
-#define DEPTH_MAX 2
+#define FILES_MAX 10000 /* what is beyond is not looked at */
+#define NAME_MAX_BYTES 520
+#define TOLD_MAX 3
+
+struct file {
+    char *name;     /* "F/__init__.py"; of a directory "F" */
+    uint64_t facts; /* size, time and inode; 0 = a directory */
+};
+
+struct fingerprint {
+    struct file *files; /* by name */
+    size_t count;
+};
 
 static bool is_ignored(const char *name)
 {
@@ -24,41 +37,114 @@ static bool is_ignored(const char *name)
     return false;
 }
 
-/* The order of a directory's entries does not matter: what is known of each file is mixed and added
- * up. */
-static uint64_t mix(const char *name, const struct stat *at)
+static uint64_t facts_of(const struct stat *at)
 {
-    const uint64_t facts[] = {slice_hash(slice_of(name)), (uint64_t)at->st_size,
-                              (uint64_t)at->st_mtim.tv_sec, (uint64_t)at->st_mtim.tv_nsec,
-                              (uint64_t)at->st_ino};
-    return slice_hash((struct slice){(const char *)facts, sizeof facts});
+    const uint64_t facts[] = {(uint64_t)at->st_size, (uint64_t)at->st_mtim.tv_sec,
+                              (uint64_t)at->st_mtim.tv_nsec, (uint64_t)at->st_ino};
+    return slice_hash((struct slice){(const char *)facts, sizeof facts}) | 1;
 }
 
-static uint64_t sum_up(int parent, const char *name, int depth)
+static void add(struct fingerprint *fingerprint, const char *name, uint64_t facts)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t count = fingerprint->count++;
+
+    if ((count & (count - 1)) == 0) /* full: its size is a power of two */
+        fingerprint->files =
+            mem_resize(fingerprint->files, count == 0 ? 1 : 2 * count, sizeof(struct file));
+    fingerprint->files[count] = (struct file){mem_dup(name, strlen(name)), facts};
+}
+
+/* `folder` is NULL for the app's own. */
+static void read_directory(struct fingerprint *fingerprint, int parent, const char *path,
+                           const char *folder)
+{
+    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    uint64_t sum = 0;
 
     if (directory == NULL) {
         if (fd >= 0)
             close(fd);
-        return 0;
+        return;
     }
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    for (struct dirent *entry;
+         fingerprint->count < FILES_MAX && (entry = readdir(directory)) != NULL;) {
+        char name[NAME_MAX_BYTES];
         struct stat at;
         if (is_ignored(entry->d_name) || fstatat(fd, entry->d_name, &at, 0) != 0)
             continue;
-        if (S_ISREG(at.st_mode))
-            sum += mix(entry->d_name, &at);
-        else if (S_ISDIR(at.st_mode) && depth < DEPTH_MAX)
-            sum += sum_up(fd, entry->d_name, depth + 1) * 31 + slice_hash(slice_of(entry->d_name));
+        snprintf(name, sizeof name, "%s%s%s", folder != NULL ? folder : "",
+                 folder != NULL ? "/" : "", entry->d_name);
+        if (S_ISREG(at.st_mode)) {
+            add(fingerprint, name, facts_of(&at));
+        } else if (S_ISDIR(at.st_mode) && folder == NULL) {
+            add(fingerprint, name, 0);
+            read_directory(fingerprint, fd, entry->d_name, entry->d_name);
+        }
     }
     closedir(directory);
-    return sum;
 }
 
-uint64_t fingerprint_directory(const char *path)
+static int by_name(const void *a, const void *b)
 {
-    return sum_up(AT_FDCWD, path, 1);
+    return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
+}
+
+struct fingerprint *fingerprint_new(const char *path)
+{
+    struct fingerprint *fingerprint = mem_new(struct fingerprint);
+
+    read_directory(fingerprint, AT_FDCWD, path, NULL);
+    if (fingerprint->count > 0)
+        qsort(fingerprint->files, fingerprint->count, sizeof(struct file), by_name);
+    return fingerprint;
+}
+
+void fingerprint_free(struct fingerprint *fingerprint)
+{
+    if (fingerprint == NULL)
+        return;
+    for (size_t i = 0; i < fingerprint->count; i++)
+        free(fingerprint->files[i].name);
+    free(fingerprint->files);
+    free(fingerprint);
+}
+
+static void tell(struct buf *out, size_t told, const struct file *file, const char *what)
+{
+    if (told < TOLD_MAX)
+        buf_addf(out, "%s%s%s%s", told > 0 ? ", " : "", file->name, file->facts == 0 ? "/" : "",
+                 what);
+}
+
+bool fingerprint_diff(const struct fingerprint *before, const struct fingerprint *after,
+                      struct buf *out)
+{
+    size_t i = 0, k = 0, told = 0;
+
+    while (i < before->count || k < after->count) {
+        const struct file *old = i < before->count ? &before->files[i] : NULL;
+        const struct file *new = k < after->count ? &after->files[k] : NULL;
+        int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
+        i += order <= 0;
+        k += order >= 0;
+        if (order < 0)
+            tell(out, told++, old, " (gone)");
+        else if (order > 0)
+            tell(out, told++, new, " (new)");
+        else if (old->facts != new->facts)
+            tell(out, told++, new, "");
+    }
+    if (told > TOLD_MAX)
+        buf_addf(out, " and %zu more", told - TOLD_MAX);
+    return told > 0;
+}
+
+const char *fingerprint_directory(const struct fingerprint *fingerprint, size_t *at)
+{
+    while (*at < fingerprint->count) {
+        const struct file *file = &fingerprint->files[(*at)++];
+        if (file->facts == 0)
+            return file->name;
+    }
+    return NULL;
 }

@@ -4,19 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/fingerprint.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "functions/app_files.h"
 #include "loop/loop.h"
-#include "loop/timer.h"
-#include "loop/watch.h"
 
 /* READ --> START --> RUN --files changed--> CHECK --changed--> DRAIN --> STOP --> READ
  *                     ^                       |                              \--> GONE, when the
  * host stops
  *                     +------as before--------+
- * READ and CHECK work on the pool's thread. In START the triggers wait for the workers. */
+ * READ and CHECK work on the pool's thread. In START the triggers wait for the workers. CHECK
+ * watches the files before it looks at them, so that no change falls between; hence one CHECK
+ * follows every start. */
 enum state { READ, START, RUN, CHECK, DRAIN, STOP, GONE };
 
-#define QUIET_MS 300 /* an editor writes several files; all of them count as one change */
+#define CHANGES_MAX_BYTES 4096
 #define HOST_VERSION "4.1037.0"
 #define PATIENCE_MS                                                                                \
     2000 /* a server that does not answer does not keep the host from being started */
@@ -24,6 +27,7 @@ enum state { READ, START, RUN, CHECK, DRAIN, STOP, GONE };
 struct app_run {
     const struct host_options *host;
     char *directory;
+    struct app_files *files;
     void (*answered)(void *ctx);
     void *ctx;
 
@@ -32,14 +36,13 @@ struct app_run {
     struct app *app;
     uint64_t began_ms; /* when the triggers began to listen */
     struct app *next;  /* as read by the pool's thread */
-    uint64_t fingerprint, next_fingerprint;
     struct function_run *functions;
     size_t function_count, stopping_count;
     struct invoker *invoker;
     enum invoker_state invoker_state;
-    uint32_t workers; /* asked for */
-    struct watch **watches;
-    size_t watch_count;
+    uint32_t workers;     /* asked for */
+    struct map counted;   /* name -> struct function_counts, of functions before they were read */
+    uint64_t stopped_ms;  /* when it stopped listening, to be read again; 0 = nothing to tell */
     bool is_wanted_again; /* reload, even if nothing seems to have changed */
     bool has_changed;     /* while busy */
     struct op *stop_op;
@@ -60,7 +63,7 @@ static enum err read_files(void *ctx, struct cause *why)
                                         .environment = run->host->environment};
 
     (void)why;
-    run->next_fingerprint = fingerprint_directory(run->directory);
+    app_files_look(run->files);
     run->next = app_load(&options);
     return E_OK;
 }
@@ -70,7 +73,7 @@ static enum err check_files(void *ctx, struct cause *why)
     struct app_run *run = ctx;
 
     (void)why;
-    run->next_fingerprint = fingerprint_directory(run->directory);
+    app_files_look(run->files);
     return E_OK;
 }
 
@@ -84,34 +87,67 @@ static void on_files_changed(void *ctx)
         run->has_changed = true;
 }
 
-static void watch_directory(struct app_run *run, const char *path)
-{
-    struct cause why = {0};
-    struct watch *watch;
+/* --- being read again --- */
 
-    if (watch_new(run->host->loop, path, QUIET_MS, on_files_changed, run, &watch, &why) != E_OK) {
-        log_warn("WATCH-FAILED", "%s; changes are seen after SIGHUP only", why.text);
-        return;
+/* What functions have counted outlives their reading; who looks at a counter sees it grow. */
+static void remember(struct app_run *run, const struct function_run *f)
+{
+    struct slice name = slice_of(f->function->name);
+    struct function_counts *counted = map_get(&run->counted, name);
+
+    if (counted == NULL) {
+        counted = mem_new(struct function_counts);
+        (void)map_set(&run->counted, name, counted);
     }
-    run->watches = mem_resize(run->watches, run->watch_count + 1, sizeof(struct watch *));
-    run->watches[run->watch_count++] = watch;
+    *counted = function_run_counts(f);
 }
 
-static void watch_files(struct app_run *run)
+static void forget_all(struct app_run *run)
 {
-    watch_directory(run, run->directory);
-    for (size_t i = 0; i < run->app->function_count; i++)
-        watch_directory(run, run->app->functions[i]->directory);
+    struct slice name;
+    void *counted;
+
+    for (size_t at = 0; map_next(&run->counted, &at, &name, &counted);)
+        free(counted);
+    map_done(&run->counted);
 }
 
-static void unwatch_files(struct app_run *run)
+static void add_count(struct buf *out, size_t count, const char *what)
 {
-    for (size_t i = 0; i < run->watch_count; i++)
-        watch_free(run->watches[i]);
-    free(run->watches);
-    run->watches = NULL;
-    run->watch_count = 0;
+    if (count > 0)
+        buf_addf(out, ", %zu %s", count, what);
 }
+
+/* The file was edited: did it take effect? */
+static void tell_started_again(struct app_run *run)
+{
+    size_t listening = 0, waiting = 0, in_error = 0, disabled = 0;
+    struct buf out;
+
+    if (run->stopped_ms == 0 || !app_run_is_started(run))
+        return;
+    for (size_t i = 0; i < run->function_count; i++) {
+        const struct function_run *f = &run->functions[i];
+        in_error += function_run_error(f) != NULL;
+        disabled += function_run_error(f) == NULL && f->function->is_disabled;
+        listening += f->listener != NULL && f->has_answered;
+        waiting += f->listener != NULL && !f->has_answered;
+    }
+    buf_init(&out, CHANGES_MAX_BYTES);
+    if (listening == 0)
+        buf_add(&out, SLICE("no function listens"));
+    else
+        buf_addf(&out, listening == 1 ? "%zu function listens" : "%zu functions listen", listening);
+    add_count(&out, waiting, "without an answer of Redis yet");
+    add_count(&out, in_error, "in error");
+    add_count(&out, disabled, "disabled");
+    log_info("APP-RELOADED", "%s: started again after %llu ms: %s", run->app->name,
+             (unsigned long long)(loop_now_ms(run->host->loop) - run->stopped_ms), buf_text(&out));
+    buf_done(&out);
+    run->stopped_ms = 0;
+}
+
+/* --- starting --- */
 
 static void on_loaded(void *ctx, const struct function *function, const char *error)
 {
@@ -200,6 +236,7 @@ static void on_answered(void *ctx)
     struct app_run *run = ctx;
 
     run->answered(run->ctx);
+    tell_started_again(run);
 }
 
 static void start(struct app_run *run)
@@ -210,8 +247,13 @@ static void start(struct app_run *run)
     run->function_count = app->function_count;
     run->functions = mem_new_array(app->function_count + 1, struct function_run);
     for (size_t i = 0; i < app->function_count; i++) {
-        function_run_init(&run->functions[i], run->host, app->functions[i], on_answered, run);
-        usable += function_run_is_usable(&run->functions[i]);
+        struct function_run *f = &run->functions[i];
+        const struct function_counts *counted =
+            map_get(&run->counted, slice_of(app->functions[i]->name));
+        function_run_init(f, run->host, app->functions[i], on_answered, run);
+        if (counted != NULL)
+            f->before = *counted;
+        usable += function_run_is_usable(f);
         in_error += app->functions[i]->error != NULL;
     }
     log_findings(app, usable);
@@ -223,7 +265,7 @@ static void start(struct app_run *run)
                                         (const char *[]){app->name, NULL});
     series_set(run->errors_series, (double)in_error);
     run->restarts_counted = 0;
-    watch_files(run);
+    run->has_changed = true; /* perhaps, since it was read: nothing was watched */
     if (app->error != NULL || usable == 0 || !start_invoker(run)) {
         go(run, RUN); /* nothing to run: wait for the files to change */
         return;
@@ -247,7 +289,8 @@ static void on_listener_stopped(struct op *op, enum err err)
 
 static void drain(struct app_run *run)
 {
-    unwatch_files(run);
+    app_files_unwatch(run->files);
+    run->stopped_ms = loop_now_ms(run->host->loop);
     run->stopping_count = 1; /* so that none is the last before all were told */
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
@@ -260,8 +303,10 @@ static void drain(struct app_run *run)
 
 static void free_functions(struct app_run *run)
 {
-    for (size_t i = 0; i < run->function_count; i++)
+    for (size_t i = 0; i < run->function_count; i++) {
+        remember(run, &run->functions[i]);
         function_run_done(&run->functions[i]);
+    }
     free(run->functions);
     run->functions = NULL;
     run->function_count = 0;
@@ -310,8 +355,24 @@ static void run_start(struct app_run *run)
         go(run, DRAIN);
         return;
     }
+    tell_started_again(run);
     if (run->has_changed)
         go(run, CHECK);
+    else
+        app_files_wait(run->files);
+}
+
+static bool has_new_files(struct app_run *run)
+{
+    struct buf changes;
+
+    buf_init(&changes, CHANGES_MAX_BYTES);
+    bool is_new = app_files_differ(run->files, &changes);
+    if (is_new)
+        log_info("APP-CHANGED", "%s: files changed, starting again: %s", run->app->name,
+                 buf_text(&changes));
+    buf_done(&changes);
+    return is_new;
 }
 
 static void go(struct app_run *run, enum state next)
@@ -330,6 +391,7 @@ static void go(struct app_run *run, enum state next)
         break;
     case CHECK:
         run->has_changed = false;
+        app_files_watch(run->files);
         begin_work(run, check_files);
         break;
     case DRAIN:
@@ -353,14 +415,11 @@ static void on_op_done(struct op *op, enum err err)
     case READ:
         run->app = run->next;
         run->next = NULL;
-        run->fingerprint = run->next_fingerprint;
+        app_files_take(run->files);
         go(run, run->is_leaving ? DRAIN : START);
         break;
     case CHECK:
-        if (run->next_fingerprint != run->fingerprint && !run->is_leaving) {
-            log_info("APP-CHANGED", "%s: files changed, starting again", run->app->name);
-            run->is_wanted_again = true;
-        }
+        run->is_wanted_again |= !run->is_leaving && has_new_files(run);
         go(run, RUN);
         break;
     case STOP:
@@ -385,6 +444,7 @@ struct app_run *app_run_new(const struct host_options *host, const char *directo
     run->answered = answered;
     run->ctx = ctx;
     run->op.done = on_op_done;
+    run->files = app_files_new(host->loop, directory, on_files_changed, run);
     go(run, READ);
     return run;
 }
@@ -449,7 +509,10 @@ void app_run_tick(struct app_run *run)
 {
     struct invoker_stats stats;
 
-    if ((run->state != RUN && run->state != CHECK) || run->invoker == NULL)
+    if (run->state != RUN && run->state != CHECK)
+        return;
+    tell_started_again(run);
+    if (run->invoker == NULL)
         return;
     run->invoker->kind->stats(run->invoker, &stats);
     series_set(run->workers_series, stats.processes);
@@ -480,8 +543,9 @@ void app_run_hurry(struct app_run *run)
 
 void app_run_free(struct app_run *run)
 {
-    unwatch_files(run);
     clear(run);
+    forget_all(run);
+    app_files_free(run->files);
     free(run->directory);
     free(run);
 }

@@ -110,7 +110,7 @@ scenario('The private store is killed: it is started again, nothing else notices
   const store = () => node.children().find((child) => child.command.includes('redis.sock'));
   const before = store();
   process.kill(before.pid, 'SIGKILL');
-  await until(() => store() && store().pid !== before.pid, 'another store');
+  await until(() => (store()?.pid ?? before.pid) !== before.pid, 'another store');
   await until(async () => (await node.get('/readyz')).status === 200, 'ready again');
   await cli.rpush('q', 'x');
   await cli.publish('ch', 'x');

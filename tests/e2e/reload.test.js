@@ -1,0 +1,117 @@
+// Apps whose files change while they run.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { list, pubsub, stream } from '../lib/app.js';
+import { show } from '../lib/code.js';
+import { scenario } from '../lib/scenario.js';
+import { stays, until } from '../lib/until.js';
+
+const MOODY = { code: 'def main(entry):\n    if "bad" in entry:\n        raise ValueError(entry)\n' };
+const ONCE = { maxDeliveryCount: 1 };
+
+function edit(app, ...names) {
+  fs.appendFileSync(path.join(app, ...names), '\n# edited\n');
+}
+
+async function numbersOf(node, f) {
+  const status = await (await node.get(`/api/functions/${f}`)).json();
+  const metrics = {};
+  for (const line of (await (await node.get('/metrics')).text()).split('\n')) {
+    const [name, value] = line.split(/ (?=[^ ]*$)/);
+    if (/_(total|count)\b/.test(name) && line.includes(`function="${f}"`)) metrics[name] = +value;
+  }
+  return { status, metrics };
+}
+
+scenario('What a function has counted goes on after a reload', async (w) => {
+  const { cli } = await w.redis();
+  const app = w.app({ F: list('q', ONCE, MOODY), S: stream('s', {}, MOODY), P: pubsub('p') });
+  const node = await w.up(app);
+  await cli.rpush('q', 'good', 'bad', 'good');
+  await cli.xadd('s', '*', 'a', 'b');
+  const of = async (f) => (await numbersOf(node, f)).status;
+  await until(async () => (await of('F')).deadLettered === 1, 'a dead letter');
+  await until(async () => (await of('F')).succeeded + (await of('S')).succeeded === 3, 'all ran');
+  const before = { F: await numbersOf(node, 'F'), S: await numbersOf(node, 'S') };
+  edit(app, 'P', '__init__.py');
+  await node.line(/started again after \d+ ms: 3 functions listen$/);
+  for (const f of ['F', 'S']) {
+    const now = await numbersOf(node, f);
+    assert.deepEqual(now.metrics, before[f].metrics);
+    for (const name of ['succeeded', 'failed', 'retried', 'deadLettered', 'dropped', 'averageMs'])
+      assert.equal(now.status[name], before[f].status[name], `${f}: ${name}`);
+  }
+  await cli.rpush('q', 'good', 'bad');
+  await until(async () => (await of('F')).deadLettered === 2, 'another dead letter');
+  await until(async () => (await of('F')).succeeded === 3, 'another success');
+  const { metrics } = await numbersOf(node, 'F');
+  const invocations = (result) =>
+    metrics[`redgrid_invocations_total{app="app1",function="F",result="${result}"}`];
+  assert.equal(invocations('succeeded'), 3);
+  assert.equal(invocations('failed'), 2);
+});
+
+scenario('A reload tells what changed, and what listens then', async (w) => {
+  await w.redis();
+  const app = w.app({ F: list('q'), G: list('g'), H: list('h') });
+  fs.mkdirSync(path.join(app, 'shared'));
+  fs.writeFileSync(path.join(app, 'shared', 'helper.py'), '');
+  const node = await w.up(app);
+  const told = async (change, changed, listens) => {
+    const [changes, starts] = [/files changed, starting again/, /started again after/].map(
+      (pattern) => () => node.find(pattern).map((record) => record.message),
+    );
+    const [seen, started] = [changes().length, starts().length];
+    change();
+    await until(() => starts().length > started, 'it started again');
+    assert.equal(changes().length, seen + 1, changes().join());
+    assert.match(changes().at(-1), changed);
+    assert.match(starts().at(-1), listens);
+  };
+  await told(() => edit(app, 'F', '__init__.py'), /: F\/__init__\.py$/, /: 3 functions listen$/);
+  await told(() => edit(app, 'shared', 'helper.py'), /: shared\/helper\.py$/, /: 3 functions/);
+  await told(
+    () => fs.writeFileSync(path.join(app, 'G', 'function.json'), '{'),
+    /: G\/function\.json$/,
+    /: 2 functions listen, 1 in error$/,
+  );
+  await told(
+    () => fs.rmSync(path.join(app, 'G'), { recursive: true }),
+    /: G\/ \(gone\), G\/.* \(gone\), G\/.* \(gone\)/,
+    /: 2 functions listen$/,
+  );
+  await stays(() => node.count(/started again/) === 4, 'it was read no more often');
+});
+
+scenario('A folder that is not there yet, or no longer, is waited for', async (w) => {
+  const { cli } = await w.redis();
+  const made = w.app({ F: list('q', {}, show('"one"')) }, 'made');
+  const app = w.path('apps', 'later', 'app');
+  const node = await w.up(app);
+  await node.line(/there is no folder '.*\/later\/app'/);
+  await node.line(/later\/app: is read as soon as it is there/);
+  fs.mkdirSync(path.dirname(app));
+  fs.renameSync(made, app);
+  await node.line(/started again after \d+ ms: 1 function listens$/);
+  await cli.rpush('q', 'x');
+  await until(() => node.values().includes('one'), 'it runs');
+
+  fs.renameSync(app, made);
+  await until(() => node.count(/there is no folder/) === 2, 'it is missed');
+  const again = w.app({ F: list('q', {}, show('"two"')) }, 'again');
+  fs.renameSync(again, app);
+  await until(() => node.count(/: 1 function listens$/) === 2, 'it is found again');
+  await cli.rpush('q', 'x');
+  await until(() => node.values().includes('two'), 'the new one runs');
+
+  const third = w.app({ F: list('q', {}, show('"three"')) }, 'third');
+  fs.renameSync(app, w.path('apps', 'second'));
+  fs.renameSync(third, app); // before anybody looks
+  await until(() => node.count(/: 1 function listens$/) === 3, 'it is seen');
+  edit(app, 'F', '__init__.py');
+  await until(() => node.count(/: 1 function listens$/) === 4, 'the new folder is watched');
+  await cli.rpush('q', 'x');
+  await until(() => node.values().includes('three'), 'the third one runs');
+});
