@@ -1,0 +1,145 @@
+/* store/queue.h - the events that one subscription still has to deliver, and its dead letters.
+ *
+ *   append --> FRESH --take--> HELD --finish--> gone
+ *                               |-----park----> PARKED --take_due, when it is time--> HELD
+ *                               |-----bury----> DEAD --redrive--> FRESH, or --purge--> gone
+ *   A node is gone:  HELD by it --adopt--> HELD by another
+ *
+ * A subscription whose clients fetch for themselves (pull) has one place less: receive makes an
+ * entry PARKED until its lock runs out, and whoever has the lock finishes, releases or buries it.
+ *
+ * Rules: an entry is in one place at any time, and every step from one to the next is one command
+ * or one script, so that a crash leaves nothing between. Fresh = beyond the group's position in the
+ * stream; held = pending under a node's name; parked = in the sorted set of due times. An entry
+ * leaves the stream when it was delivered or is dead, never before. Its id is the time at which it
+ * was accepted, by the store's clock, in milliseconds. Times that callers give are wall time.
+ * Every call is one redis_call(): `call->op` ends as described there, and what came back is read
+ * with the functions below while the reply is valid. In callbacks: yes. */
+#ifndef STORE_QUEUE_H
+#define STORE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "redis/client.h"
+
+struct queue;
+
+#define QUEUE_BATCH_MAX 256 /* entries in one call */
+
+/* queue_new: `redis` is borrowed; `id` names the subscription for ever and is not empty. */
+struct queue *queue_new(struct redis *redis, struct slice id);
+void queue_free(struct queue *queue); /* forgets it; what is stored stays */
+
+/* queue_open makes the stream and its group; there already: E_REDIS with BUSYGROUP, which
+ * queue_is_open() tells from other errors. Not needed before queue_append(). */
+enum err queue_open(struct queue *queue, struct redis_call *call);
+bool queue_is_open(const struct redis_call *call, enum err err);
+
+/* queue_append: `head` is what the router wants to know before it reads the body. Durable once the
+ * reply is there, as far as the store is. */
+enum err queue_append(struct queue *queue, struct slice head, struct slice body,
+                      struct redis_call *call);
+
+/* What take, take_due, adopt and receive bring. Slices point into the reply. */
+struct queue_entry {
+    struct slice id;
+    uint64_t accepted_unix_ms;
+    struct slice head, body;
+    struct slice state; /* of the last park; in a pulled one: the lock; empty = none */
+};
+struct queue_cursor {
+    uint64_t due_unix_ms; /* when the next parked entry is due; UINT64_MAX = none, or not asked */
+    const struct resp *entry, *state; /* the next */
+    uint32_t left;
+};
+void queue_cursor_init(struct queue_cursor *cursor, const struct reply *reply);
+bool queue_cursor_next(struct queue_cursor *cursor, struct queue_entry *ret);
+
+/* queue_take holds up to `count` fresh entries for `node`. */
+enum err queue_take(struct queue *queue, struct slice node, size_t count, struct redis_call *call);
+/* queue_take_due holds up to `count` parked entries that are due. With count 0 it only tells when
+ * the next one is. */
+enum err queue_take_due(struct queue *queue, struct slice node, uint64_t now_unix_ms, size_t count,
+                        struct redis_call *call);
+/* queue_holders brings the names of nodes that have, or had, entries: queue_holder_next(). */
+enum err queue_holders(struct queue *queue, struct redis_call *call);
+bool queue_holder_next(const struct reply *reply, uint32_t *at, struct slice *ret_name);
+/* queue_adopt takes up to `count` entries of a node that is gone; none are left: its name is
+ * removed. */
+enum err queue_adopt(struct queue *queue, struct slice node, struct slice from, size_t count,
+                     struct redis_call *call);
+
+/* queue_finish: they were delivered. At most QUEUE_BATCH_MAX; already gone is fine. */
+enum err queue_finish(struct queue *queue, const struct slice *ids, size_t count,
+                      struct redis_call *call);
+/* queue_park: they are due again at their time, and keep the state. An entry that another node has
+ * adopted and finished meanwhile stays gone. */
+struct queue_parking {
+    struct slice id;
+    uint64_t due_unix_ms;
+    struct slice state;
+};
+enum err queue_park(struct queue *queue, const struct queue_parking *parkings, size_t count,
+                    struct redis_call *call);
+/* queue_bury makes one a dead letter with these fields beside head and body. */
+struct queue_field {
+    struct slice name, value;
+};
+#define QUEUE_FIELDS_MAX 16
+enum err queue_bury(struct queue *queue, struct slice id, const struct queue_field *fields,
+                    size_t count, struct redis_call *call);
+
+/* Pull. queue_receive locks up to `count` entries, parked ones that are due first, until `lock_ms`
+ * from now; state = the token of the lock, new each time, and how often it was locked: read it with
+ * queue_lock_read(). One that was locked max_locks times before, or is older than ttl_ms, becomes
+ * a dead letter instead, with `reason`, `attempts` and the time. */
+struct queue_pull {
+    uint64_t now_unix_ms;
+    size_t count; /* 1..QUEUE_BATCH_MAX */
+    uint64_t lock_ms;
+    uint32_t max_locks; /* 0 = no limit */
+    uint64_t ttl_ms;    /* 0 = no limit */
+};
+enum err queue_receive(struct queue *queue, const struct queue_pull *pull, struct redis_call *call);
+bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_token);
+/* What to do with entries by their tokens, as "id:token". The reply has one integer each, in their
+ * order: 1 = done, 0 = the lock is no longer this one's. */
+enum queue_lock_end { QUEUE_ACKNOWLEDGE, QUEUE_RELEASE, QUEUE_REJECT, QUEUE_RENEW };
+struct queue_times {
+    uint64_t now_unix_ms;
+    uint64_t delay_ms; /* of a release: when it may be received again; of a renewal: the lock */
+};
+enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct slice *tokens,
+                      size_t count, const struct queue_times *times, struct redis_call *call);
+
+/* Dead letters. queue_dead brings up to `count` from id `from` ("-" = the oldest) on, in the order
+ * in which they died. */
+enum err queue_dead(struct queue *queue, struct slice from, size_t count, struct redis_call *call);
+struct queue_dead_entry {
+    struct slice id;
+    uint64_t died_unix_ms;
+    struct slice head, body;
+    const struct resp *fields; /* names and values alternate: queue_dead_field() */
+};
+bool queue_dead_next(const struct reply *reply, uint32_t *at, struct queue_dead_entry *ret);
+struct slice queue_dead_field(const struct queue_dead_entry *entry, struct slice name);
+/* Both answer how many there were. */
+enum err queue_redrive(struct queue *queue, const struct slice *ids, size_t count,
+                       struct redis_call *call);
+enum err queue_purge(struct queue *queue, const struct slice *ids, size_t count,
+                     struct redis_call *call);
+
+struct queue_stats {
+    uint64_t entries; /* fresh, held and parked */
+    uint64_t held, parked, dead;
+    uint64_t oldest_unix_ms; /* 0 = empty */
+};
+enum err queue_stats(struct queue *queue, struct redis_call *call);
+bool queue_stats_read(const struct reply *reply, struct queue_stats *ret);
+
+/* queue_delete removes all that is stored of it, dead letters too. */
+enum err queue_delete(struct queue *queue, struct redis_call *call);
+
+#endif

@@ -1,0 +1,430 @@
+/* Queues on a real server: what each step leaves behind, and that none loses or repeats. */
+#include "redis/testing.h"
+
+#include "store/queue.h"
+
+static struct redis *redis;
+static struct queue *queue;
+static struct test_call answer; /* of the last call */
+
+static int begin(void **state)
+{
+    (void)test_begin(state);
+    test_server_start(&server, "");
+    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    test_wait(loop, test_is_ready, redis);
+    queue = queue_new(redis, SLICE("s1"));
+    return 0;
+}
+
+static int end(void **state)
+{
+    reply_unref(answer.kept);
+    answer.kept = NULL;
+    queue_free(queue);
+    redis_close(redis);
+    return test_end(state);
+}
+
+/* Gives the call to start; then ended(). */
+static struct redis_call *call(void)
+{
+    reply_unref(answer.kept);
+    answer = (struct test_call){.call.op.done = test_call_done};
+    return &answer.call;
+}
+
+static const struct resp *ended(enum err err)
+{
+    assert_int_equal(err, E_OK);
+    test_wait(loop, test_call_is_done, &answer);
+    if (answer.err != E_OK)
+        print_error("%s\n", answer.why);
+    assert_int_equal(answer.err, E_OK);
+    return answer.kept->root;
+}
+
+static int64_t number(enum err err)
+{
+    int64_t value = -1;
+    assert_true(resp_int(ended(err), &value));
+    return value;
+}
+
+static void open_queue(void)
+{
+    (void)ended(queue_open(queue, call()));
+}
+
+static void append(const char *body)
+{
+    (void)ended(queue_append(queue, SLICE("head"), slice_of(body), call()));
+}
+
+/* "body:state ..." of the entries that the last call brought; keeps the ids. */
+static char ids[10][40];
+static char came[512];
+static uint64_t due_unix_ms;
+static const char *entries(enum err err)
+{
+    struct queue_cursor cursor;
+    struct queue_entry entry;
+    size_t at = 0;
+
+    (void)ended(err);
+    came[0] = '\0';
+    queue_cursor_init(&cursor, answer.kept);
+    for (size_t i = 0; queue_cursor_next(&cursor, &entry); i++) {
+        assert_true(slice_eq(entry.head, SLICE("head")));
+        assert_true(entry.accepted_unix_ms > 1600000000000u);
+        snprintf(ids[i], sizeof ids[i], "%.*s", SLICE_ARG(entry.id));
+        at += (size_t)snprintf(came + at, sizeof came - at, "%s%.*s%s%.*s", at > 0 ? " " : "",
+                               SLICE_ARG(entry.body), entry.state.len > 0 ? ":" : "",
+                               SLICE_ARG(entry.state));
+    }
+    due_unix_ms = cursor.due_unix_ms;
+    return came;
+}
+
+static const char *take(const char *node, size_t count)
+{
+    return entries(queue_take(queue, slice_of(node), count, call()));
+}
+
+static const char *take_due(const char *node, uint64_t now_unix_ms)
+{
+    return entries(queue_take_due(queue, slice_of(node), now_unix_ms, 10, call()));
+}
+
+static void park(const char *id, uint64_t at_unix_ms, const char *state)
+{
+    const struct queue_parking parking = {slice_of(id), at_unix_ms, slice_of(state)};
+    (void)ended(queue_park(queue, &parking, 1, call()));
+}
+
+static void finish(const char *id)
+{
+    const struct slice all[] = {slice_of(id)};
+    (void)ended(queue_finish(queue, all, 1, call()));
+}
+
+static void expect_stats(uint64_t count, uint64_t held, uint64_t parked, uint64_t dead)
+{
+    struct queue_stats stats;
+
+    (void)ended(queue_stats(queue, call()));
+    assert_true(queue_stats_read(answer.kept, &stats));
+    assert_int_equal(stats.entries, count);
+    assert_int_equal(stats.held, held);
+    assert_int_equal(stats.parked, parked);
+    assert_int_equal(stats.dead, dead);
+    assert_int_equal(stats.oldest_unix_ms > 0, count > 0);
+}
+
+static void an_entry_is_taken_once_and_finished(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    append("");
+    append("c");
+    expect_stats(3, 0, 0, 0);
+    assert_string_equal(take("n1", 2), "a ");
+    char first[40];
+    snprintf(first, sizeof first, "%s", ids[0]);
+    assert_string_equal(take("n2", 10), "c");
+    assert_string_equal(take("n1", 10), "");
+    expect_stats(3, 3, 0, 0);
+    finish(first);
+    finish(first); /* again is no error */
+    expect_stats(2, 2, 0, 0);
+}
+
+static void open_again_keeps_the_position_and_appends_come_before_it(void **state)
+{
+    (void)state;
+    append("early");
+    open_queue();
+    assert_int_equal(queue_open(queue, call()), E_OK);
+    test_wait(loop, test_call_is_done, &answer);
+    answer.call.reply = answer.kept; /* the box is gone from the call by now */
+    assert_true(queue_is_open(&answer.call, answer.err));
+    assert_string_equal(take("n1", 10), "early");
+}
+
+static void a_parked_entry_comes_back_when_it_is_due_with_its_state(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    take("n1", 2);
+    char b[40];
+    snprintf(b, sizeof b, "%s", ids[1]);
+    park(ids[0], 5000, "1 500 GenericError");
+    park(b, 4000, "1 503");
+    expect_stats(2, 0, 2, 0);
+    assert_string_equal(take_due("n2", 3999), "");
+    assert_int_equal(due_unix_ms, 4000);
+    assert_string_equal(take_due("n2", 4000), "b:1 503");
+    assert_int_equal(due_unix_ms, 5000);
+    expect_stats(2, 1, 1, 0);
+    assert_string_equal(take_due("n2", 4000), ""); /* it is held now */
+    assert_string_equal(take_due("n2", 9000), "a:1 500 GenericError");
+    assert_int_equal(due_unix_ms, UINT64_MAX);
+    finish(ids[0]);
+    finish(b);
+    expect_stats(0, 0, 0, 0);
+}
+
+static void what_a_gone_node_held_is_adopted_but_not_what_it_parked(void **state)
+{
+    uint32_t at = 0;
+    struct slice name;
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    append("c");
+    take("gone", 3);
+    park(ids[1], 5000, "1");
+    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 1, call())), "a");
+    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 9, call())), "c");
+    (void)ended(queue_holders(queue, call()));
+    assert_true(queue_holder_next(answer.kept, &at, &name));
+    assert_true(slice_eq(name, SLICE("gone")));
+    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 9, call())), "");
+    (void)ended(queue_holders(queue, call()));
+    at = 0;
+    assert_true(queue_holder_next(answer.kept, &at, &name));
+    assert_true(slice_eq(name, SLICE("me")));
+    assert_false(queue_holder_next(answer.kept, &at, &name));
+    expect_stats(3, 2, 1, 0);
+}
+
+/* It was only slow: another node has the entry, and then has delivered it. */
+static void a_node_that_comes_back_does_not_revive_what_is_finished(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    take("slow", 1);
+    entries(queue_adopt(queue, SLICE("me"), SLICE("slow"), 9, call()));
+    park(ids[0], 5000, "1"); /* by the slow one, while we deliver */
+    expect_stats(1, 0, 1, 0);
+    finish(ids[0]); /* by us */
+    expect_stats(0, 0, 0, 0);
+    park(ids[0], 5000, "2");
+    assert_int_equal(
+        number(queue_bury(queue, slice_of(ids[0]),
+                          &(struct queue_field){SLICE("reason"), SLICE("late")}, 1, call())),
+        0);
+    expect_stats(0, 0, 0, 0);
+}
+
+static void a_dead_letter_keeps_all_and_is_redriven_or_purged(void **state)
+{
+    const struct queue_field fields[] = {{SLICE("reason"), SLICE("TimeToLiveExceeded")},
+                                         {SLICE("attempts"), SLICE("3")}};
+    struct queue_dead_entry dead;
+    uint32_t at = 0;
+    char id[40];
+
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    take("n1", 2);
+    assert_int_equal(number(queue_bury(queue, slice_of(ids[0]), fields, 2, call())), 1);
+    assert_int_equal(number(queue_bury(queue, slice_of(ids[1]), fields, 2, call())), 1);
+    expect_stats(0, 0, 0, 2);
+    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    assert_true(slice_eq(dead.body, SLICE("a")) && slice_eq(dead.head, SLICE("head")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("TimeToLiveExceeded")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempts")), SLICE("3")));
+    assert_null(queue_dead_field(&dead, SLICE("nothing")).data);
+    snprintf(id, sizeof id, "%.*s", SLICE_ARG(dead.id));
+    const struct slice first[] = {slice_of(id), SLICE("1-1")};
+    assert_int_equal(number(queue_redrive(queue, first, 2, call())), 1);
+    assert_int_equal(number(queue_redrive(queue, first, 2, call())), 0);
+    expect_stats(1, 0, 0, 1);
+    assert_string_equal(take("n1", 10), "a");
+    at = 0;
+    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    assert_false(queue_dead_next(answer.kept, &at, &dead));
+    assert_int_equal(number(queue_purge(queue, first, 1, call())), 0); /* it is gone from there */
+    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    at = 0;
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    snprintf(id, sizeof id, "%.*s", SLICE_ARG(dead.id));
+    assert_int_equal(number(queue_purge(queue, first, 1, call())), 1);
+    expect_stats(1, 1, 0, 0);
+}
+
+/* ---- pull ---- */
+
+static const char *receive(size_t count, uint64_t now_unix_ms, uint32_t max_locks)
+{
+    const struct queue_pull pull = {
+        .now_unix_ms = now_unix_ms, .count = count, .lock_ms = 60000, .max_locks = max_locks};
+    struct queue_cursor cursor;
+    struct queue_entry entry;
+    size_t at = 0;
+
+    (void)ended(queue_receive(queue, &pull, call()));
+    came[0] = '\0';
+    queue_cursor_init(&cursor, answer.kept);
+    for (size_t i = 0; queue_cursor_next(&cursor, &entry); i++) {
+        uint32_t locks;
+        struct slice token;
+        assert_true(queue_lock_read(entry.state, &locks, &token));
+        snprintf(ids[i], sizeof ids[i], "%.*s:%.*s", SLICE_ARG(entry.id), 0, "");
+        at += (size_t)snprintf(came + at, sizeof came - at, "%s%.*s:%u", at > 0 ? " " : "",
+                               SLICE_ARG(entry.body), locks);
+    }
+    return came;
+}
+
+/* The token of the n-th entry of the last receive. */
+static const char *token_of(size_t n)
+{
+    static char texts[4][120];
+    static size_t turn;
+    struct queue_cursor cursor;
+    struct queue_entry entry;
+    uint32_t locks;
+    struct slice token;
+
+    queue_cursor_init(&cursor, answer.kept);
+    for (size_t i = 0; i <= n; i++)
+        assert_true(queue_cursor_next(&cursor, &entry));
+    assert_true(queue_lock_read(entry.state, &locks, &token));
+    char *text = texts[turn++ % 4];
+    snprintf(text, sizeof texts[0], "%.*s:%.*s", SLICE_ARG(entry.id), SLICE_ARG(token));
+    return text;
+}
+
+static int64_t unlock(enum queue_lock_end how, const char *token, uint64_t now, uint64_t delay)
+{
+    const struct slice tokens[] = {slice_of(token)};
+    const struct queue_times times = {now, delay};
+    int64_t value = -1;
+
+    const struct resp *root = ended(queue_unlock(queue, how, tokens, 1, &times, call()));
+    assert_int_equal(root->count, 1);
+    assert_true(resp_int(resp_child(root, 0), &value));
+    return value;
+}
+
+static void a_pulled_entry_is_locked_and_acknowledged_once(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    assert_string_equal(receive(1, 1000, 0), "a:1");
+    const char *a = token_of(0);
+    assert_string_equal(receive(5, 1000, 0), "b:1");
+    assert_string_equal(receive(5, 1000, 0), "");
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, a, 2000, 0), 1);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, a, 2000, 0), 0);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, "made up", 2000, 0), 0);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, "1-1:", 2000, 0), 0);
+    expect_stats(1, 0, 1, 0);
+}
+
+static void a_lock_runs_out_is_released_or_renewed(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    assert_string_equal(receive(1, 1000, 0), "a:1");
+    const char *first = token_of(0);
+    assert_int_equal(unlock(QUEUE_RENEW, first, 2000, 100000), 1);
+    assert_string_equal(receive(1, 90000, 0), ""); /* the first lock would be over */
+    assert_int_equal(unlock(QUEUE_RELEASE, first, 90000, 10000), 1);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, first, 90000, 0), 0);
+    assert_string_equal(receive(1, 99999, 0), "");
+    assert_string_equal(receive(1, 100000, 0), "a:2");
+    const char *second = token_of(0);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, second, 160000, 0), 0); /* too late */
+    assert_string_equal(receive(1, 160000, 0), "a:3");
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, second, 160001, 0), 0);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, first, 160001, 0), 0);
+    expect_stats(1, 0, 1, 0);
+}
+
+static void rejected_and_too_often_locked_ones_are_dead_and_the_next_comes(void **state)
+{
+    struct queue_dead_entry dead;
+    uint32_t at = 0;
+
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    append("c");
+    assert_string_equal(receive(2, 1000, 1), "a:1 b:1");
+    assert_int_equal(unlock(QUEUE_REJECT, token_of(0), 2000, 0), 1);
+    assert_string_equal(receive(1, 61000, 1), "c:1"); /* b had its only chance */
+    expect_stats(1, 0, 1, 2);
+    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("Rejected")));
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    assert_true(slice_eq(dead.body, SLICE("b")));
+    assert_true(
+        slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("MaxDeliveryAttemptsExceeded")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempts")), SLICE("1")));
+}
+
+static void pulled_too_late_is_dead(void **state)
+{
+    const struct queue_pull pull = {
+        .now_unix_ms = clock_unix_ms() + 70000, .count = 1, .lock_ms = 1, .ttl_ms = 60000};
+
+    (void)state;
+    open_queue();
+    append("a");
+    assert_string_equal(entries(queue_receive(queue, &pull, call())), "");
+    expect_stats(0, 0, 0, 1);
+}
+
+static void deleted_is_all_gone(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    take("n1", 1);
+    park(ids[0], 1, "s");
+    assert_int_equal(number(queue_delete(queue, call())), 3); /* events, due, state */
+    test_ask(loop, redis, "DBSIZE", "0");
+    expect_stats(0, 0, 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_entry_is_taken_once_and_finished, begin, end),
+        cmocka_unit_test_setup_teardown(open_again_keeps_the_position_and_appends_come_before_it,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_parked_entry_comes_back_when_it_is_due_with_its_state,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(what_a_gone_node_held_is_adopted_but_not_what_it_parked,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_node_that_comes_back_does_not_revive_what_is_finished,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_dead_letter_keeps_all_and_is_redriven_or_purged, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_pulled_entry_is_locked_and_acknowledged_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_lock_runs_out_is_released_or_renewed, begin, end),
+        cmocka_unit_test_setup_teardown(
+            rejected_and_too_often_locked_ones_are_dead_and_the_next_comes, begin, end),
+        cmocka_unit_test_setup_teardown(pulled_too_late_is_dead, begin, end),
+        cmocka_unit_test_setup_teardown(deleted_is_all_gone, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
