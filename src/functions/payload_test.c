@@ -223,8 +223,8 @@ static void fields_of_any_length_stay_whole(void **state)
         struct fields fields;
         memset(value, len % 2 ? '"' : 'x', len);
         value[len] = '\0';
-        message_init(&m, 10000);
-        message_init(&expected, 10000);
+        message_init(&m, 40000);
+        message_init(&expected, 40000);
         assert_int_equal(message_set_stream(&m, &stream, SLICE("s"), SLICE("1-0"),
                                             fields_of(&fields, pair, 2), 0),
                          E_OK);
