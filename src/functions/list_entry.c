@@ -9,6 +9,7 @@
 #include "functions/listener_list.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,6 @@
 #include "functions/deadletter.h"
 #include "loop/timer.h"
 
-#define MESSAGE_MAX_BYTES (1536u * 1024 * 1024)
 #define ELEMENT_MAX_BYTES (512u * 1024 * 1024)
 #define KEEP_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
 
@@ -49,6 +49,7 @@ static const char bury_script[] =
     "return 1\n";
 
 static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
+static void delivery_failed(struct list_entry *e, enum err err, const struct cause *why);
 
 struct slice list_side(const struct list_listener *l)
 {
@@ -73,7 +74,7 @@ static struct list_entry *entry_new(struct list_listener *l, size_t source)
         e->listener = l;
         e->job.delivery.dispatcher = l->base.options.dispatcher;
         e->job.delivery.done = on_delivery_done;
-        message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
+        message_init(&e->job.delivery.message, l->base.message_max_bytes);
         buf_init(&e->element, ELEMENT_MAX_BYTES);
     }
     list_push(&l->held, &e->held);
@@ -117,6 +118,22 @@ struct slice list_entry_element(const struct list_entry *e, size_t index)
     return slice_first(slice_from(buf_slice(&e->element), start), e->lengths[index]);
 }
 
+/* It did not fit, and fails as if it had run. */
+static void refuse(struct list_entry *e)
+{
+    struct list_listener *l = e->listener;
+    struct cause why = {0};
+    char what[128];
+
+    if (l->base.trigger->is_batch)
+        snprintf(what, sizeof what, "a batch of %zu elements", e->job.count);
+    else
+        snprintf(what, sizeof what, "an element of %zu bytes", e->element.len);
+    delivery_failed(e, listener_too_large(&l->base, what, l->sources[e->job.source].key, &why),
+                    &why);
+    list_turn(l);
+}
+
 /* Fills the message (anew, when it runs again) and runs it. */
 static void run(struct list_entry *e)
 {
@@ -138,7 +155,7 @@ static void run(struct list_entry *e)
     if (err == E_OK)
         slots_run(&l->slots, &e->job);
     else
-        entry_free(e); /* beyond the server's own limit: it stays in the processing list */
+        refuse(e);
 }
 
 void list_take_one(struct list_listener *l, size_t source, struct slice element)
@@ -362,29 +379,41 @@ static void bury_next(struct list_entry *e)
     buf_done(&text);
 }
 
-static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why)
+static void delivery_failed(struct list_entry *e, enum err err, const struct cause *why)
 {
-    struct list_entry *e = container_of(delivery, struct list_entry, job.delivery);
     struct list_listener *l = e->listener;
     const struct trigger *trigger = l->base.trigger;
 
-    slots_ended(&l->slots, &e->job);
     if (!trigger->is_reliable) {
-        if (err != E_OK)
-            listener_count(l->base.dropped_series, &l->base.stats.dropped);
-        else
-            listener_count(l->base.acknowledged_series, &l->base.stats.acknowledged);
+        listener_count(l->base.dropped_series, &l->base.stats.dropped);
         entry_release(e);
-    } else if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
+    } else if (trigger->ack_on_failure) {
         acks_add(&l->acks, &e->job);
-    } else if (err == E_CANCELED) {
-        entry_release(e); /* it is in the processing list, from where it is given back */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
         (void)cause_set(&e->why, err, "%s", cause_text(why, err));
         bury_next(e);
     } else {
         series_add(l->base.failed_series, 1);
         run_later(e);
+    }
+}
+
+static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why)
+{
+    struct list_entry *e = container_of(delivery, struct list_entry, job.delivery);
+    struct list_listener *l = e->listener;
+    bool is_reliable = l->base.trigger->is_reliable;
+
+    slots_ended(&l->slots, &e->job);
+    if (err == E_OK && is_reliable) {
+        acks_add(&l->acks, &e->job);
+    } else if (err == E_OK) {
+        listener_count(l->base.acknowledged_series, &l->base.stats.acknowledged);
+        entry_release(e);
+    } else if (err == E_CANCELED && is_reliable) {
+        entry_release(e); /* it is in the processing list, from where it is given back */
+    } else {
+        delivery_failed(e, err, why);
     }
     list_turn(l);
     list_maybe_stopped(l);

@@ -12,6 +12,8 @@
 #define BACKOFF_LAST_MS 10000
 #define BLOCK_MIN_MS 1000
 #define BLOCK_MAX_MS 30000
+#define MESSAGE_MAX_BYTES                                                                          \
+    ((size_t)1536 * 1024 * 1024) /* a value of 512 MiB, once as payload and twice as metadata */
 #define SCRIPT_ARGS_FEW 64
 
 static const struct listener_kind *const listener_kinds[] = {
@@ -55,6 +57,7 @@ void listener_init(struct listener *listener, const struct listener_kind *kind,
     const struct function *function = options->dispatcher->function;
 
     listener->kind = kind;
+    listener->message_max_bytes = MESSAGE_MAX_BYTES;
     listener->options = *options;
     listener->options.redis = redis_options_ref(options->redis);
     listener->trigger = &function->trigger;
@@ -96,6 +99,16 @@ void listener_complain(struct listener *listener, enum err err, const struct cau
         return;
     snprintf(listener->complaint, sizeof listener->complaint, "%s", text);
     log_error("TRIGGER-ERROR", "%s %s; trying again until it works", listener->prefix, text);
+}
+
+enum err listener_too_large(const struct listener *listener, const char *what, struct slice source,
+                            struct cause *why)
+{
+    enum err err = cause_set(why, E_LIMIT, "it does not fit into %zu bytes in all its forms",
+                             listener->message_max_bytes);
+    log_error("MESSAGE-TOO-LARGE", "%s %s of '%.*s' cannot be run: %s", listener->prefix, what,
+              SLICE_ARG(source), why->text);
+    return err;
 }
 
 void listener_recovered(struct listener *listener)

@@ -41,10 +41,11 @@ struct listener {
     bool is_paused;     /* takes nothing new: its app is unhealthy */
     bool is_stopping;
     bool has_answered;
-    char prefix[256];    /* "[Name:f][Trigger:RedisListTrigger][Key:k]" */
-    char complaint[256]; /* the last error logged, so that it is logged once */
-    uint32_t misses;     /* errors in a row: decides the back-off */
-    bool is_ack_refused; /* has been said */
+    char prefix[256];         /* "[Name:f][Trigger:RedisListTrigger][Key:k]" */
+    char complaint[256];      /* the last error logged, so that it is logged once */
+    uint32_t misses;          /* errors in a row: decides the back-off */
+    bool is_ack_refused;      /* has been said */
+    size_t message_max_bytes; /* of one message in all its forms */
 };
 
 struct listener_kind {
@@ -78,6 +79,10 @@ void listener_answered(struct listener *listener);
  * so). */
 void listener_complain(struct listener *listener, enum err err, const struct cause *why);
 void listener_recovered(struct listener *listener);
+/* listener_too_large says that `what` ("entry 1-0") of a key or channel cannot be run, for it takes
+ * more than message_max_bytes; E_LIMIT, and the text for the dead letter in `why`. */
+enum err listener_too_large(const struct listener *listener, const char *what, struct slice source,
+                            struct cause *why);
 /* listener_ack_ended says once that the server refuses to acknowledge, until one is accepted. */
 void listener_ack_ended(struct listener *listener, enum err err, const struct cause *why);
 /* listener_backoff_ms is the wait before the next try: 100 ms doubling to 10 s, with jitter; counts

@@ -13,7 +13,6 @@
 /* With a lease (the default) only its holder subscribes, so N nodes run a message once; without
  * (everyNode) each does. There is no back-pressure in pub/sub: what the bounded queue cannot take
  * is dropped, counted and logged. */
-#define MESSAGE_MAX_BYTES (1536u * 1024 * 1024)
 #define KEEP_BYTES (64 * 1024)
 
 struct pubsub_entry {
@@ -58,7 +57,7 @@ static struct pubsub_entry *entry_new(struct pubsub_listener *l)
     e->listener = l;
     e->job.delivery.dispatcher = l->base.options.dispatcher;
     e->job.delivery.done = on_delivery_done;
-    message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
+    message_init(&e->job.delivery.message, l->base.message_max_bytes);
     return e;
 }
 
@@ -110,6 +109,16 @@ static bool is_full(struct pubsub_listener *l)
     return true;
 }
 
+static void drop_too_large(struct pubsub_listener *l, struct slice channel, size_t bytes)
+{
+    struct cause why;
+    char what[64];
+
+    snprintf(what, sizeof what, "a message of %zu bytes", bytes);
+    (void)listener_too_large(&l->base, what, channel, &why);
+    listener_count(l->base.dropped_series, &l->base.stats.dropped);
+}
+
 static void on_message(void *ctx, struct slice channel, struct slice payload, struct reply *reply)
 {
     struct pubsub_listener *l = ctx;
@@ -123,7 +132,7 @@ static void on_message(void *ctx, struct slice channel, struct slice payload, st
     }
     struct pubsub_entry *e = entry_new(l);
     if (message_set_pubsub(&e->job.delivery.message, l->base.trigger, channel, payload) != E_OK) {
-        listener_count(l->base.dropped_series, &l->base.stats.dropped);
+        drop_too_large(l, channel, payload.len);
         entry_free(e);
         return;
     }

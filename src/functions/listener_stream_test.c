@@ -423,6 +423,28 @@ static void what_others_took_over_is_left_to_them(void **state)
     redis_close(other);
 }
 
+static void what_ran_well_elsewhere_is_not_buried(void **state)
+{
+    (void)state;
+    test_server_start(&server, "");
+    struct redis *other = test_open(hub, server.conn, REDIS_DEDICATED, "other");
+    trigger()->max_deliveries = 1;
+    world.outcome = '.';
+    test_ask(loop, other, "XADD s 1-0 a 1", "1-0");
+    test_ask(loop, other, "XADD s 2-0 a 2", "2-0");
+    world_start_at(server.conn);
+    world_await_runs(2);
+    test_ask(loop, other, "XACK s f 1-0", "1");
+    world_end_run(E_FAILED);
+    world_end_run(E_FAILED);
+    test_wait_line("DEAD-LETTER");
+    assert_non_null(strstr(lines.last, "entry 2-0 "));
+    assert_false(test_wait_ms(loop, test_never, NULL, 20));
+    test_ask(loop, other, "XLEN redgrid:{s}:dead:f", "1");
+    test_ask(loop, other, "XPENDING s f", "[0 nil nil nil]");
+    redis_close(other);
+}
+
 /* --- stopping --- */
 
 static void a_stop_waits_for_what_runs_and_leaves_the_group(void **state)
@@ -510,6 +532,7 @@ int main(void)
         TEST(old_servers_are_looked_through_and_rid_of_deleted_entries),
         TEST(what_runs_here_is_kept),
         TEST(what_others_took_over_is_left_to_them),
+        TEST(what_ran_well_elsewhere_is_not_buried),
         TEST(a_stop_waits_for_what_runs_and_leaves_the_group),
         TEST(a_hurried_stop_leaves_what_runs_to_others),
         TEST(a_stop_works_in_every_state),

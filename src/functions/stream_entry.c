@@ -1,6 +1,7 @@
 #include "functions/listener_stream.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +9,13 @@
 #include "functions/deadletter.h"
 #include "loop/timer.h"
 
-#define MESSAGE_MAX_BYTES                                                                          \
-    (1536u * 1024 * 1024)           /* a value of 512 MiB, once as payload and twice as metadata */
 #define KEEP_TEXT_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
 
 /* XADD the entry as it is now in the stream, then acknowledge it, so that no crash leaves half of
- * it. KEYS: stream, dead-letter stream. ARGV: group, id, "1" to delete, then the fixed fields. */
+ * it. One that is no longer pending has run well elsewhere, or has its letter. KEYS: stream,
+ * dead-letter stream. ARGV: group, id, "1" to delete, then the fixed fields. */
 static const char bury_script[] =
+    "if #redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end\n"
     "local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])\n"
     "local f = {}\n"
     "for i = 4, #ARGV do f[#f + 1] = ARGV[i] end\n"
@@ -38,6 +39,7 @@ static const char ack_delete_script[] =
     "return n\n";
 
 static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
+static void delivery_failed(struct stream_entry *e, enum err err, const struct cause *why);
 
 static struct slice id_of(const struct stream_id_text *id)
 {
@@ -56,7 +58,7 @@ static struct stream_entry *entry_new(struct stream_listener *s, size_t key)
         e->listener = s;
         e->job.delivery.dispatcher = s->base.options.dispatcher;
         e->job.delivery.done = on_delivery_done;
-        message_init(&e->job.delivery.message, MESSAGE_MAX_BYTES);
+        message_init(&e->job.delivery.message, s->base.message_max_bytes);
     }
     e->job.source = key;
     e->ids = &e->first;
@@ -105,6 +107,21 @@ static const struct resp *fields_of(const struct resp *entry)
     return fields != NULL && fields->type != RESP_NIL ? fields : NULL;
 }
 
+/* It did not fit, and fails as if it had run. */
+static void refuse(struct stream_entry *e)
+{
+    struct stream_listener *s = e->listener;
+    struct cause why = {0};
+    char what[128];
+
+    if (s->base.trigger->is_batch)
+        snprintf(what, sizeof what, "a batch of %zu entries from %.*s on", e->job.count,
+                 SLICE_ARG(id_of(&e->ids[0])));
+    else
+        snprintf(what, sizeof what, "entry %.*s", SLICE_ARG(id_of(&e->first)));
+    delivery_failed(e, listener_too_large(&s->base, what, s->keys[e->job.source], &why), &why);
+}
+
 static void take_one(struct stream_listener *s, size_t key, const struct resp *entry,
                      uint64_t deliveries)
 {
@@ -113,15 +130,17 @@ static void take_one(struct stream_listener *s, size_t key, const struct resp *e
 
     if (e == NULL)
         return;
-    if (!copy_id(&e->first, resp_child(entry, 0)) ||
-        message_set_stream(&e->job.delivery.message, s->base.trigger, s->keys[key],
-                           id_of(&e->first), fields, deliveries)) {
-        entry_free(e); /* stays pending; the limit is the server's own */
+    if (!copy_id(&e->first, resp_child(entry, 0))) {
+        entry_free(e); /* no id of Redis is so long */
         return;
     }
     e->job.count = 1;
     e->deliveries = deliveries;
-    slots_run(&s->slots, &e->job);
+    if (message_set_stream(&e->job.delivery.message, s->base.trigger, s->keys[key],
+                           id_of(&e->first), fields, deliveries) == E_OK)
+        slots_run(&s->slots, &e->job);
+    else
+        refuse(e);
 }
 
 static void take_batch(struct stream_listener *s, size_t key, const struct resp *entries,
@@ -146,8 +165,10 @@ static void take_batch(struct stream_listener *s, size_t key, const struct resp 
     free(kept);
     if (err == E_OK)
         slots_run(&s->slots, &e->job);
-    else
+    else if (err == E_EMPTY)
         entry_free(e);
+    else
+        refuse(e);
 }
 
 void stream_take(struct stream_listener *s, size_t key, const struct resp *entries,
@@ -327,17 +348,13 @@ void stream_bury(struct stream_listener *s, size_t key, struct slice id, uint64_
 
 /* --- the end of a run --- */
 
-static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why)
+static void delivery_failed(struct stream_entry *e, enum err err, const struct cause *why)
 {
-    struct stream_entry *e = container_of(delivery, struct stream_entry, job.delivery);
     struct stream_listener *s = e->listener;
     const struct trigger *trigger = s->base.trigger;
 
-    slots_ended(&s->slots, &e->job);
-    if (err == E_OK || (trigger->ack_on_failure && err != E_CANCELED)) {
+    if (trigger->ack_on_failure) {
         acks_add(&s->acks, &e->job);
-    } else if (err == E_CANCELED) {
-        entry_release(e); /* stays pending: whoever comes next runs it */
     } else if (trigger->max_deliveries >= 0 && e->deliveries >= (uint64_t)trigger->max_deliveries) {
         (void)cause_set(&e->why, err, "%s", cause_text(why, err));
         bury_next(e);
@@ -346,6 +363,20 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
         entry_release(e);
         tender_at(s->tender, trigger->claim_idle_ms);
     }
+}
+
+static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why)
+{
+    struct stream_entry *e = container_of(delivery, struct stream_entry, job.delivery);
+    struct stream_listener *s = e->listener;
+
+    slots_ended(&s->slots, &e->job);
+    if (err == E_OK)
+        acks_add(&s->acks, &e->job);
+    else if (err == E_CANCELED)
+        entry_release(e); /* stays pending: whoever comes next runs it */
+    else
+        delivery_failed(e, err, why);
     stream_turn(s);
     stream_maybe_stopped(s);
 }
