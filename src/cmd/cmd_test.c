@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +91,48 @@ static void every_command_has_its_help(void **state)
         count++;
     }
     assert_in_range(count, 10, 100);
+}
+
+static void the_completion_completes(void **state)
+{
+    static const struct {
+        const char *words, *found; /* the last word is the one to complete */
+    } rows[] = {
+        {"''", "up status top function init doctor help --version --help "},
+        {"sta", "status "},
+        {"function sh", "show "},
+        {"function list --o", "--output "},
+        {"status --output ''", "table json "},
+        {"init --lang ''", "c python custom "},
+        {"init --trigger s", "stream "},
+        {"up --log-level d", "debug "},
+        {"up --cache-auto ''", "yes no "},
+        {"help doc", "doctor "},
+        {"up --app 'a'", "a b "}, /* a folder */
+        {"doctor --config ./c", "./c.yaml "},
+        {"function show --app ''", ""}, /* a name, no folder */
+        {"nonsense ''", ""},
+    };
+    char script[512];
+
+    (void)state;
+    assert_int_equal(mkdir("a b", 0777), 0);
+    write_file("c.yaml", "");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        snprintf(script, sizeof script,
+                 "source <('%s' help --bash-completion)\ncompopt() { :; }\n"
+                 "COMP_WORDS=(redgrid %s)\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_redgrid\n"
+                 "for word in \"${COMPREPLY[@]}\"; do printf '%%s ' \"$word\"; done >found\n",
+                 program, rows[i].words);
+        write_file("script", script);
+        assert_int_equal(system("bash script"), 0);
+        FILE *file = fopen("found", "r");
+        assert_non_null(file);
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+        if (strcmp(text, rows[i].found) != 0)
+            fail_msg("redgrid %s: '%s', not '%s'", rows[i].words, text, rows[i].found);
+    }
 }
 
 static void wrong_words_are_answered_with_2(void **state)
@@ -397,6 +440,7 @@ int main(int argc, char **argv)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(every_command_has_its_help),
+        CASE(the_completion_completes),
         CASE(wrong_words_are_answered_with_2),
         CASE(without_a_server_the_commands_say_so),
         CASE(what_keeps_up_from_starting_is_one_line),

@@ -14,8 +14,9 @@
 
 const struct option server_options[] = {
     {"--server", "URL",
-     "Server to ask, with the token in REDGRID_TOKEN [REDGRID_SERVER, or " SERVER_DEFAULT "]."},
-    {"--output", "FORMAT", "table or json [table]."},
+     "Server to ask, with the token in REDGRID_TOKEN [REDGRID_SERVER, or " SERVER_DEFAULT "].",
+     NULL},
+    {"--output", "FORMAT", "table or json [table].", "table json"},
 };
 const size_t server_option_count = COUNT_OF(server_options);
 
@@ -246,7 +247,7 @@ static void add_option(struct buf *out, const struct option *option)
 
 void command_write_help(const struct command *command, struct buf *out)
 {
-    static const struct option help = {"--help", NULL, "This text."};
+    static const struct option help = {"--help", NULL, "This text.", NULL};
 
     buf_addf(out, "Usage: redgrid %s%s%s [OPTION]...\n\n%s\n", command->name,
              command->takes[0] != '\0' ? " " : "", command->takes, command->summary);

@@ -17,6 +17,7 @@ struct option {
     const char *flag;
     const char *takes; /* NULL = a switch */
     const char *description;
+    const char *choices; /* the words that it takes, for completion; NULL = any */
 };
 
 struct cmdline;

@@ -14,16 +14,16 @@
 #define INVOKE_TIMEOUT_MS (3600u * 1000)
 
 static const struct option app_options[] = {
-    {"--app", "NAME", "The function's app, if several have one of that name."},
+    {"--app", "NAME", "The function's app, if several have one of that name.", NULL},
 };
 static const struct option invoke_options[] = {
-    {"--app", "NAME", "The function's app, if several have one of that name."},
-    {"--data", "TEXT", "The message."},
-    {"--file", "FILE", "A file with the message; - reads standard input."},
+    {"--app", "NAME", "The function's app, if several have one of that name.", NULL},
+    {"--data", "TEXT", "The message.", NULL},
+    {"--file", "FILE", "A file with the message; - reads standard input.", NULL},
 };
 static const struct option logs_options[] = {
-    {"--follow", NULL, "Go on with what comes."},
-    {"--lines", "N", "How many lines of the past [100]."},
+    {"--follow", NULL, "Go on with what comes.", NULL},
+    {"--lines", "N", "How many lines of the past [100].", NULL},
 };
 
 static void write_list(struct buf *out, const json_t *functions)

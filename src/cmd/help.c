@@ -37,12 +37,12 @@ static const struct {
 };
 
 static const struct option options[] = {
-    {"--man", NULL, "Write the man page."},
-    {"--bash-completion", NULL, "Write the completion for bash."},
-    {"--sample-config", NULL, "Write a redgrid.yaml with every setting."},
-    {"--settings-md", NULL, "Write docs/settings.md."},
-    {"--metrics-md", NULL, "Write docs/metrics.md."},
-    {"--api-md", NULL, "Write docs/api.md."},
+    {"--man", NULL, "Write the man page.", NULL},
+    {"--bash-completion", NULL, "Write the completion for bash.", NULL},
+    {"--sample-config", NULL, "Write a redgrid.yaml with every setting.", NULL},
+    {"--settings-md", NULL, "Write docs/settings.md.", NULL},
+    {"--metrics-md", NULL, "Write docs/metrics.md.", NULL},
+    {"--api-md", NULL, "Write docs/api.md.", NULL},
 };
 
 /* A group's name alone, as in `redgrid help function`, shows all of it. */

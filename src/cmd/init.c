@@ -16,8 +16,9 @@
 #define NAME_BYTES_MAX 64
 
 static const struct option options[] = {
-    {"--lang", "LANGUAGE", "c, python or custom (any program that answers HTTP) [python]."},
-    {"--trigger", "KIND", "list, stream or pubsub [list]."},
+    {"--lang", "LANGUAGE", "c, python or custom (any program that answers HTTP) [python].",
+     "c python custom"},
+    {"--trigger", "KIND", "list, stream or pubsub [list].", "list stream pubsub"},
 };
 
 struct app {

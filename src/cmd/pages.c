@@ -21,12 +21,11 @@ static void add_roff(struct buf *out, const char *text)
 
 static void add_man_option(struct buf *out, const struct option *option)
 {
-    buf_add(out, SLICE(".TP\n.B "));
+    buf_add(out, SLICE(".TP\n.BI "));
     add_roff(out, option->flag);
     if (option->takes != NULL)
-        buf_addf(out, "\n.I %s\n.br\n", option->takes);
-    else
-        buf_add(out, SLICE("\n.br\n"));
+        buf_addf(out, " \" %s\"", option->takes);
+    buf_add_byte(out, '\n');
     add_roff(out, option->description);
     buf_add_byte(out, '\n');
 }
@@ -81,6 +80,43 @@ static void add_flags(struct buf *out, const struct command *command)
     buf_add(out, SLICE("--help"));
 }
 
+static void add_choices(struct buf *out, const char *flag, const char *choices)
+{
+    buf_addf(out, "    %s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+             flag, choices);
+}
+
+/* The words that an option takes; no two commands differ about them. */
+static void add_values(struct buf *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (setting_rows[i].type == SETTING_CHOICE)
+            add_choices(out, setting_rows[i].flag, setting_rows[i].extra);
+        else if (setting_rows[i].type == SETTING_BOOL)
+            add_choices(out, setting_rows[i].flag, "yes no");
+    for (size_t i = 0; i < server_option_count; i++)
+        if (server_options[i].choices != NULL)
+            add_choices(out, server_options[i].flag, server_options[i].choices);
+    for (size_t i = 0; i < command_count; i++)
+        for (size_t j = 0; j < commands[i]->option_count; j++)
+            if (commands[i]->options[j].choices != NULL)
+                add_choices(out, commands[i]->options[j].flag, commands[i]->options[j].choices);
+}
+
+/* add_first_words writes what a command line begins with: "up", and "function" for all of its. */
+static void add_first_words(struct buf *out)
+{
+    struct slice last = SLICE_NONE;
+
+    for (size_t i = 0; i < command_count; i++) {
+        struct slice name = slice_of(commands[i]->name);
+        struct slice word = slice_first(name, slice_find_byte(name, ' '));
+        if (!slice_eq(word, last))
+            buf_addf(out, "%.*s ", SLICE_ARG(word));
+        last = word;
+    }
+}
+
 void page_write_completion(struct buf *out)
 {
     buf_add(
@@ -90,29 +126,35 @@ void page_write_completion(struct buf *out)
               "    local cur=${COMP_WORDS[COMP_CWORD]} words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n"
               "    local prev=${COMP_WORDS[COMP_CWORD-1]} flags=\n"
               "    case $prev in\n"
-              "    --app|--data|--workers-dir) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
-              "    --config|--file) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-              "    --output) COMPREPLY=($(compgen -W 'table json' -- \"$cur\")); return ;;\n"));
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (setting_rows[i].type == SETTING_CHOICE)
-            buf_addf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n",
-                     setting_rows[i].flag, setting_rows[i].extra);
+              "    --app|--data|--workers-dir)\n"
+              "        case $words in function*) return ;; esac\n"
+              "        compopt -o filenames\n"
+              "        mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return ;;\n"
+              "    --config|--file)\n"
+              "        compopt -o filenames\n"
+              "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n"));
+    add_values(out);
     buf_add(out, SLICE("    esac\n    case $words in\n"));
     for (size_t i = 0; i < command_count; i++) {
-        buf_addf(out, "    '%s'*) flags='", commands[i]->name);
+        buf_addf(out, "    '%s'|'%s '*) flags='", commands[i]->name, commands[i]->name);
         add_flags(out, commands[i]);
         buf_add(out, SLICE("' ;;\n"));
     }
-    buf_add(out, SLICE("    function) COMPREPLY=($(compgen -W '"));
+    buf_add(out, SLICE("    function) flags='"));
     for (size_t i = 0; i < command_count; i++)
         if (strncmp(commands[i]->name, "function ", 9) == 0)
             buf_addf(out, "%s ", commands[i]->name + 9);
-    buf_add(out, SLICE("' -- \"$cur\")); return ;;\n"
-                       "    '') COMPREPLY=($(compgen -W 'function "));
-    for (size_t i = 0; i < command_count; i++)
-        if (strchr(commands[i]->name, ' ') == NULL)
-            buf_addf(out, "%s ", commands[i]->name);
-    buf_add(out, SLICE("--version --help' -- \"$cur\")); return ;;\n    esac\n"
-                       "    COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\"))\n}\n"
-                       "complete -o default -F _redgrid redgrid\n"));
+    buf_add(out, SLICE("--help' ;;\n    '') flags='"));
+    add_first_words(out);
+    buf_add(out, SLICE("--version --help' ;;\n    esac\n"
+                       "    case $words in\n"
+                       "    help) flags=\"$flags "));
+    add_first_words(out);
+    buf_add(out,
+            SLICE("\" ;;\n"
+                  "    'function show'|'function invoke'|'function logs')\n"
+                  "        flags=\"$flags $(\"${COMP_WORDS[0]}\" function list 2>/dev/null | "
+                  "sed -n '2,/^$/s/ .*//p')\" ;;\n"
+                  "    esac\n    mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$cur\")\n}\n"
+                  "complete -o default -F _redgrid redgrid\n"));
 }

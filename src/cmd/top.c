@@ -14,7 +14,7 @@
 #define EVERY_MS 1000
 
 static const struct option options[] = {
-    {"--count", "N", "End after N pages; 0 goes on until q is pressed [0]."},
+    {"--count", "N", "End after N pages; 0 goes on until q is pressed [0].", NULL},
 };
 
 static struct termios before;

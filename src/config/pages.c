@@ -28,11 +28,17 @@ static const char *type_text(enum setting_type type)
     return "";
 }
 
+static void add_words(struct buf *out, const char *words)
+{
+    struct slice rest = slice_of(words), word;
+
+    for (const char *before = ""; slice_cut(&rest, ' ', &word); before = ", ")
+        buf_addf(out, "%s%.*s", before, SLICE_ARG(word));
+}
+
 /* add_type writes "number from 1 to 4 ms", "one of human, json". */
 static void add_type(struct buf *out, const struct setting *row)
 {
-    struct slice rest = slice_of(row->extra), word;
-
     buf_addf(out, "%s", type_text(row->type));
     if (row->type == SETTING_NUMBER) {
         buf_addf(out, " from %llu to %llu", (unsigned long long)row->min,
@@ -40,9 +46,10 @@ static void add_type(struct buf *out, const struct setting *row)
         if (row->extra[0] != '\0')
             buf_addf(out, " %s", row->extra);
     }
-    if (row->type == SETTING_CHOICE)
-        for (const char *before = " "; slice_cut(&rest, ' ', &word); before = ", ")
-            buf_addf(out, "%s%.*s", before, SLICE_ARG(word));
+    if (row->type == SETTING_CHOICE) {
+        buf_add_byte(out, ' ');
+        add_words(out, row->extra);
+    }
 }
 
 void settings_write_sample(struct buf *out)
@@ -99,6 +106,11 @@ void settings_write_help(struct buf *out)
         size_t wide = strlen(row->flag) + 1 + strlen(row->takes);
         buf_addf(out, "  %s %s%*s%s", row->flag, row->takes, wide < 24 ? (int)(25 - wide) : 1, "",
                  row->description);
+        if (row->type == SETTING_CHOICE) {
+            buf_add(out, SLICE(" One of "));
+            add_words(out, row->extra);
+            buf_add_byte(out, '.');
+        }
         if (row->value[0] != '\0')
             buf_addf(out, " [%s]", row->value);
         buf_add_byte(out, '\n');
@@ -118,9 +130,9 @@ void settings_write_man(struct buf *out)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &setting_rows[i];
-        buf_add(out, SLICE(".TP\n.B "));
+        buf_add(out, SLICE(".TP\n.BI "));
         add_roff(out, row->flag);
-        buf_addf(out, "\n.I %s\n.br\n", row->takes);
+        buf_addf(out, " \" %s\"\n", row->takes);
         add_roff(out, row->description);
         buf_addf(out, "\nSetting\n.BR %s ,\n", row->name);
         add_type(out, row);
