@@ -15,6 +15,7 @@
 #define MESSAGE_MAX_BYTES                                                                          \
     ((size_t)1536 * 1024 * 1024) /* a value of 512 MiB, once as payload and twice as metadata */
 #define SCRIPT_ARGS_FEW 64
+#define PREFIX_MAX_BYTES 4096
 
 static const struct listener_kind *const listener_kinds[] = {
     &listener_list_kind,
@@ -33,22 +34,23 @@ const struct listener_kind *listener_kind_of(enum trigger_type type)
 static void write_prefix(struct listener *listener)
 {
     const struct trigger *trigger = listener->trigger;
-    char keys[160] = "";
+    struct buf out;
 
-    for (size_t i = 0, at = 0; i < trigger->key_count && at < sizeof keys; i++)
-        at += (size_t)snprintf(keys + at, sizeof keys - at, "%s%s", i > 0 ? " " : "",
-                               trigger->keys[i]);
-    const char *name = listener->options.dispatcher->function->name;
+    buf_init(&out, PREFIX_MAX_BYTES);
+    buf_addf(&out, "[Name:%s][Trigger:%s]", listener->options.dispatcher->function->name,
+             listener->kind->name);
     if (trigger->type == TRIGGER_PUBSUB)
-        snprintf(listener->prefix, sizeof listener->prefix, "[Name:%s][Trigger:%s][Channel:%s]",
-                 name, listener->kind->name, trigger->channel);
-    else if (trigger->type == TRIGGER_STREAM)
-        snprintf(listener->prefix, sizeof listener->prefix,
-                 "[Name:%s][Trigger:%s][ConsumerGroup:%s][Key:%s][Consumer:%s]", name,
-                 listener->kind->name, trigger->consumer_group, keys, listener->options.node_id);
-    else
-        snprintf(listener->prefix, sizeof listener->prefix, "[Name:%s][Trigger:%s][Key:%s]", name,
-                 listener->kind->name, keys);
+        buf_addf(&out, "[Channel:%s]", trigger->channel);
+    if (trigger->type == TRIGGER_STREAM)
+        buf_addf(&out, "[ConsumerGroup:%s]", trigger->consumer_group);
+    for (size_t i = 0; i < trigger->key_count; i++)
+        buf_addf(&out, "%s%s%s", i == 0 ? "[Key:" : " ", trigger->keys[i],
+                 i + 1 == trigger->key_count ? "]" : "");
+    if (trigger->type == TRIGGER_STREAM)
+        buf_addf(&out, "[Consumer:%s]", listener->options.node_id);
+    const char *text = buf_text(&out); /* even if not all did fit */
+    listener->prefix = mem_dup(text, strlen(text));
+    buf_done(&out);
 }
 
 void listener_init(struct listener *listener, const struct listener_kind *kind,
@@ -81,6 +83,7 @@ void listener_done(struct listener *listener)
 {
     redis_close(listener->commands);
     redis_options_unref(listener->options.redis);
+    free(listener->prefix);
 }
 
 void listener_answered(struct listener *listener)

@@ -41,7 +41,7 @@ struct listener {
     bool is_paused;     /* takes nothing new: its app is unhealthy */
     bool is_stopping;
     bool has_answered;
-    char prefix[256];         /* "[Name:f][Trigger:RedisListTrigger][Key:k]" */
+    char *prefix;             /* "[Name:f][Trigger:RedisListTrigger][Key:k]" */
     char complaint[256];      /* the last error logged, so that it is logged once */
     uint32_t misses;          /* errors in a row: decides the back-off */
     bool is_ack_refused;      /* has been said */

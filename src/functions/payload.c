@@ -12,6 +12,7 @@
 
 #define PLAUSIBLE_UNIX_MS 1000000000000u /* of 2001: Redis is younger */
 #define FEW_FIELDS 32
+#define SOURCE_SHOWN_BYTES 1024 /* of a key or channel in log lines */
 
 /* While a message is being written its buf may move, so slices of it hold an offset where the
  * pointer belongs; finish() turns them into pointers. */
@@ -460,7 +461,8 @@ void message_add_reason(const struct message *message, struct buf *out)
         buf_add(out, SLICE("Redis "));
         buf_add(out, slice_of(whence[message->type]));
         buf_add(out, SLICE(" '"));
-        buf_add(out, message->source);
+        struct slice shown = slice_first(message->source, SOURCE_SHOWN_BYTES);
+        buf_add(out, slice_first(shown, utf8_valid_len(shown)));
         buf_add_byte(out, '\'');
     }
     buf_add(out, SLICE(" at "));
