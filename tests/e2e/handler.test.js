@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { handler, list, pubsub, stream } from '../lib/app.js';
-import { pending } from '../lib/keys.js';
+import { pending, processing } from '../lib/keys.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
 
@@ -192,8 +193,10 @@ scenario('N44 Handler: never listens', async (w) => {
     () =>
       node.records.some(
         (record) =>
-          record.level === 'error' &&
-          /1 ?s|1000|initializationTimeout|did not/.test(record.message),
+          ['warn', 'error'].includes(record.level) &&
+          /did not answer HTTP .* within 1000 ms \(customHandler\.initializationTimeout\)/.test(
+            record.message,
+          ),
       ),
     'an error after initializationTimeout',
   );
@@ -219,6 +222,28 @@ for (const code of [0, 1, 200]) {
     await node.stop();
   });
 }
+
+scenario('N44 Handler: three errors pause the triggers, the host stays up', async (w) => {
+  const { cli } = await w.redis();
+  // It lives as long as the file `sound` is there.
+  const start = `
+if (!fs.existsSync(path('sound'))) process.exit(1);
+listen();
+fs.watch(path('.'), () => fs.existsSync(path('sound')) || process.exit(1));`;
+  w.touch('sound');
+  const node = await w.up({ functions: { F: list('q', QUICK) }, ...handler({ start }) });
+  await cli.rpush('q', 'a');
+  await node.succeeds('F', 1);
+  fs.rmSync(w.path('sound'));
+  const unhealthy = await node.line(/its triggers pause, it is tried again every minute/, 20000);
+  assert.match(unhealthy, /exited with code 1/);
+  await cli.rpush('q', 'b', 'c');
+  await stays(() => node.startedCount('F') === 1 && !node.hasExited(), 'nothing runs', 1000);
+  assert.equal((await (await node.get('/api/functions/F')).json()).state, 'paused');
+  assert.equal((await processing(cli)).length + (await cli.llen('q')), 2, 'all are there');
+  await node.stop();
+  assert.deepEqual(await cli.lrange('q', 0, -1), ['b', 'c']);
+});
 
 scenario('N44 Handler: arguments, folder, environment', async (w) => {
   const { cli } = await w.redis();

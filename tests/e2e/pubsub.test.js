@@ -192,7 +192,7 @@ scenario('N30 Lease', async (w) => {
   await until(
     async () => (await cli.publish('ch', 'again')) > 0,
     'another node subscribes within the lease time',
-    15000,
+    11000,
   );
   await until(() => others.some((node) => node.succeededCount('F') > 0), 'another node runs it');
   assert.equal(others.filter((node) => node.succeededCount('F') > 0).length, 1);

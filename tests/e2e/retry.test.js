@@ -83,10 +83,13 @@ scenario('N39 Retry exponential', async (w) => {
 scenario('N40 functionTimeout', async (w) => {
   const { cli } = await w.redis();
   const code = `
+import logging
+import os
 import threading
 import testlib
 
 def main(entry):
+    logging.info("worker %d", os.getpid())
     if testlib.is_first("hang"):
         threading.Event().wait()
 `;
@@ -101,6 +104,8 @@ def main(entry):
   const failed = node.find(/^Executed 'Functions\.F' \(Failed/)[0].at;
   assert.ok(failed - started >= 950, `not before 1 s: ${failed - started} ms`);
   await until(() => node.succeededCount('F') === 1, 'the next run succeeds', 30000);
+  const workers = node.find(/^worker \d+$/).map((record) => record.message);
+  assert.equal(new Set(workers).size, 2, 'in another worker');
 });
 
 scenario('N40 functionTimeout, async function: cancelled, worker kept', async (w) => {

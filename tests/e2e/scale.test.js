@@ -76,13 +76,23 @@ for (const done of [75, 50, 25]) {
   });
 }
 
-scenario('37 Closed connection', async (w) => {
+scenario('37 Closed connection, wrong type: 0, and no error', async (w) => {
   const server = await w.redis();
-  const node = await w.up({ L: list('l', D), S: stream('s', D), T: list('t', D) });
-  await server.cli.set('t', 'wrong type');
+  const { cli } = server;
+  const node = await w.up(
+    { L: list('l', D, STUCK), S: stream('s', D, STUCK), T: list('t', D, STUCK) },
+    { args: QUICK },
+  );
+  await cli.rpush('l', ...numbers(101));
+  await addEntries(cli, 's', 101);
+  await cli.rpush('t', ...numbers(101));
+  for (const f of ['L', 'S', 'T']) await target(node, f, 10);
+  await cli.multi().del('t').set('t', 'wrong type').exec();
+  await target(node, 'T', 0);
   await server.stop();
-  for (const f of ['L', 'S', 'T']) await target(node, f, 0);
+  for (const f of ['L', 'S']) await target(node, f, 0);
   await stays(() => !node.hasExited(), 'it lives');
+  assert.equal((await scale(node, 'L')).vote, 0);
 });
 
 scenario('Workers follow the target', async (w) => {

@@ -59,6 +59,8 @@ scenario('22 Stream, 3 hosts', async (w) => {
   const nodes = await w.cluster(3, { functions: { F: stream('streamTest', SHORT) } });
   await addEntries(cli, 'streamTest', 100);
   await runsSucceed(nodes, 'F', 100);
+  assert.equal(new Set(nodes.flatMap((node) => node.values())).size, 100, 'each entry once');
+  await until(async () => (await pending(cli, 'streamTest')) === 0, 'acknowledged');
 });
 
 scenario('23 Stream types', async (w) => {
