@@ -402,6 +402,9 @@ static void on_ended(void *ctx, enum ending ending, const struct cause *why)
     uint64_t now_ms = loop_now_ms(h->loop);
     uint64_t delay_ms = restart_judge(&h->restart, ending, ERRORS_MAX,
                                       handler_process_started_at_ms(h->process), now_ms);
+    /* one that never answered keeps the app from starting */
+    enum log_level level = ending == ENDING_ERROR && !h->is_ready ? LOG_ERROR : LOG_WARN;
+
     h->has_ended = true;
     h->is_ready = false;
     h->start_at_ms = now_ms + delay_ms;
@@ -410,8 +413,8 @@ static void on_ended(void *ctx, enum ending ending, const struct cause *why)
         h->restarts++;
         h->had_failure = true;
         h->why = *why;
-        log_warn("WORKER-EXITED", "%s: %s; starting another in %llu ms", h->app->name, why->text,
-                 (unsigned long long)delay_ms);
+        log_at(level, "WORKER-EXITED", "%s: %s; starting another in %llu ms", h->app->name,
+               why->text, (unsigned long long)delay_ms);
     }
     soon(h);
 }

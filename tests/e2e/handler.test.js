@@ -193,7 +193,7 @@ scenario('N44 Handler: never listens', async (w) => {
     () =>
       node.records.some(
         (record) =>
-          ['warn', 'error'].includes(record.level) &&
+          record.level === 'error' &&
           /did not answer HTTP .* within 1000 ms \(customHandler\.initializationTimeout\)/.test(
             record.message,
           ),
