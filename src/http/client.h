@@ -28,9 +28,11 @@ struct tls;
 struct http_client;
 
 struct http_client_options {
-    uint32_t connections_max;    /* per origin */
-    uint32_t idle_timeout_ms;    /* an unused connection is closed after it */
-    uint32_t connect_timeout_ms; /* name, connect and handshake */
+    uint32_t connections_max;            /* per origin */
+    uint32_t idle_timeout_ms;            /* an unused connection is closed after it */
+    uint32_t connect_timeout_ms;         /* name, connect and handshake */
+    unsigned plain_reaches, tls_reaches; /* kinds of addresses (loop/address.h) that http and https
+                                            may connect to; 0 = all */
     const struct tls
         *tls; /* for https; borrowed until the client is freed. NULL: https is refused */
 };
@@ -66,9 +68,9 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
 
 /* http_send. Now: E_OK; or E_BAD_INPUT (method, header), E_LIMIT (parts, head), E_UNSUPPORTED
  * (https without tls), and op.done never runs. Later: E_OK with the answer; E_REFUSED, E_DNS,
- * E_TLS, E_IO: no connection; E_CLOSED: it broke; E_TIMEOUT; E_LIMIT: the answer is too large;
- * E_BAD_WIRE: it is no HTTP; E_CANCELED by op_abort(), which works at any moment. op.why names the
- * origin. In callbacks: yes. */
+ * E_DENIED (plain_reaches, tls_reaches), E_TLS, E_IO: no connection; E_CLOSED: it broke; E_TIMEOUT;
+ * E_LIMIT: the answer is too large; E_BAD_WIRE: it is no HTTP; E_CANCELED by op_abort(), which
+ * works at any moment. op.why names the origin. In callbacks: yes. */
 enum err http_send(struct http_client *client, struct http_call *call);
 
 /* http_call_header: the first field of that name (any case) of the answer, or SLICE_NONE. Valid as

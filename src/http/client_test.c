@@ -1,4 +1,5 @@
 #include "http/testing.h"
+#include "loop/address.h"
 
 /* --- answers --- */
 
@@ -635,6 +636,23 @@ static void nobody_listening_is_refused(void **state)
     rig_done(&rig);
 }
 
+static void an_address_that_may_not_be_reached_is_denied(void **state)
+{
+    struct http_client_options options = {.plain_reaches = ADDRESS_PUBLIC};
+    struct rig rig;
+    struct ask ask;
+
+    (void)state;
+    rig_init(&rig, 1);
+    http_client_free(rig.client);
+    rig.client = http_client_new(rig.loop, &options);
+    ask_init(&ask, &rig, 1, "POST");
+    ask_wait(&ask);
+    assert_int_equal(ask.err, E_DENIED);
+    assert_non_null(strstr(ask.why, "127.0.0.1:1: this is a loopback address"));
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,6 +665,7 @@ int main(void)
         cmocka_unit_test(an_early_answer_does_not_wait_for_a_body_nobody_reads),
         cmocka_unit_test(requests_go_to_unix_sockets),
         cmocka_unit_test(nobody_listening_is_refused),
+        cmocka_unit_test(an_address_that_may_not_be_reached_is_denied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

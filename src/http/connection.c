@@ -432,6 +432,8 @@ void http_connection_open(struct http_origin *origin, struct http_call *call)
         .port = origin->url.port,
         .tls = origin->url.scheme == URL_HTTPS ? client->options.tls : NULL,
         .timeout_ms = client->options.connect_timeout_ms,
+        .reaches = origin->url.scheme == URL_HTTPS ? client->options.tls_reaches
+                                                   : client->options.plain_reaches,
     };
     list_push(&client->all, &c->node);
     origin->connections++;

@@ -21,6 +21,8 @@ struct stream_target {
     const char *server_name; /* for SNI and verification; NULL = host */
     uint32_t timeout_ms;     /* for all of it: name, connect, handshake; 0 = 10 s */
     uint32_t keepalive_s;    /* TCP keep-alive; 0 = off */
+    unsigned reaches; /* kinds of addresses (loop/address.h) that may be connected to; 0 = all.
+                         Judged after the name was looked up, so no name leads elsewhere */
 };
 
 struct stream *stream_new(struct loop *loop);
@@ -28,9 +30,9 @@ struct stream *stream_new(struct loop *loop);
  */
 enum err stream_adopt(struct loop *loop, int fd, struct stream **ret, struct cause *why);
 
-/* stream_connect: later E_OK; or E_DNS, E_REFUSED, E_TIMEOUT, E_TLS, E_CLOSED, E_CANCELED, with the
- * peer's name in op->why. TCP_NODELAY is set. `target` is borrowed until then, its tls until the
- * stream is freed. */
+/* stream_connect: later E_OK; or E_DNS, E_DENIED (`reaches`), E_REFUSED, E_TIMEOUT, E_TLS,
+ * E_CLOSED, E_CANCELED, with the peer's name in op->why. TCP_NODELAY is set. `target` is borrowed
+ * until then, its tls until the stream is freed. */
 enum err stream_connect(struct stream *stream, const struct stream_target *target, struct op *op);
 
 /* stream_read waits for bytes and appends at most what `into` has room for (it reserves; see

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 
 #include "base/clock.h"
+#include "loop/address.h"
 #include "loop/stream_internal.h"
 #include "loop/timer.h"
 
@@ -182,6 +183,19 @@ static void attempt_path(struct stream *stream)
                     on_attempted);
 }
 
+static bool may_reach(struct connect *connect, const struct addrinfo *address)
+{
+    unsigned reaches = connect->target->reaches;
+    enum address_kind kind = address_kind(address->ai_addr);
+
+    if (reaches == 0 || (reaches & kind) != 0)
+        return true;
+    connect->err = E_DENIED;
+    snprintf(connect->text, sizeof connect->text, "this is %s, which may not be called",
+             address_kind_name(kind));
+    return false;
+}
+
 /* The next address that can be tried at all; ends the connect when there is none. */
 static void attempt_next(struct stream *stream)
 {
@@ -191,8 +205,10 @@ static void attempt_next(struct stream *stream)
     connect->phase = ATTEMPT;
     while (connect->next != NULL) {
         const struct addrinfo *address = connect->next;
-        struct transport *transport = transport_new(stream, false);
         connect->next = address->ai_next;
+        if (!may_reach(connect, address))
+            continue;
+        struct transport *transport = transport_new(stream, false);
         int status =
             uv_tcp_connect(&transport->connect, &transport->uv.tcp, address->ai_addr, on_attempted);
         if (status == 0) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "loop/address.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
 #include "loop/testing.h"
@@ -316,6 +317,13 @@ static void failed_connects_name_the_peer_and_the_reason(void **state)
         {{.path = path}, E_REFUSED, missing},
         {{.path = long_path}, E_LIMIT, "xxxxxxxx"},
         {{.host = "a..b", .port = 1}, E_DNS, "a..b:1: "},
+        {{.host = "localhost", .port = port, .reaches = ADDRESS_PUBLIC | ADDRESS_PRIVATE},
+         E_DENIED,
+         "localhost:"},
+        {{.host = "169.254.169.254", .port = 80, .reaches = ADDRESS_PUBLIC | ADDRESS_LOOPBACK},
+         E_DENIED,
+         "169.254.169.254:80: this is a link-local address, which may not be called"},
+        {{.host = "127.0.0.1", .port = port, .reaches = ADDRESS_LOOPBACK}, E_REFUSED, refused},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check_bad_peer(&rows[i]);
