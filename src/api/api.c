@@ -272,7 +272,7 @@ static const struct route {
      "Log lines, one JSON object each; ?function=NAME&lines=N&follow=1."},
     {"GET", "/api/scale/{function}", false, get_scale,
      "Numbers for an outside scaler, as KEDA's metrics-api reads them."},
-    {"POST", "/api/reload", false, post_reload, "Reads the apps again."},
+    {"POST", "/api/reload", false, post_reload, "Reads the settings and the apps again."},
 };
 
 static bool path_matches(const struct http_request *request, const char *path)
@@ -392,9 +392,14 @@ struct api *api_new(const struct api_options *options)
     api->metrics = options->metrics;
     api->logs = options->logs;
     api->program = options->program;
-    if (options->token != NULL && options->token[0] != '\0')
-        api->token = slice_dup(slice_of(options->token));
+    api_token(api, options->token);
     return api;
+}
+
+void api_token(struct api *api, const char *token)
+{
+    free(api->token);
+    api->token = token != NULL && token[0] != '\0' ? slice_dup(slice_of(token)) : NULL;
 }
 
 void api_host(struct api *api, struct host *host)

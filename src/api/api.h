@@ -36,6 +36,8 @@ struct api_options {
 struct api *api_new(const struct api_options *options);
 /* api_host tells which host there is now; NULL before it is made and after it is gone. */
 void api_host(struct api *api, struct host *host);
+/* api_token changes what callers must send. */
+void api_token(struct api *api, const char *token);
 /* api_handle answers one request; the handler of an http_server, with the api as its ctx. */
 void api_handle(void *ctx, struct http_request *request);
 /* api_free: runs that were asked for must have ended (the host drained). NULL is fine. */

@@ -11,7 +11,6 @@
 #include "json/json.h"
 
 #define TEXT_BYTES_MAX 4096
-#define FILE_DEFAULT "redgrid.yaml"
 
 extern char **environ;
 
@@ -70,18 +69,6 @@ static void write_table(const struct doctor *doctor, struct buf *out)
     }
 }
 
-static enum err read_settings(struct settings *settings, struct cause *why)
-{
-    const char *path = settings_text(settings, SETTING_CONFIG_ID);
-    enum err err = settings_read_environment(settings, (const char *const *)environ, why);
-
-    if (err == E_OK && path[0] != '\0')
-        err = settings_read_file(settings, path, why);
-    else if (err == E_OK && access(FILE_DEFAULT, F_OK) == 0)
-        err = settings_read_file(settings, FILE_DEFAULT, why);
-    return err ? err : settings_check(settings, why);
-}
-
 static int run(const struct cmdline *line)
 {
     struct doctor doctor = {.settings = line->settings};
@@ -90,7 +77,7 @@ static int run(const struct cmdline *line)
     bool is_bad = false;
 
     log_open(STDERR_FILENO, LOG_OFF, false); /* findings say it better */
-    enum err err = read_settings(line->settings, &why);
+    enum err err = settings_load(line->settings, (const char *const *)environ, &why);
     if (err)
         note(&doctor, FINDING_BAD, "mend the setting; `redgrid help up` lists them", "settings: %s",
              cause_text(&why, err));

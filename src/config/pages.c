@@ -61,12 +61,15 @@ void settings_write_sample(struct buf *out)
             "defaults.\n"
             "# A setting can also be a flag or a variable, which win over this file, in this "
             "order.\n"
-            "# Names with a dot may be nested (log: {level: debug}).\n"));
+            "# Names with a dot may be nested (log: {level: debug}).\n"
+            "# SIGHUP reads the file again; [restart] marks what changes at the next start "
+            "only.\n"));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &setting_rows[i];
         if (i == SETTING_CONFIG_ID)
             continue;
-        buf_addf(out, "\n# %s\n# ", row->description);
+        buf_addf(out, "\n# %s%s\n# ", row->description,
+                 row->when == SETTING_LIVE ? "" : " [restart]");
         add_type(out, row);
         buf_addf(out, "; %s, ", row->flag);
         setting_variable((enum setting_id)i, out);
@@ -82,12 +85,15 @@ void settings_write_sample(struct buf *out)
 
 void settings_write_docs(struct buf *out)
 {
-    buf_add(out,
-            SLICE("# Settings\n\nMade by `redgrid help --settings-md` from the table in "
-                  "`src/config/settings.h`; a test fails when it is stale.\n\n"
-                  "A value comes from the highest of: flag, variable, `redgrid.yaml`, default.\n\n"
-                  "| setting | type | default | flag | variable | meaning |\n"
-                  "|---|---|---|---|---|---|\n"));
+    buf_add(
+        out,
+        SLICE("# Settings\n\nMade by `redgrid help --settings-md` from the table in "
+              "`src/config/settings.h`; a test fails when it is stale.\n\n"
+              "A value comes from the highest of: flag, variable, `redgrid.yaml`, default. "
+              "SIGHUP\nreads the file again: a change takes effect then, or not before the next "
+              "start.\n\n"
+              "| setting | type | default | flag | variable | a change | meaning |\n"
+              "|---|---|---|---|---|---|---|\n"));
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &setting_rows[i];
         buf_addf(out, "| `%s` | ", row->name);
@@ -95,7 +101,8 @@ void settings_write_docs(struct buf *out)
         buf_addf(out, row->value[0] != '\0' ? " | `%s` | " : " | %s| ", row->value);
         buf_addf(out, "`%s` | `", row->flag);
         setting_variable((enum setting_id)i, out);
-        buf_addf(out, "` | %s |\n", row->description);
+        buf_addf(out, "` | %s | %s |\n", row->when == SETTING_LIVE ? "at SIGHUP" : "at a start",
+                 row->description);
     }
 }
 

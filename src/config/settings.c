@@ -7,21 +7,14 @@
 
 #include "base/mem.h"
 #include "config/nearest.h"
+#include "config/settings_internal.h"
 
 const struct setting setting_rows[SETTING_COUNT] = {
-#define SETTING_ROW(id, name, type, value, min, max, extra, flag, takes, description)              \
-    [SETTING_##id##_ID] = {name, SETTING_##type, value, min, max, extra, flag, takes, description},
+#define SETTING_ROW(id, name, type, value, min, max, extra, when, flag, takes, description)        \
+    [SETTING_##id##_ID] = {name,  SETTING_##type, value, min,   max,                               \
+                           extra, SETTING_##when, flag,  takes, description},
     SETTINGS(SETTING_ROW)
 #undef SETTING_ROW
-};
-
-struct settings {
-    struct value {
-        enum setting_source source;
-        char **texts; /* NULL-terminated; one, but for lists */
-        size_t count;
-        uint64_t number; /* of numbers and booleans */
-    } values[SETTING_COUNT];
 };
 
 static bool is_list(enum setting_type type)
@@ -34,15 +27,15 @@ static bool is_path(enum setting_type type)
     return type == SETTING_PATHS || type == SETTING_PATH;
 }
 
-static void value_clear(struct value *value)
+void setting_value_clear(struct setting_value *value)
 {
     for (size_t i = 0; i < value->count; i++)
         free(value->texts[i]);
     free(value->texts);
-    *value = (struct value){0};
+    *value = (struct setting_value){0};
 }
 
-static void value_add(struct value *value, char *text)
+void setting_value_add(struct setting_value *value, char *text)
 {
     value->texts = mem_resize(value->texts, value->count + 2, sizeof(char *));
     value->texts[value->count++] = text;
@@ -54,12 +47,12 @@ struct settings *settings_new(void)
     struct settings *settings = mem_new(struct settings);
 
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        struct value *value = &settings->values[i];
+        struct setting_value *value = &settings->values[i];
         if (is_list(setting_rows[i].type)) {
             value->texts = mem_new_array(1, char *);
             continue;
         }
-        value_add(value, slice_dup(slice_of(setting_rows[i].value)));
+        setting_value_add(value, slice_dup(slice_of(setting_rows[i].value)));
         bool yes;
         if (!slice_to_u64(slice_of(setting_rows[i].value), &value->number) &&
             slice_to_bool(slice_of(setting_rows[i].value), &yes))
@@ -73,7 +66,7 @@ void settings_free(struct settings *settings)
     if (settings == NULL)
         return;
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        value_clear(&settings->values[i]);
+        setting_value_clear(&settings->values[i]);
     free(settings);
 }
 
@@ -226,7 +219,7 @@ enum err settings_set(struct settings *settings, enum setting_id id, enum settin
                       struct slice text, const char *base, struct cause *why)
 {
     const struct setting *row = &setting_rows[id];
-    struct value *value = &settings->values[id];
+    struct setting_value *value = &settings->values[id];
     uint64_t number = 0;
     char *kept = NULL;
 
@@ -241,8 +234,8 @@ enum err settings_set(struct settings *settings, enum setting_id id, enum settin
     if (err)
         return err;
     if (!is_list(row->type) || source != value->source)
-        value_clear(value);
-    value_add(value, kept);
+        setting_value_clear(value);
+    setting_value_add(value, kept);
     value->number = number;
     value->source = source;
     return E_OK;
@@ -343,20 +336,6 @@ enum err settings_read_flag(struct settings *settings, char *const *args, size_t
     if (used == 1)
         return cause_set(why, E_BAD_INPUT, "%s: needs a value: %s", row->flag, row->takes);
     *ret_used = used;
-    return E_OK;
-}
-
-enum err settings_check(const struct settings *settings, struct cause *why)
-{
-    if (settings_number(settings, SETTING_WORKERS_MIN_ID) >
-        settings_number(settings, SETTING_WORKERS_MAX_ID))
-        return cause_set(why, E_BAD_INPUT, "workers.min: is above workers.max");
-    if (settings_number(settings, SETTING_NODES_DEAD_ID) <
-        2 * settings_number(settings, SETTING_NODES_HEARTBEAT_ID))
-        return cause_set(
-            why, E_BAD_INPUT,
-            "nodes.dead_ms: must be at least twice nodes.heartbeat_ms, or servers that "
-            "live are taken for dead");
     return E_OK;
 }
 

@@ -2,6 +2,7 @@
  * Rules: one table. Its rows make the file, the variables, the flags, their help, the sample file
  * and the pages. A value comes from the highest source that names it: default, then file
  * (redgrid.yaml), then environment (REDGRID_*), then flag; the order of reading does not matter.
+ * Texts are valid until the setting is reloaded.
  * Relative paths in a file are meant from the file's folder. A secret may be a reference: env:NAME
  * or file:PATH. To add a setting: a row in SETTINGS; then write the generated files anew
  * (CONTRIBUTING). */
@@ -26,49 +27,56 @@ enum setting_type {
     SETTING_ADDRESS, /* host:port, [v6]:port */
 };
 
-/* id, name, type, default, min, max, unit or choices, flag, what the flag takes, description */
+/* id, name, type, default, min, max, unit or choices, when a change takes effect, flag, what the
+ * flag takes, description */
 #define SETTINGS(X)                                                                                \
-    X(APP, "app", PATHS, "", 0, 0, "", "--app", "DIR...", "Folders of the function apps to run.")  \
-    X(FUNCTIONS, "functions", NAMES, "", 0, 0, "", "--functions", "NAME...",                       \
+    X(APP, "app", PATHS, "", 0, 0, "", LIVE, "--app", "DIR...",                                    \
+      "Folders of the function apps to run.")                                                      \
+    X(FUNCTIONS, "functions", NAMES, "", 0, 0, "", RESTART, "--functions", "NAME...",              \
       "Run only these functions; empty runs all.")                                                 \
-    X(CONFIG, "config", PATH, "", 0, 0, "", "--config", "FILE",                                    \
+    X(CONFIG, "config", PATH, "", 0, 0, "", RESTART, "--config", "FILE",                           \
       "File with settings; ./redgrid.yaml is read if it is there.")                                \
-    X(DATA, "data", PATH, ".redgrid", 0, 0, "", "--data", "DIR",                                   \
+    X(DATA, "data", PATH, ".redgrid", 0, 0, "", RESTART, "--data", "DIR",                          \
       "Where this server keeps its state. One server at a time.")                                  \
-    X(STORE, "store", SECRET, "", 0, 0, "", "--store", "CONNECTION",                               \
+    X(STORE, "store", SECRET, "", 0, 0, "", RESTART, "--store", "CONNECTION",                      \
       "Connection string of the store to use; empty runs a private redis-server.")                 \
-    X(STORE_FSYNC, "store.fsync", CHOICE, "always", 0, 0, "always everysec no", "--store-fsync",   \
-      "WHEN", "When the private store writes to the disk: always survives a power cut.")           \
-    X(STORE_SERVER, "store.server", TEXT, "", 0, 0, "", "--store-server", "PROGRAM",               \
+    X(STORE_FSYNC, "store.fsync", CHOICE, "always", 0, 0, "always everysec no", RESTART,           \
+      "--store-fsync", "WHEN",                                                                     \
+      "When the private store writes to the disk: always survives a power cut.")                   \
+    X(STORE_SERVER, "store.server", TEXT, "", 0, 0, "", RESTART, "--store-server", "PROGRAM",      \
       "Server program to run; empty takes redis-server or valkey-server from the PATH.")           \
-    X(LISTEN, "listen", ADDRESS, "127.0.0.1:7070", 0, 0, "", "--listen", "ADDR:PORT",              \
+    X(LISTEN, "listen", ADDRESS, "127.0.0.1:7070", 0, 0, "", RESTART, "--listen", "ADDR:PORT",     \
       "Address for HTTP; port 0 takes a free one. Beyond loopback listen.token is demanded.")      \
-    X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", "--listen-token", "TOKEN",               \
+    X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", LIVE, "--listen-token", "TOKEN",         \
       "What callers must send as 'Authorization: Bearer TOKEN'; empty demands nothing.")           \
-    X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "trace debug info warn error none",            \
+    X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "trace debug info warn error none", LIVE,      \
       "--log-level", "LEVEL", "Lowest level of log lines that is written.")                        \
-    X(LOG_FORMAT, "log.format", CHOICE, "human", 0, 0, "human json", "--log", "FORMAT",            \
+    X(LOG_FORMAT, "log.format", CHOICE, "human", 0, 0, "human json", LIVE, "--log", "FORMAT",      \
       "How log lines look.")                                                                       \
-    X(DRAIN_TIMEOUT, "drain.timeout_ms", NUMBER, "10000", 0, 3600000, "ms", "--drain-timeout",     \
-      "MS", "How long a stop waits for what runs; it is delivered again later if cut short.")      \
-    X(WORKERS_MIN, "workers.min", NUMBER, "1", 0, 20, "processes", "--workers-min", "N",           \
+    X(DRAIN_TIMEOUT, "drain.timeout_ms", NUMBER, "10000", 0, 3600000, "ms", LIVE,                  \
+      "--drain-timeout", "MS",                                                                     \
+      "How long a stop waits for what runs; it is delivered again later if cut short.")            \
+    X(WORKERS_MIN, "workers.min", NUMBER, "1", 0, 20, "processes", LIVE, "--workers-min", "N",     \
       "Worker processes that an app has at least.")                                                \
-    X(WORKERS_MAX, "workers.max", NUMBER, "4", 1, 20, "processes", "--workers-max", "N",           \
+    X(WORKERS_MAX, "workers.max", NUMBER, "4", 1, 20, "processes", LIVE, "--workers-max", "N",     \
       "Worker processes that an app has at most, however long its backlog is.")                    \
-    X(WORKERS_DIR, "workers.dir", PATH, "", 0, 0, "", "--workers-dir", "DIR",                      \
+    X(WORKERS_DIR, "workers.dir", PATH, "", 0, 0, "", RESTART, "--workers-dir", "DIR",             \
       "Where the built-in language workers are; empty finds them beside the program.")             \
-    X(CACHE_AUTO, "cache.auto", BOOL, "true", 0, 0, "", "--cache-auto", "YES|NO",                  \
+    X(CACHE_AUTO, "cache.auto", BOOL, "true", 0, 0, "", RESTART, "--cache-auto", "YES|NO",         \
       "Run a Redis for apps that name a connection which nothing explains.")                       \
-    X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", "--cache-port", "PORT",              \
+    X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", RESTART, "--cache-port", "PORT",     \
       "Port of that Redis, on 127.0.0.1; the next free one when it is taken.")                     \
-    X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms",                     \
+    X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms", RESTART,            \
       "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
-    X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", "--nodes-dead", "MS",        \
-      "How long another server may be silent before its messages are taken over.")
+    X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", RESTART, "--nodes-dead",     \
+      "MS", "How long another server may be silent before its messages are taken over.")
 
 #define SETTING_ENUM(id, ...) SETTING_##id##_ID,
 enum setting_id { SETTINGS(SETTING_ENUM) SETTING_COUNT };
 #undef SETTING_ENUM
+
+/* When a change of the file takes effect: at SIGHUP, or not before the next start. */
+enum setting_when { SETTING_RESTART, SETTING_LIVE };
 
 enum setting_source { SETTING_DEFAULT, SETTING_FILE, SETTING_VARIABLE, SETTING_FLAG };
 
@@ -78,6 +86,7 @@ struct setting {
     const char *value; /* the default */
     uint64_t min, max;
     const char *extra; /* the unit of a number, the words of a choice */
+    enum setting_when when;
     const char *flag;
     const char *takes;
     const char *description;
@@ -112,6 +121,18 @@ enum err settings_read_flag(struct settings *settings, char *const *args, size_t
 
 /* settings_check finds what is wrong between settings (workers.min above workers.max). */
 enum err settings_check(const struct settings *settings, struct cause *why);
+/* settings_is_open: can `listen` be reached from other machines? */
+bool settings_is_open(const struct settings *settings);
+
+/* settings_load reads the environment and the file (./redgrid.yaml if none is named and it is
+ * there), and checks all of it. */
+enum err settings_load(struct settings *settings, const char *const *environment,
+                       struct cause *why);
+/* settings_reload loads once more. What is SETTING_LIVE and differs is in force then: `taken` tells
+ * it, "log.level = debug, app"; what differs and takes a restart stays as it was: `kept` names it.
+ * An error leaves all as it was. */
+enum err settings_reload(struct settings *settings, const char *const *environment,
+                         struct buf *taken, struct buf *kept, struct cause *why);
 
 /* The values; texts are borrowed. A list is NULL-terminated. */
 const char *settings_text(const struct settings *settings, enum setting_id id);

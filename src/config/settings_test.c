@@ -231,6 +231,74 @@ static void the_sample_without_its_comments_is_a_valid_file(void **state)
     buf_done(&open);
 }
 
+/* What the file says, and whether it may; what is in force then, and what was told. */
+static void a_reload_takes_what_may_change_and_names_the_rest(void **state)
+{
+    static const struct {
+        const char *file, *level, *taken, *kept, *why;
+    } rows[] = {
+        {"log.level: debug\napp: [a, b]\nlisten.token: t\n", "debug",
+         "app, listen.token, log.level = debug", "", ""},
+        {"log.level: debug\napp: [a, b]\nlisten.token: t\n", "debug", "", "", ""},
+        {"log.level: warn\napp: [a]\ndata: elsewhere\nstore: s\n", "warn",
+         "app, listen.token, log.level = warn", "data, store", ""},
+        {"log.level: loud\nworkers.max: 5\n", "warn", "", "", ":1:12: log.level: 'loud'"},
+        {"workers.min: 5\nworkers.max: 2\n", "warn", "", "", "workers.min: is above"},
+        {"workers.max: 8\nlog.level: debug\n", "debug", "app, log.level = debug", "", ""},
+        {"", "info", "log.level = info", "", ""},
+        {"listen: 0.0.0.0:7070\n", "info", "", "", "set listen.token"},
+        {"listen: 0.0.0.0:7070\nlisten.token: t\n", "info", "listen.token", "listen", ""},
+    };
+    const char *environment[] = {"REDGRID_DRAIN_TIMEOUT_MS=5", NULL};
+    struct settings *settings = *state;
+    struct cause why = {0};
+
+    assert_int_equal(settings_set(settings, SETTING_CONFIG_ID, SETTING_FLAG,
+                                  slice_of(write_file("redgrid.yaml", "")), NULL, &why),
+                     E_OK);
+    assert_int_equal(
+        settings_set(settings, SETTING_WORKERS_MAX_ID, SETTING_FLAG, SLICE("3"), NULL, &why), E_OK);
+    assert_int_equal(settings_load(settings, environment, &why), E_OK);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf taken, kept;
+        buf_init(&taken, 1000);
+        buf_init(&kept, 1000);
+        why.text[0] = '\0';
+        write_file("redgrid.yaml", rows[i].file);
+        enum err err = settings_reload(settings, environment, &taken, &kept, &why);
+        assert_int_equal(err, rows[i].why[0] != '\0' ? E_BAD_INPUT : E_OK);
+        assert_non_null(strstr(why.text, rows[i].why));
+        assert_string_equal(buf_text(&taken), rows[i].taken);
+        assert_string_equal(buf_text(&kept), rows[i].kept);
+        assert_string_equal(settings_text(settings, SETTING_LOG_LEVEL_ID), rows[i].level);
+        assert_int_equal(settings_number(settings, SETTING_WORKERS_MAX_ID), 3);
+        assert_int_equal(settings_number(settings, SETTING_DRAIN_TIMEOUT_ID), 5);
+        assert_string_equal(settings_text(settings, SETTING_DATA_ID), ".redgrid");
+        buf_done(&taken);
+        buf_done(&kept);
+    }
+}
+
+/* Both files are sound; but the first listens to all, and only a start changes that. */
+static void a_reload_never_takes_the_token_from_an_open_address(void **state)
+{
+    struct settings *settings = *state;
+    struct cause why = {0};
+    struct buf taken, kept;
+
+    const char *path = write_file("redgrid.yaml", "listen: 0.0.0.0:7070\nlisten.token: t\n");
+    assert_int_equal(
+        settings_set(settings, SETTING_CONFIG_ID, SETTING_FLAG, slice_of(path), NULL, &why), E_OK);
+    assert_int_equal(settings_load(settings, NULL, &why), E_OK);
+    write_file("redgrid.yaml", "listen: 127.0.0.1:7070\n");
+    buf_init(&taken, 1000);
+    buf_init(&kept, 1000);
+    assert_int_equal(settings_reload(settings, NULL, &taken, &kept, &why), E_BAD_INPUT);
+    assert_string_equal(settings_text(settings, SETTING_LISTEN_TOKEN_ID), "t");
+    buf_done(&taken);
+    buf_done(&kept);
+}
+
 static void words_are_near_or_far(void **state)
 {
     static const struct {
@@ -256,6 +324,8 @@ int main(void)
         CASE(secrets_may_be_references),
         CASE(addresses_split),
         CASE(the_sample_without_its_comments_is_a_valid_file),
+        CASE(a_reload_takes_what_may_change_and_names_the_rest),
+        CASE(a_reload_never_takes_the_token_from_an_open_address),
         CASE(words_are_near_or_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,15 +34,17 @@ struct app_run {
     enum state state;
     struct op op; /* reading, checking, stopping the workers */
     struct app *app;
-    uint64_t began_ms; /* when the triggers began to listen */
-    struct app *next;  /* as read by the pool's thread */
+    uint64_t began_ms;         /* when the triggers began to listen */
+    struct app *next;          /* as read by the pool's thread */
+    struct host_limits limits; /* as they were when it started */
     struct function_run *functions;
     size_t function_count, stopping_count;
     struct invoker *invoker;
     enum invoker_state invoker_state;
     uint32_t workers;     /* asked for */
     struct map counted;   /* name -> struct function_counts, of functions before they were read */
-    uint64_t stopped_ms;  /* when it stopped listening, to be read again; 0 = nothing to tell */
+    uint64_t stopped_ms;  /* when it stopped listening, or was added; 0 = nothing to tell */
+    bool is_again;        /* it has been stopped to be read again */
     bool is_wanted_again; /* reload, even if nothing seems to have changed */
     bool has_changed;     /* while busy */
     struct op *stop_op;
@@ -141,7 +143,8 @@ static void tell_started_again(struct app_run *run)
     add_count(&out, waiting, "without an answer of Redis yet");
     add_count(&out, in_error, "in error");
     add_count(&out, disabled, "disabled");
-    log_info("APP-RELOADED", "%s: started again after %llu ms: %s", run->app->name,
+    log_info("APP-RELOADED", "%s: started%s after %llu ms: %s", run->app->name,
+             run->is_again ? " again" : "",
              (unsigned long long)(loop_now_ms(run->host->loop) - run->stopped_ms), buf_text(&out));
     buf_done(&out);
     run->stopped_ms = 0;
@@ -198,14 +201,14 @@ static bool start_invoker(struct app_run *run)
         .worker_dir = host->worker_dir,
         .include_dir = host->include_dir,
         .cache_dir = host->cache_dir,
-        .process_min = host->process_min,
-        .process_max = host->process_max,
+        .process_min = run->limits.process_min,
+        .process_max = run->limits.process_max,
         .events = {.state = on_invoker_state, .loaded = on_loaded, .ctx = run},
     };
     struct cause why = {0};
 
     run->invoker_state = INVOKER_STARTING;
-    run->workers = host->process_min;
+    run->workers = run->limits.process_min;
     enum err err = invoker_start(&options, &run->invoker, &why);
     if (err == E_OK)
         return true;
@@ -244,6 +247,7 @@ static void start(struct app_run *run)
     const struct app *app = run->app;
     size_t usable = 0, in_error = 0;
 
+    run->limits = run->host->limits;
     run->function_count = app->function_count;
     run->functions = mem_new_array(app->function_count + 1, struct function_run);
     for (size_t i = 0; i < app->function_count; i++) {
@@ -291,6 +295,7 @@ static void drain(struct app_run *run)
 {
     app_files_unwatch(run->files);
     run->stopped_ms = loop_now_ms(run->host->loop);
+    run->is_again = true;
     run->stopping_count = 1; /* so that none is the last before all were told */
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
@@ -434,7 +439,7 @@ static void on_op_done(struct op *op, enum err err)
     }
 }
 
-struct app_run *app_run_new(const struct host_options *host, const char *directory,
+struct app_run *app_run_new(const struct host_options *host, const char *directory, bool is_late,
                             void (*answered)(void *ctx), void *ctx)
 {
     struct app_run *run = mem_new(struct app_run);
@@ -444,6 +449,7 @@ struct app_run *app_run_new(const struct host_options *host, const char *directo
     run->answered = answered;
     run->ctx = ctx;
     run->op.done = on_op_done;
+    run->stopped_ms = is_late ? loop_now_ms(host->loop) : 0;
     run->files = app_files_new(host->loop, directory, on_files_changed, run);
     go(run, READ);
     return run;
@@ -480,7 +486,7 @@ void app_run_node_died(struct app_run *run)
 /* The workers follow the backlog: out at once, in when every function says so. */
 static void scale(struct app_run *run)
 {
-    uint64_t wanted = run->host->process_min;
+    uint64_t wanted = run->limits.process_min;
     bool may_shrink = false;
 
     for (size_t i = 0; i < run->function_count; i++) {
@@ -493,8 +499,8 @@ static void scale(struct app_run *run)
         wanted = target > wanted ? target : wanted;
         may_shrink = may_shrink || vote < 0;
     }
-    if (wanted > run->host->process_max)
-        wanted = run->host->process_max;
+    if (wanted > run->limits.process_max)
+        wanted = run->limits.process_max;
     if (wanted > run->workers)
         run->workers = (uint32_t)wanted;
     else if (wanted < run->workers && may_shrink)
@@ -520,7 +526,7 @@ void app_run_tick(struct app_run *run)
     run->restarts_counted = stats.restarts;
     for (size_t i = 0; i < run->function_count; i++)
         function_run_tick(&run->functions[i]);
-    if (run->host->process_max > run->host->process_min)
+    if (run->limits.process_max > run->limits.process_min)
         scale(run);
 }
 
@@ -548,6 +554,11 @@ void app_run_free(struct app_run *run)
     app_files_free(run->files);
     free(run->directory);
     free(run);
+}
+
+const char *app_run_directory(const struct app_run *run)
+{
+    return run->directory;
 }
 
 const struct app *app_run_app(const struct app_run *run)

@@ -7,9 +7,10 @@
 
 struct app_run;
 
-/* app_run_new begins to read the app's files. `host` is borrowed. `answered` comes whenever the
- * answer of app_run_is_started() may have changed. */
-struct app_run *app_run_new(const struct host_options *host, const char *directory,
+/* app_run_new begins to read the app's files. `host` is borrowed. `is_late`: the others listen
+ * already, so it tells when it does too. `answered` comes whenever the answer of
+ * app_run_is_started() may have changed. */
+struct app_run *app_run_new(const struct host_options *host, const char *directory, bool is_late,
                             void (*answered)(void *ctx), void *ctx);
 void app_run_reload(struct app_run *run);
 bool app_run_is_started(const struct app_run *run); /* every trigger has had its first answer */
@@ -21,6 +22,7 @@ void app_run_stop(struct app_run *run, struct op *op);
 void app_run_hurry(struct app_run *run);
 void app_run_free(struct app_run *run);
 
+const char *app_run_directory(const struct app_run *run);
 const struct app *app_run_app(const struct app_run *run); /* NULL while its files are being read */
 struct function_run *app_run_functions(struct app_run *run, size_t *ret_count);
 

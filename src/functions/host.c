@@ -14,12 +14,22 @@
 struct host {
     struct host_options options;
     struct app_run **apps;
-    size_t app_count, stopping_count;
+    size_t app_count;
+    struct list leaving; /* struct leaving, until the last of it has ended */
     struct timer *tick, *start_look, *drain_limit;
     uint64_t began_ms;
     bool is_started, was_cut_short;
     struct op *drain_op;
     size_t calls; /* host_invoke under way */
+};
+
+/* An app that leaves, with its host or before. */
+struct leaving {
+    struct list_node node; /* in host->leaving */
+    struct op op;
+    struct host *host;
+    struct app_run *app;
+    bool is_removed; /* no longer in host->apps, which would free it */
 };
 
 /* One run by hand. */
@@ -66,6 +76,7 @@ struct host *host_new(const struct host_options *options)
     struct host *host = mem_new(struct host);
 
     host->options = *options;
+    list_init(&host->leaving);
     host->began_ms = loop_now_ms(options->loop);
     host->tick = timer_new(options->loop, on_tick, host);
     timer_every(host->tick, TICK_MS);
@@ -74,10 +85,9 @@ struct host *host_new(const struct host_options *options)
     return host;
 }
 
-void host_add(struct host *host, const char *directory)
+void host_set_limits(struct host *host, struct host_limits limits)
 {
-    host->apps = mem_resize(host->apps, host->app_count + 1, sizeof(struct app_run *));
-    host->apps[host->app_count++] = app_run_new(&host->options, directory, on_answered, host);
+    host->options.limits = limits;
 }
 
 void host_reload(struct host *host)
@@ -101,7 +111,7 @@ static void maybe_drained(struct host *host)
 {
     struct op *op = host->drain_op;
 
-    if (host->stopping_count > 0 || host->calls > 0 || op == NULL)
+    if (!list_is_empty(&host->leaving) || host->calls > 0 || op == NULL)
         return;
     host->drain_op = NULL;
     timer_clear(host->drain_limit);
@@ -111,30 +121,96 @@ static void maybe_drained(struct host *host)
 static void on_drain_limit(void *ctx)
 {
     struct host *host = ctx;
+    struct leaving *leaving;
 
     log_warn(
         "DRAIN-LIMIT",
         "functions still run after %u ms; they are stopped, their messages will be delivered again",
-        host->options.drain_timeout_ms);
+        host->options.limits.drain_timeout_ms);
     host->was_cut_short = true;
-    for (size_t i = 0; i < host->app_count; i++)
-        app_run_hurry(host->apps[i]);
+    list_each (&host->leaving, struct leaving, node, leaving)
+        app_run_hurry(leaving->app);
 }
 
-struct stop_op {
-    struct op op;
-    struct host *host;
-};
-
-static void on_stop_op(struct op *op, enum err err)
+/* Nobody asks any more for the numbers of an app that is gone for good. */
+static void drop_metrics(struct host *host, const char *name)
 {
-    struct stop_op *stop = container_of(op, struct stop_op, op);
-    struct host *host = stop->host;
+    for (size_t i = 0; i < host->app_count; i++) {
+        const struct app *app = app_run_app(host->apps[i]);
+        if (app != NULL && strcmp(app->name, name) == 0)
+            return;
+    }
+    metrics_drop(host->options.metrics, "app", name);
+}
 
-    free(stop);
+static void on_left(struct op *op, enum err err)
+{
+    struct leaving *leaving = container_of(op, struct leaving, op);
+    struct host *host = leaving->host;
+
     (void)err;
-    host->stopping_count--;
+    list_remove(&leaving->node);
+    if (leaving->is_removed)
+        app_run_free(leaving->app);
+    free(leaving);
     maybe_drained(host);
+}
+
+static void leave(struct host *host, struct app_run *app, bool is_removed)
+{
+    struct leaving *leaving = mem_new(struct leaving);
+
+    leaving->host = host;
+    leaving->app = app;
+    leaving->is_removed = is_removed;
+    leaving->op.done = on_left;
+    list_push(&host->leaving, &leaving->node);
+    app_run_stop(app, &leaving->op);
+}
+
+static bool is_named(const char *const *directories, const char *directory)
+{
+    for (; *directories != NULL; directories++)
+        if (strcmp(*directories, directory) == 0)
+            return true;
+    return false;
+}
+
+static bool has_app(const struct host *host, const char *directory)
+{
+    for (size_t i = 0; i < host->app_count; i++)
+        if (strcmp(app_run_directory(host->apps[i]), directory) == 0)
+            return true;
+    return false;
+}
+
+static void remove_app(struct host *host, size_t at)
+{
+    struct app_run *removed = host->apps[at];
+    const struct app *app = app_run_app(removed);
+    char *name = app != NULL ? mem_dup(app->name, strlen(app->name)) : NULL;
+
+    log_info("APP-REMOVED", "%s: is no longer named, stopping it", app_run_directory(removed));
+    for (host->app_count--; at < host->app_count; at++)
+        host->apps[at] = host->apps[at + 1];
+    leave(host, removed, true);
+    if (name != NULL)
+        drop_metrics(host, name);
+    free(name);
+}
+
+void host_set_apps(struct host *host, const char *const *directories)
+{
+    for (size_t i = host->app_count; i-- > 0;)
+        if (!is_named(directories, app_run_directory(host->apps[i])))
+            remove_app(host, i);
+    for (; *directories != NULL; directories++) {
+        if (has_app(host, *directories))
+            continue;
+        host->apps = mem_resize(host->apps, host->app_count + 1, sizeof(struct app_run *));
+        host->apps[host->app_count++] =
+            app_run_new(&host->options, *directories, host->is_started, on_answered, host);
+    }
 }
 
 void host_drain(struct host *host, struct op *op)
@@ -143,14 +219,9 @@ void host_drain(struct host *host, struct op *op)
     timer_clear(host->tick);
     timer_clear(host->start_look);
     host->drain_limit = timer_new(host->options.loop, on_drain_limit, host);
-    timer_set(host->drain_limit, host->options.drain_timeout_ms);
-    host->stopping_count = host->app_count;
-    for (size_t i = 0; i < host->app_count; i++) {
-        struct stop_op *stop = mem_new(struct stop_op);
-        stop->host = host;
-        stop->op.done = on_stop_op;
-        app_run_stop(host->apps[i], &stop->op);
-    }
+    timer_set(host->drain_limit, host->options.limits.drain_timeout_ms);
+    for (size_t i = 0; i < host->app_count; i++)
+        leave(host, host->apps[i], false);
     maybe_drained(host);
 }
 

@@ -20,6 +20,12 @@ struct host_peers {
     void *ctx;
 };
 
+/* What may be set anew while it runs. */
+struct host_limits {
+    uint32_t drain_timeout_ms;
+    uint32_t process_min, process_max; /* workers per app */
+};
+
 struct host_options {
     struct loop *loop;
     struct redis_hub *hub;
@@ -33,14 +39,16 @@ struct host_options {
     const char *default_connection; /* for connection names that no setting explains; NULL = none */
     const char *const *environment;
     const char *const *only; /* --functions */
-    uint32_t drain_timeout_ms;
-    uint32_t process_min, process_max; /* workers per app */
+    struct host_limits limits;
 };
 
 struct host *host_new(const struct host_options *options);
-/* host_add reads and starts one app. Its mistakes are logged, never fatal. Before or while the loop
- * runs. */
-void host_add(struct host *host, const char *directory);
+/* host_set_apps makes these its apps, NULL-terminated: those that are new are read and started,
+ * their mistakes logged, never fatal; those that are no longer named drain and stop, and their
+ * metrics go. Before or while the loop runs. */
+void host_set_apps(struct host *host, const char *const *directories);
+/* host_set_limits: those of workers count for apps that start from now on. */
+void host_set_limits(struct host *host, struct host_limits limits);
 /* host_reload reads all apps again (SIGHUP); changed ones restart, draining first. */
 void host_reload(struct host *host);
 /* host_node_died: peers.is_dead() would now say yes for one more node; its messages are taken over

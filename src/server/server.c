@@ -37,10 +37,12 @@
 #define SAME_SIGNAL_MS 100 /* timeout(1) tells a process, then its group: one stop, not two */
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
+#define CHANGES_MAX_BYTES 4096
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 
 struct server {
-    const struct settings *settings;
+    struct settings *settings;
+    const char *const *whole_environment;
     const char *const *environment; /* without the daemon's own variables */
     struct loop *loop;
     struct datadir *data;
@@ -81,6 +83,7 @@ static uint32_t number(const struct server *server, enum setting_id id)
 
 static void on_reasons(void *ctx, struct buf *ret);
 static void on_describe(void *ctx, struct buf *out);
+static void on_reload(void *ctx);
 
 static void on_refresh(void *ctx)
 {
@@ -88,16 +91,6 @@ static void on_refresh(void *ctx)
 
     series_set(metrics_series(server->metrics, METRIC_ID_UPTIME, NULL),
                (double)(clock_now_ms() - server->started_at_ms) / 1000);
-}
-
-static void on_reload(void *ctx)
-{
-    struct server *server = ctx;
-
-    if (server->host == NULL || server->is_stopping)
-        return;
-    log_info("SERVER-RELOAD", "reading the apps again");
-    host_reload(server->host);
 }
 
 /* ---- up ---- */
@@ -109,40 +102,21 @@ static enum err begin(struct server *server, struct cause *why)
     return E_OK;
 }
 
-static bool is_loopback(const char *address)
-{
-    char *host = NULL;
-    bool yes = settings_address(slice_of(address), &host, NULL) &&
-               (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-                slice_has_prefix(slice_of(host), SLICE("127.")));
-
-    free(host);
-    return yes;
-}
-
 static enum err open_http(struct server *server, struct cause *why)
 {
     const char *address = text(server, SETTING_LISTEN_ID);
-    const char *token = text(server, SETTING_LISTEN_TOKEN_ID);
 
-    if (!is_loopback(address)) {
-        if (token[0] == '\0')
-            return cause_set(
-                why, E_DENIED,
-                "listen: %s can be reached from other machines: set listen.token "
-                "(REDGRID_LISTEN_TOKEN) to what callers must send, or listen on 127.0.0.1",
-                address);
+    if (settings_is_open(server->settings))
         log_warn(
             "SERVER-OPEN",
             "listening on %s: callers must send the token, which travels unencrypted: put a TLS "
             "proxy in front",
             address);
-    }
     server->api = api_new(
         &(struct api_options){.loop = server->loop,
                               .metrics = server->metrics,
                               .logs = server->logs,
-                              .token = token,
+                              .token = text(server, SETTING_LISTEN_TOKEN_ID),
                               .program = {on_reasons, on_describe, on_refresh, on_reload, server}});
     enum err err =
         http_server_start(server->loop,
@@ -227,9 +201,15 @@ static bool on_is_dead(void *ctx, struct slice node_id)
     return server->nodes != NULL && nodes_is_dead(server->nodes, node_id);
 }
 
+static struct host_limits limits_of(const struct server *server)
+{
+    return (struct host_limits){.drain_timeout_ms = number(server, SETTING_DRAIN_TIMEOUT_ID),
+                                .process_min = number(server, SETTING_WORKERS_MIN_ID),
+                                .process_max = number(server, SETTING_WORKERS_MAX_ID)};
+}
+
 static enum err open_host(struct server *server, struct cause *why)
 {
-    const char *const *apps = settings_list(server->settings, SETTING_APP_ID);
     const char *const *only = settings_list(server->settings, SETTING_FUNCTIONS_ID);
     const char *worker_dir = text(server, SETTING_WORKERS_DIR_ID);
     char directory[PATH_MAX_BYTES];
@@ -257,11 +237,8 @@ static enum err open_host(struct server *server, struct cause *why)
         .default_connection = server->cache != NULL ? instance_connection(server->cache) : NULL,
         .environment = server->environment,
         .only = only[0] != NULL ? only : NULL,
-        .drain_timeout_ms = number(server, SETTING_DRAIN_TIMEOUT_ID),
-        .process_min = number(server, SETTING_WORKERS_MIN_ID),
-        .process_max = number(server, SETTING_WORKERS_MAX_ID)});
-    for (; *apps != NULL; apps++)
-        host_add(server->host, *apps);
+        .limits = limits_of(server)});
+    host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
     api_host(server->api, server->host);
     return E_EMPTY;
 }
@@ -313,6 +290,54 @@ static enum err show_banner(struct server *server, struct cause *why)
     write_ports(server);
     server->is_up = true;
     return E_EMPTY;
+}
+
+/* ---- again ---- */
+
+static void start_log(const struct settings *settings)
+{
+    enum log_level level = LOG_INFO;
+
+    (void)log_level_parse(slice_of(settings_text(settings, SETTING_LOG_LEVEL_ID)), &level);
+    log_open(STDOUT_FILENO, level,
+             slice_eq(slice_of(settings_text(settings, SETTING_LOG_FORMAT_ID)), SLICE("json")));
+}
+
+static void reload_settings(struct server *server)
+{
+    struct cause why = {0};
+    struct buf taken, kept;
+
+    buf_init(&taken, CHANGES_MAX_BYTES);
+    buf_init(&kept, CHANGES_MAX_BYTES);
+    enum err err =
+        settings_reload(server->settings, server->whole_environment, &taken, &kept, &why);
+    if (err)
+        log_error("SERVER-SETTINGS", "%s; all settings stay as they are", cause_text(&why, err));
+    start_log(server->settings);
+    if (taken.len > 0)
+        log_info("SERVER-SETTINGS", "changed: %s", buf_text(&taken));
+    if (kept.len > 0)
+        log_warn("SERVER-RESTART",
+                 "changed, but in force only after a restart: %s; stop redgrid (SIGTERM) and start "
+                 "it again",
+                 buf_text(&kept));
+    buf_done(&taken);
+    buf_done(&kept);
+}
+
+static void on_reload(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->host == NULL || server->is_stopping)
+        return;
+    log_info("SERVER-RELOAD", "reading the settings and the apps again");
+    reload_settings(server);
+    api_token(server->api, text(server, SETTING_LISTEN_TOKEN_ID));
+    host_set_limits(server->host, limits_of(server));
+    host_reload(server->host);
+    host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
 }
 
 /* ---- down ---- */
@@ -547,6 +572,7 @@ static void server_init(struct server *server, const struct server_options *opti
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
     server->settings = options->settings;
+    server->whole_environment = options->environment;
     server->environment = child_environment(options->environment);
     server->why = why;
     server->started_at_ms = clock_now_ms();
@@ -589,6 +615,8 @@ static void server_done(struct server *server)
 enum err server_run(const struct server_options *options, struct cause *why)
 {
     struct server server = {0};
+
+    start_log(options->settings);
     enum err err =
         datadir_open(settings_text(options->settings, SETTING_DATA_ID), &server.data, why);
 

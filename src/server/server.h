@@ -1,7 +1,7 @@
 /* server/server.h - the daemon: makes all of it from the settings, runs it, and ends it in order.
  * Up: data folder and its lock, HTTP, store, cache, nodes, functions. Down: functions drained, out
  * of the store, HTTP, cache, store. The first SIGTERM or SIGINT drains, the second ends at once,
- * SIGHUP reads the apps again. */
+ * SIGHUP reads the settings and the apps again. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -10,8 +10,8 @@
 struct settings;
 
 struct server_options {
-    const struct settings *settings; /* borrowed while it runs */
-    const char *const *environment;  /* NULL-terminated "NAME=value" */
+    struct settings *settings;      /* borrowed while it runs, and read again at SIGHUP */
+    const char *const *environment; /* NULL-terminated "NAME=value" */
 };
 
 /* server_run runs until a signal ends it. E_OK: it drained and ended in order. Else what kept it

@@ -1,10 +1,11 @@
-// Apps whose files change while they run.
+// Apps and settings whose files change while they run.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { list, pubsub, stream } from '../lib/app.js';
-import { show } from '../lib/code.js';
+import { record, show } from '../lib/code.js';
+import { Node } from '../lib/node.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
 
@@ -114,4 +115,82 @@ scenario('A folder that is not there yet, or no longer, is waited for', async (w
   await until(() => node.count(/: 1 function listens$/) === 4, 'the new folder is watched');
   await cli.rpush('q', 'x');
   await until(() => node.values().includes('three'), 'the third one runs');
+});
+
+scenario('SIGHUP reads redgrid.yaml again', async (w) => {
+  const { cli } = await w.redis();
+  const [one, two] = [w.app({ F: list('q') }, 'one'), w.app({ G: list('g') }, 'two')];
+  const config = w.path('redgrid.yaml');
+  const write = (...lines) => fs.writeFileSync(config, [...lines, ''].join('\n'));
+  write(`app: [${one}]`);
+  const node = new Node('node', ['--config', config, '--data', w.path('data')], {
+    REDGRID_LISTEN: '127.0.0.1:0',
+    REDGRID_WORKERS_MIN: '1',
+  });
+  w.nodes.push(node);
+  await node.start();
+  const names = async () => (await (await node.get('/api/functions')).json()).map((f) => f.name);
+  const metrics = async () => (await node.get('/metrics')).text();
+  const reloads = async () => {
+    const before = node.count(/reading the settings and the apps again/);
+    node.process.kill('SIGHUP');
+    await until(() => node.count(/reading the settings/) > before, 'it reads again');
+  };
+  await cli.rpush('q', 'x');
+  await node.succeeds('F', 1);
+  assert.match(await metrics(), /function="F"/);
+
+  write(`app: [${two}]`, 'log.level: debug', 'workers.max: 7', 'store.fsync: no', 'cache.port: 7777');
+  await reloads();
+  assert.equal(
+    await node.line(/^changed: /),
+    'changed: app, log.level = debug, workers.max = 7',
+  );
+  assert.match(await node.line(/only after a restart: /), /: store\.fsync, cache\.port; stop redgrid/);
+  await until(async () => (await names()).join() === 'G', 'the other app is there');
+  await node.line(/^two: started after \d+ ms: 1 function listens$/);
+  await until(() => node.records.some((record) => record.level === 'debug'), 'a debug line');
+  assert.doesNotMatch(await metrics(), /function="F"/);
+  await cli.rpush('g', 'x');
+  await node.succeeds('G', 1);
+
+  write('log.level: loud');
+  await reloads();
+  await node.line(/redgrid\.yaml:1:12: log\.level: 'loud' is not one of.*all settings stay/);
+  await until(() => node.has(/^two: started again/), 'it goes on with what it had');
+
+  write(`app: [${one}, ${two}]`, 'listen.token: secret');
+  await reloads();
+  await until(() => node.has(/^one: started after/), 'the first is back');
+  assert.equal((await node.get('/api/functions')).status, 401);
+  const { status } = await fetch(`http://127.0.0.1:${node.port()}/api/functions`, {
+    headers: { authorization: 'Bearer secret' },
+  });
+  assert.equal(status, 200);
+  assert.ok(!node.messages().some((message) => message.includes('secret')));
+  await cli.rpush('q', 'x');
+  await node.succeeds('F', 2);
+});
+
+scenario('An app that leaves finishes what runs, also when all of it stops', async (w) => {
+  const { cli } = await w.redis();
+  const app = w.app({ F: list('q', {}, record('testlib.wait_for("go")')) });
+  const config = w.path('redgrid.yaml');
+  fs.writeFileSync(config, `app: ${app}\n`);
+  const node = new Node('node', ['--config', config, '--data', w.path('data')], {
+    REDGRID_LISTEN: '127.0.0.1:0',
+  });
+  w.nodes.push(node);
+  await node.start();
+  await cli.rpush('q', 'x');
+  await until(() => w.ledger().length === 1, 'it runs');
+  fs.writeFileSync(config, '');
+  node.process.kill('SIGHUP');
+  await node.line(/is no longer named, stopping it/);
+  node.process.kill('SIGTERM');
+  await stays(() => !node.hasExited(), 'it waits', 300);
+  w.touch('go');
+  const { code } = await node.exited;
+  assert.equal(code, 0);
+  assert.equal(node.succeededCount('F'), 1);
 });
