@@ -259,7 +259,9 @@ static void routes_answer(void **state)
         {"GET", "/api/functions/orders?app=other", NULL, 404, "\"code\":\"FunctionNotFound\""},
         {"GET", "/api/functions/none", NULL, 404, "there is no function 'none'"},
         {"GET", "/api/scale/orders", NULL, 200,
-         "{\"function\":\"orders\",\"app\":\"shop\",\"backlog\":250,\"target\":3,\"current\":1,"
+         "{\"monitor\":\"orders-RedisListTrigger-orderList\",\"function\":\"orders\",\"app\":"
+         "\"shop\","
+         "\"backlog\":250,\"target\":3,\"current\":1,"
          "\"divisor\":100,\"vote\":1}"},
         {"GET", "/api/scale/none", NULL, 404, "\"code\":\"FunctionNotFound\""},
         {"POST", "/api/functions/orders/invoke", "hello", 200,

@@ -28,8 +28,23 @@ void status_json(struct buf *out, const struct function_status *status)
     buf_add_byte(out, '}');
 }
 
+/* By which the scalers of the extension for Redis know a trigger; a channel has no backlog. */
+static void add_monitor(struct buf *out, const struct function_status *status)
+{
+    bool is_list = slice_eq(slice_of(status->trigger), SLICE("list"));
+    struct buf id;
+
+    buf_init(&id, ANSWER_MAX_BYTES);
+    if (is_list || slice_eq(slice_of(status->trigger), SLICE("stream")))
+        buf_addf(&id, "%s-Redis%sTrigger-%s", status->name, is_list ? "List" : "Stream",
+                 status->source);
+    member_text(out, "monitor", buf_slice(&id));
+    buf_done(&id);
+}
+
 void status_scale_json(struct buf *out, const struct function_status *status)
 {
+    add_monitor(out, status);
     member_text(out, "function", slice_of(status->name));
     member_text(out, "app", slice_of(status->app));
     member_u64(out, "backlog", status->backlog);

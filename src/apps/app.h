@@ -33,7 +33,8 @@ struct trigger {
     enum data_type data_type;
     bool is_batch; /* cardinality many */
     /* list, stream */
-    char **keys; /* in the order written */
+    char *key_text; /* all keys, as written */
+    char **keys;    /* each, in this order */
     size_t key_count;
     uint32_t polling_interval_ms;
     uint32_t messages_per_worker; /* the scaling divisor D */

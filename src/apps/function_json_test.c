@@ -142,6 +142,7 @@ static void absent_properties_have_the_defaults_of_their_name_set(void **state)
     assert_int_equal(t->payload, PAYLOAD_MODEL);
     assert_int_equal(t->key_count, 3);
     assert_string_equal(t->keys[1], "b");
+    assert_string_equal(t->key_text, "a  b c");
     assert_int_equal(t->count, 10);
     assert_int_equal(t->polling_interval_ms, 1000);
     assert_int_equal(t->messages_per_worker, 100);

@@ -165,7 +165,7 @@ static void read_keys(struct function *function, struct trigger *trigger, struct
         strings_add(&trigger->keys, slice_dup(key));
         trigger->key_count++;
     }
-    free(text);
+    trigger->key_text = text;
 }
 
 void trigger_defaults(struct trigger *ret)
@@ -326,6 +326,7 @@ void trigger_done(struct trigger *trigger)
 {
     free(trigger->name);
     free(trigger->connection);
+    free(trigger->key_text);
     strings_free(trigger->keys);
     free(trigger->dead_letter_key);
     free(trigger->consumer_group);

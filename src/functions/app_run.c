@@ -483,7 +483,8 @@ void app_run_node_died(struct app_run *run)
     }
 }
 
-/* The workers follow the backlog: out at once, in when every function says so. */
+/* The workers follow the backlog: out at once, in one by one, when none needs them and
+ * the samples of one say so. */
 static void scale(struct app_run *run)
 {
     uint64_t wanted = run->limits.process_min;

@@ -213,7 +213,7 @@ void function_run_status(const struct function_run *f, struct function_status *r
         .name = f->function->name,
         .trigger = triggers[trigger->type],
         .source = trigger->type == TRIGGER_PUBSUB ? trigger->channel
-                  : trigger->key_count > 0        ? trigger->keys[0]
+                  : trigger->key_text != NULL     ? trigger->key_text
                                                   : "",
         .language = app->runtime,
         .state = state_name(f),

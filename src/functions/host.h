@@ -67,7 +67,7 @@ bool host_needs_cache(const char *directory, const char *const *environment);
 
 /* What is known about one function, for status pages. Borrowed until the next turn. */
 struct function_status {
-    const char *app, *name, *trigger, *source; /* "list", "orders" (key or channel) */
+    const char *app, *name, *trigger, *source; /* "list", "orders" (keys or channel) */
     const char *language;
     const char *state;  /* "running", "starting", "disabled", "error", "paused", "draining" */
     const char *error;  /* NULL = none */

@@ -42,6 +42,8 @@ for (const [row, kind] of [
     const seen = await target(node, 'F', 10);
     assert.equal(seen.divisor, 10);
     assert.equal(seen.backlog, 100);
+    const type = kind === 'list' ? 'RedisListTrigger' : 'RedisStreamTrigger';
+    assert.equal(seen.monitor, `F-${type}-work`, 'the right kind of monitor');
   });
 }
 
