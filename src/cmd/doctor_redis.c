@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/doctor.h"
 #include "loop/loop.h"
@@ -9,24 +10,33 @@
 #include "redis/client.h"
 
 #define TIMEOUT_MS 3000
+#define LOOK_MS 50 /* between looks for trouble */
 #define NAME_BYTES_MAX 256
 
 struct visit {
     struct loop *loop;
-    struct redis *redis;
+    struct redis *redis; /* NULL: closed */
     struct op connected;
     struct redis_call call;
     struct timer *timer;
-    bool needs_events, is_late, is_up;
-    enum err err;    /* of the question */
-    char events[64]; /* what notify-keyspace-events says */
+    uint64_t until_ms; /* it must answer until then */
+    bool needs_events, is_up;
+    struct cause trouble; /* why it is not up; empty = there was no answer at all */
+    enum err err;         /* of the question */
+    char events[64];      /* what notify-keyspace-events says */
 };
 
-static void on_late(void *ctx)
+static void on_look(void *ctx)
 {
     struct visit *visit = ctx;
+    const char *trouble = visit->redis == NULL ? NULL : redis_trouble(visit->redis);
 
-    visit->is_late = true;
+    if (visit->redis != NULL && trouble == NULL && clock_now_ms() < visit->until_ms) {
+        timer_set(visit->timer, LOOK_MS);
+        return;
+    }
+    if (trouble != NULL)
+        (void)cause_set(&visit->trouble, E_CLOSED, "%s", trouble);
     loop_stop(visit->loop);
 }
 
@@ -63,14 +73,16 @@ static void visit_run(struct visit *visit, struct redis_options *options)
 {
     visit->loop = loop_new();
     struct redis_hub *hub = redis_hub_new(visit->loop);
-    visit->timer = timer_new(visit->loop, on_late, visit);
+    visit->timer = timer_new(visit->loop, on_look, visit);
     visit->redis = redis_open(hub, options, REDIS_SHARED, "redgrid-doctor");
     visit->connected.done = on_connected;
     redis_ready(visit->redis, &visit->connected);
-    timer_set(visit->timer, TIMEOUT_MS);
+    visit->until_ms = clock_now_ms() + TIMEOUT_MS;
+    timer_set(visit->timer, LOOK_MS);
     loop_run(visit->loop);
     op_abort(&visit->connected);
     redis_close(visit->redis);
+    visit->redis = NULL;
     timer_set(visit->timer, 0); /* one more turn, in which what was aborted ends */
     loop_run(visit->loop);
     timer_free(visit->timer);
@@ -110,8 +122,8 @@ void check_redis(struct doctor *doctor, const struct redis_question *question)
     if (!visit.is_up) {
         note(doctor, FINDING_BAD,
              "start that server, or correct the address, user and password in the app's settings",
-             "Redis %s of %s does not answer within %d s", name, question->functions,
-             TIMEOUT_MS / 1000);
+             "Redis %s of %s: %s", name, question->functions,
+             visit.trouble.text[0] != '\0' ? visit.trouble.text : "no answer");
         return;
     }
     note(doctor, FINDING_OK, NULL, "Redis %s answers (%s)", name, question->functions);

@@ -62,6 +62,28 @@ static void add_row(struct table *table, const json_t *function, const json_t *b
         table_fixed(table, (double)(runs - runs_before) * 1000 / (double)span_ms);
 }
 
+/* Functions that suffer from the same, a Redis that is down, share one line. */
+static void add_errors(struct buf *out, const json_t *functions)
+{
+    size_t count = json_array_size(functions), lines = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *error = field_text(json_array_get(functions, i), "error", NULL);
+        bool is_told = error == NULL;
+        for (size_t j = 0; !is_told && j < i; j++)
+            is_told = strcmp(field_text(json_array_get(functions, j), "error", ""), error) == 0;
+        if (is_told)
+            continue;
+        if (lines++ == 0)
+            buf_add_byte(out, '\n');
+        for (size_t j = i; j < count; j++)
+            if (strcmp(field_text(json_array_get(functions, j), "error", ""), error) == 0)
+                buf_addf(out, "%s%s", j == i ? "" : ", ",
+                         field_text(json_array_get(functions, j), "name", "?"));
+        buf_addf(out, ": %s\n", error);
+    }
+}
+
 void function_table_write(struct buf *out, const json_t *functions, const json_t *before,
                           uint64_t span_ms)
 {
@@ -79,8 +101,7 @@ void function_table_write(struct buf *out, const json_t *functions, const json_t
         add_row(&table, each, same_function(before, each), span_ms);
     table_write(&table, screen_now().columns, out);
     table_done(&table);
-    json_array_foreach(functions, index, each) if (field_text(each, "error", NULL) != NULL)
-        buf_addf(out, "\n%s: %s\n", field_text(each, "name", "?"), field_text(each, "error", ""));
+    add_errors(out, functions);
 }
 
 void status_page_write(struct buf *out, const json_t *status, const json_t *before,

@@ -194,7 +194,19 @@ static const char *state_name(const struct function_run *f)
         return "draining";
     if (f->listener == NULL)
         return "starting";
-    return f->listener->is_paused ? "paused" : "running";
+    if (f->listener->is_paused)
+        return "paused";
+    return redis_trouble(f->listener->commands) != NULL ? "offline" : "running";
+}
+
+/* What keeps it from running, if anything does. */
+static const char *trouble(const struct function_run *f)
+{
+    if (function_run_error(f) != NULL)
+        return function_run_error(f);
+    if (f->function->app->error != NULL || f->listener == NULL)
+        return f->function->app->error;
+    return redis_trouble(f->listener->commands);
 }
 
 void function_run_status(const struct function_run *f, struct function_status *ret)
@@ -203,7 +215,6 @@ void function_run_status(const struct function_run *f, struct function_status *r
     const struct app *app = f->function->app;
     const struct trigger *trigger = &f->function->trigger;
     const struct function_counts counts = function_run_counts(f);
-    const char *error = function_run_error(f);
     struct invoker_stats stats = {0};
 
     if (f->invoker != NULL)
@@ -217,7 +228,7 @@ void function_run_status(const struct function_run *f, struct function_status *r
                                                   : "",
         .language = app->runtime,
         .state = state_name(f),
-        .error = error != NULL ? error : app->error,
+        .error = trouble(f),
         .server = f->server,
         .succeeded = counts.succeeded,
         .failed = counts.failed,

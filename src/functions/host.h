@@ -69,8 +69,9 @@ bool host_needs_cache(const char *directory, const char *const *environment);
 struct function_status {
     const char *app, *name, *trigger, *source; /* "list", "orders" (keys or channel) */
     const char *language;
-    const char *state;  /* "running", "starting", "disabled", "error", "paused", "draining" */
-    const char *error;  /* NULL = none */
+    const char *state;  /* "running", "starting", "disabled", "error", "paused", "draining",
+                           "offline": its Redis cannot be reached */
+    const char *error;  /* what keeps it from running; NULL = nothing */
     const char *server; /* the Redis it listens to */
     uint64_t succeeded, failed, retried, dead_lettered, dropped;
     uint64_t in_flight, pending, backlog, oldest_age_ms;

@@ -1,9 +1,12 @@
 /* Reads certificates and settings once; every connection takes them from here. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "loop/tls_internal.h"
@@ -33,6 +36,14 @@ static int no_passphrase(char *buf, int size, int is_writing, void *ctx)
     return 0;
 }
 
+/* OpenSSL calls a file that is not there "system lib". */
+static enum err check_file(const char *path, struct cause *why)
+{
+    if (access(path, R_OK) == 0)
+        return E_OK;
+    return cause_set(why, E_TLS, "%s: %s", path, strerror(errno));
+}
+
 static enum err load_trust(SSL_CTX *ctx, const struct tls_options *options, struct cause *why)
 {
     if (options->is_insecure)
@@ -44,9 +55,10 @@ static enum err load_trust(SSL_CTX *ctx, const struct tls_options *options, stru
         SSL_CTX_set_default_verify_paths(ctx);
         return E_OK;
     }
-    if (SSL_CTX_load_verify_locations(ctx, options->ca_file, NULL) != 1)
+    enum err err = check_file(options->ca_file, why);
+    if (err == E_OK && SSL_CTX_load_verify_locations(ctx, options->ca_file, NULL) != 1)
         return cause_set(why, E_TLS, "%s: %s", options->ca_file, tls_reason(NULL));
-    return E_OK;
+    return err;
 }
 
 static enum err load_identity(SSL_CTX *ctx, const struct tls_options *options, struct cause *why)
@@ -56,6 +68,11 @@ static enum err load_identity(SSL_CTX *ctx, const struct tls_options *options, s
 
     if (cert_file == NULL)
         return E_OK;
+    enum err err = check_file(cert_file, why);
+    if (err == E_OK)
+        err = check_file(key_file, why);
+    if (err)
+        return err;
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
         return cause_set(why, E_TLS, "%s: %s", cert_file, tls_reason(NULL));
     if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 ||

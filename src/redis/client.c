@@ -471,6 +471,11 @@ const struct redis_options *redis_opts(const struct redis *redis)
     return redis->server->options;
 }
 
+const char *redis_trouble(const struct redis *redis)
+{
+    return redis->server->is_down ? redis->server->trouble.text : NULL;
+}
+
 const char *redis_name(const struct redis *redis)
 {
     return redis->server->name;

@@ -104,5 +104,8 @@ const struct redis_options *redis_opts(const struct redis *redis);
 const char *redis_name(const struct redis *redis);    /* as redis_options_name() */
 uint64_t redis_reconnects(const struct redis *redis); /* how often the connection was made again */
 uint64_t redis_epoch(const struct redis *redis);      /* grows with every connection made */
+/* redis_trouble: what the last attempt to reach the server failed with; NULL: nothing is wrong, or
+ * nobody knows yet. Valid until the loop goes on. */
+const char *redis_trouble(const struct redis *redis);
 
 #endif

@@ -84,6 +84,7 @@ void server_lost(struct redis_server *server, uint64_t generation, enum err err,
     if (!server->is_down)
         server->down_at_ms = clock_now_ms();
     server->is_down = true;
+    (void)cause_set(&server->trouble, err, "%s", cause_text(why, err));
     if (server->up_series != NULL)
         series_set(server->up_series, 0);
 }

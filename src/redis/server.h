@@ -17,8 +17,9 @@ struct redis_server {
     struct redis_options *options;
     char name[SERVER_NAME_MAX_BYTES];
     struct tls *tls;
-    uint64_t generation; /* grows when an outage ends */
-    uint64_t down_at_ms; /* monotonic; valid while is_down */
+    uint64_t generation;  /* grows when an outage ends */
+    uint64_t down_at_ms;  /* monotonic; valid while is_down, as is: */
+    struct cause trouble; /* what the last attempt failed with */
     bool is_down;
     bool is_denied;                               /* the refusal was logged in this outage */
     bool was_up;                                  /* has ever been */

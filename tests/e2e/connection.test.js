@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { list, pubsub, stream } from '../lib/app.js';
+import { PROGRAM } from '../lib/node.js';
 import { freePort } from '../lib/process.js';
 import { scenario } from '../lib/scenario.js';
 import { stays, until } from '../lib/until.js';
@@ -127,15 +128,18 @@ scenario(
 scenario('N36 ACL: wrong password, corrected on the server', async (w) => {
   const server = await w.redis();
   await server.cli.acl('SETUSER', 'app', 'on', '>right', '~*', '&*', '+@all');
-  const node = w
-    .node({
-      app: w.app({
-        functions: all(),
-        settings: { redis: `${server.address},user=app,password=wrong` },
-      }),
-    })
-    .spawn();
+  const app = w.app({
+    functions: all(),
+    settings: { redis: `${server.address},user=app,password=wrong` },
+  });
+  const node = w.node({ app }).spawn();
   await node.line(/WRONGPASS/);
+  const of = async (name) => (await node.get(`/api/functions/${name}`)).json();
+  assert.equal((await of('L')).state, 'offline');
+  assert.match((await of('S')).error, /WRONGPASS/);
+  const doctor = spawnSync(PROGRAM, ['doctor', '--app', app], { encoding: 'utf8' });
+  assert.equal(doctor.status, 1);
+  assert.match(doctor.stdout, /^bad {3}Redis .*: WRONGPASS/m);
   await stays(() => node.count(/WRONGPASS/) === 1, 'once', 1500);
   assert.ok(
     !node.messages().some((message) => /password=wrong|"wrong"/.test(message)),
@@ -146,6 +150,8 @@ scenario('N36 ACL: wrong password, corrected on the server', async (w) => {
   await server.cli.rpush('q', 'x');
   await server.cli.xadd('s', '*', 'a', 'b');
   for (const f of ['L', 'S']) await node.succeeds(f, 1);
+  assert.equal((await of('L')).state, 'running');
+  assert.equal((await of('L')).error, null);
 });
 
 scenario('N36 ACL: a user with no more rights than needed', async (w) => {
