@@ -1,5 +1,7 @@
 #include "apps/keyspace.h"
 
+#include "base/mem.h"
+
 #define KEYSPACE SLICE("__keyspace@")
 #define KEYEVENT SLICE("__keyevent@")
 #define OWN SLICE("redgrid:")
@@ -27,4 +29,34 @@ bool keyspace_is_own(struct slice channel, struct slice payload)
     struct keyspace_event event;
 
     return keyspace_parse(channel, payload, &event) && slice_has_prefix(event.key, OWN);
+}
+
+const char *keyspace_classes(struct slice event)
+{
+    static const struct {
+        const char *classes;
+        struct slice events;
+    } rows[] = {
+        {"Ag", SLICE_INIT("del expire rename_from rename_to move_from move_to copy_to restore "
+                          "persist")},
+        {"A$", SLICE_INIT("set setrange incrby incrbyfloat append")},
+        {"Al", SLICE_INIT("lpush rpush lpop rpop linsert lset ltrim lrem sortstore")},
+        {"As", SLICE_INIT("sadd srem spop sinterstore sunionstore sdiffstore")},
+        {"Ah", SLICE_INIT("hset hdel hincrby hincrbyfloat")},
+        {"Az", SLICE_INIT("zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin "
+                          "zpopmax zinterstore zunionstore zdiffstore zrangestore")},
+        {"At", SLICE_INIT("xadd xtrim xdel xsetid")},
+        {"Ax", SLICE_INIT("expired")},
+        {"Ae", SLICE_INIT("evicted")},
+        {"m", SLICE_INIT("keymiss")}, /* these two are not in A */
+        {"n", SLICE_INIT("new")},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct slice rest = rows[i].events, word;
+        while (slice_cut(&rest, ' ', &word))
+            if (slice_eq(word, event))
+                return rows[i].classes;
+    }
+    return "Ag$lshzxetdmn";
 }

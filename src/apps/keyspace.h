@@ -20,4 +20,8 @@ bool keyspace_parse(struct slice channel, struct slice payload, struct keyspace_
  * `__keyevent@0__:*` would call itself for ever. */
 bool keyspace_is_own(struct slice channel, struct slice payload);
 
+/* keyspace_classes: the letters of notify-keyspace-events of which one must be there for an event
+ * to be sent ("$" for "set"); all of them for an event that we do not know. */
+const char *keyspace_classes(struct slice event);
+
 #endif

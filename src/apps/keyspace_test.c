@@ -44,10 +44,34 @@ static void notifications_are_told_from_messages(void **state)
     }
 }
 
+static void events_have_classes(void **state)
+{
+    static const struct {
+        const char *event, *classes;
+    } rows[] = {
+        {"set", "A$"},
+        {"expired", "Ax"},
+        {"persist", "Ag"},
+        {"xadd", "At"},
+        {"new", "n"},
+        {"keymiss", "m"},
+        {"SET", "Ag$lshzxetdmn"},
+        {"se", "Ag$lshzxetdmn"},
+        {"*", "Ag$lshzxetdmn"},
+        {"", "Ag$lshzxetdmn"},
+        {"set ", "Ag$lshzxetdmn"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_string_equal(keyspace_classes(slice_of(rows[i].event)), rows[i].classes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(notifications_are_told_from_messages),
+        cmocka_unit_test(events_have_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,6 +150,15 @@ static bool has_any(struct slice flags, const char *of_these)
     return false;
 }
 
+/* The classes that can fire the trigger. */
+static const char *wanted_classes(const struct pubsub_listener *l)
+{
+    struct keyspace_event event = {0};
+
+    (void)keyspace_parse(slice_of(l->base.trigger->channel), SLICE_NONE, &event);
+    return keyspace_classes(event.event);
+}
+
 static void on_config(struct op *op, enum err err)
 {
     struct pubsub_listener *l = container_of(op, struct pubsub_listener, config.op);
@@ -162,7 +171,8 @@ static void on_config(struct op *op, enum err err)
                   l->base.prefix);
         return;
     }
-    bool has_class = has_any(value->text, "Ag$lshzxetdmn");
+    const char *classes = wanted_classes(l);
+    bool has_class = has_any(value->text, classes);
     bool can_fire = ((kinds & CHANNEL_KEYSPACE) && has_any(value->text, "K")) ||
                     ((kinds & CHANNEL_KEYEVENT) && has_any(value->text, "E"));
     if (has_class && can_fire)
@@ -176,8 +186,9 @@ static void on_config(struct op *op, enum err err)
         snprintf(where, sizeof where, "-h %s -p %u", at->host, at->port);
     log_warn("NOTIFY-OFF",
              "%s cannot fire: notify-keyspace-events of %s is \"%.*s\". Turn it on with: "
-             "redis-cli %s CONFIG SET notify-keyspace-events KEA",
-             l->base.prefix, redis_name(l->base.commands), SLICE_ARG(value->text), where);
+             "redis-cli %s CONFIG SET notify-keyspace-events KEA%s",
+             l->base.prefix, redis_name(l->base.commands), SLICE_ARG(value->text), where,
+             classes[0] == 'A' ? "" : classes);
 }
 
 static void check_notifications(struct pubsub_listener *l)

@@ -4,7 +4,7 @@ import { show } from '../lib/code.js';
 import { numbers } from '../lib/keys.js';
 import { runsSucceed } from '../lib/node.js';
 import { scenario } from '../lib/scenario.js';
-import { until } from '../lib/until.js';
+import { stays, until } from '../lib/until.js';
 
 const model = (trigger, message) => JSON.stringify({ Trigger: trigger, Message: message });
 
@@ -239,6 +239,26 @@ def main(entry):
   assert.deepEqual(own, [], 'nothing about redgrid keys');
   const about = node.values().map((value) => JSON.parse(value).Message);
   assert.deepEqual([...new Set(about)].sort(), ['last', 'work']);
+});
+
+scenario('N35 Notifications of another class, or kind', async (w) => {
+  const server = await w.redis({ settings: { 'notify-keyspace-events': 'KEx' } });
+  const functions = {
+    Set: pubsub('__keyevent@0__:set'),
+    Miss: pubsub('__keyevent@0__:keymiss'),
+    Expired: pubsub('__keyevent@0__:expired'),
+    All: pubsub('__keyevent@0__:*'),
+    Key: pubsub('__keyspace@0__:key'),
+    Any: pubsub('*'),
+  };
+  for (const protocol of ['', ',protocol=resp3']) {
+    const node = await w.up({ functions, settings: { redis: server.address + protocol } });
+    await until(() => node.count(/cannot fire/) === 2, 'two warnings');
+    assert.ok(node.has(/^\[Name:Set\].*is "xKE".* CONFIG SET notify-keyspace-events KEA$/));
+    assert.ok(node.has(/^\[Name:Miss\].* CONFIG SET notify-keyspace-events KEAm$/));
+    await stays(() => node.count(/cannot fire/) === 2, 'no more');
+    await node.stop();
+  }
 });
 
 scenario('N35 Notifications are off', async (w) => {
