@@ -150,6 +150,8 @@ static void wrong_words_are_answered_with_2(void **state)
         {"function nope", "there is no command 'function nope'"},
         {"function show", "needs NAME"},
         {"up --log-level loud", "'loud' is not one of"},
+        {"up --lissten 127.0.0.1:0", "no such option: --lissten; did you mean --listen?"},
+        {"up my-app", "'my-app'; a function app is named with --app my-app"},
         {"up --cache-port", "--cache-port: needs a value"},
         {"init --lang cobol x", "'cobol' is not c, python or custom"},
         {"init --trigger cron x", "'cron' is not list, stream or pubsub"},
@@ -185,13 +187,22 @@ static void what_keeps_up_from_starting_is_one_line(void **state)
          "listen.token"},
         {"up --store-server /nowhere", "redgrid: store: /nowhere is not installed"},
         {"up --listen 127.0.0.1:0 --store 'a=b=c,,='", "redgrid: store: "},
-        {"up --config missing.yaml", "redgrid: missing.yaml: No such file"},
+        {"up --config missing.yaml", "redgrid: config: missing.yaml: No such file"},
+        {"up --config .", "redgrid: config: .: is a folder, not a file"},
+        {"up --config group.yaml", "redgrid: group.yaml:1:1: log: is the first part of several "
+                                   "names, as log.level: write the whole name"},
+        {"up --config words.yaml", "redgrid: words.yaml:1:1: must be lines of 'setting: value'"},
+        {"up --config broken.yaml", "redgrid: broken.yaml:2:1: is not YAML: "},
+        {"up --data /proc/1/x", "redgrid: data: cannot make the folder /proc/1/x: "},
         {"up --config bad.yaml", "redgrid: bad.yaml:2:12: log.level: 'loud' is not one of"},
         {"up --data bad.yaml", "redgrid: data: bad.yaml: is not a folder"},
         {"up --workers-min 5 --workers-max 2", "redgrid: workers.min: is above workers.max"},
     };
     (void)state;
     write_file("bad.yaml", "# a comment\nlog.level: loud\n");
+    write_file("group.yaml", "log: debug\n");
+    write_file("words.yaml", "listen 7070\n");
+    write_file("broken.yaml", "app: [\n");
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (redgrid(rows[i].words) != 1)
             fail_msg("redgrid %s: not 1: %s", rows[i].words, text);

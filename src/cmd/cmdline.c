@@ -179,7 +179,11 @@ static int take_flag(struct cmdline *line, char *const *args, size_t count, size
 static int take_word(struct cmdline *line, const char *word)
 {
     if (line->word_count == line->command->words_max) {
-        complain(EXIT_USAGE, "too many words: '%s'", word);
+        if (line->command->has_settings)
+            complain(EXIT_USAGE, "too many words: '%s'; a function app is named with --app %s",
+                     word, word);
+        else
+            complain(EXIT_USAGE, "too many words: '%s'", word);
         return usage(line->command);
     }
     line->words[line->word_count++] = word;

@@ -298,6 +298,21 @@ enum err settings_read_environment(struct settings *settings, const char *const 
     return E_OK;
 }
 
+static const char *nearest_flag(struct slice flag)
+{
+    const char *near = NULL;
+    size_t best = SIZE_MAX;
+
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        size_t distance = nearest_distance(flag, slice_of(setting_rows[i].flag));
+        if (distance < best) {
+            best = distance;
+            near = setting_rows[i].flag;
+        }
+    }
+    return nearest_ok(best, flag.len) ? near : NULL;
+}
+
 static bool find_flag(struct slice flag, enum setting_id *ret)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
@@ -316,8 +331,13 @@ enum err settings_read_flag(struct settings *settings, char *const *args, size_t
     enum setting_id id;
     size_t used = 1;
 
-    if (!find_flag(slice_first(arg, equals), &id))
-        return cause_set(why, E_NOT_FOUND, "no such option: %s", args[0]);
+    if (!find_flag(slice_first(arg, equals), &id)) {
+        const char *near = nearest_flag(slice_first(arg, equals));
+        return cause_set(why, E_NOT_FOUND,
+                         near != NULL ? "no such option: %s; did you mean %s?"
+                                      : "no such option: %s",
+                         args[0], near);
+    }
     const struct setting *row = &setting_rows[id];
     if (equals < arg.len) {
         *ret_used = 1;

@@ -130,8 +130,8 @@ static void mistakes_in_a_file_name_place_and_field(void **state)
         {"app: [[a]]\n", ":1:7: app: must be a list of texts"},
         {"data: a\ndata: b\n", ":2:1: data: is given twice"},
         {"config: a\n", ":1:1: config: a file cannot name another one"},
-        {"- a\n", ":1:1: must be a mapping of settings"},
-        {"a: [\n", ":2:1: did not find expected node content"},
+        {"- a\n", ":1:1: must be lines of 'setting: value', as 'log.level: debug'"},
+        {"a: [\n", ":2:1: is not YAML: did not find expected node content"},
         {"store: env:REDGRID_TEST_NONE\n", ":1:8: store: there is no variable REDGRID_TEST_NONE"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -67,14 +67,20 @@ static enum err read_value(struct reader *reader, enum setting_id id, const yaml
     return E_OK;
 }
 
-static bool is_section(struct slice name)
+/* The first setting whose name goes on behind `name` and a dot, or NULL. */
+static const char *first_of_section(struct slice name)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         struct slice row = slice_of(setting_rows[i].name);
         if (row.len > name.len && slice_has_prefix(row, name) && row.data[name.len] == '.')
-            return true;
+            return setting_rows[i].name;
     }
-    return false;
+    return NULL;
+}
+
+static bool is_section(struct slice name)
+{
+    return first_of_section(name) != NULL;
 }
 
 static enum err unknown(const struct reader *reader, yaml_mark_t mark, struct slice name)
@@ -82,6 +88,12 @@ static enum err unknown(const struct reader *reader, yaml_mark_t mark, struct sl
     const char *near = NULL;
     size_t best = SIZE_MAX;
 
+    if (is_section(name))
+        return wrong(reader, mark,
+                     cause_set(reader->why, E_BAD_INPUT,
+                               "%.*s: is the first part of several names, as %s: write the whole "
+                               "name, or the rest of it on lines below, indented",
+                               SLICE_ARG(name), first_of_section(name)));
     if (slice_eq(name, SLICE("config")))
         return wrong(reader, mark,
                      cause_set(reader->why, E_BAD_INPUT, "config: a file cannot name another one"));
@@ -145,7 +157,7 @@ static enum err read_document(struct reader *reader, FILE *file)
     yaml_parser_set_input_file(&parser, file);
     if (!yaml_parser_load(&parser, &reader->document)) {
         err = wrong(reader, parser.problem_mark,
-                    cause_set(reader->why, E_BAD_INPUT, "%s", parser.problem));
+                    cause_set(reader->why, E_BAD_INPUT, "is not YAML: %s", parser.problem));
         yaml_parser_delete(&parser);
         return err;
     }
@@ -154,29 +166,45 @@ static enum err read_document(struct reader *reader, FILE *file)
         err = read_mapping(reader, root, "");
     else if (root != NULL)
         err = wrong(reader, root->start_mark,
-                    cause_set(reader->why, E_BAD_INPUT, "must be a mapping of settings"));
+                    cause_set(reader->why, E_BAD_INPUT,
+                              "must be lines of 'setting: value', as 'log.level: debug'"));
     yaml_document_delete(&reader->document);
     yaml_parser_delete(&parser);
     return err;
+}
+
+static enum err open_file(const char *path, FILE **ret, struct cause *why)
+{
+    FILE *file = fopen(path, "re");
+    struct stat found;
+
+    if (file == NULL)
+        return cause_set(why, err_from_errno(errno), "config: %s: %s", path, strerror(errno));
+    bool is_known = fstat(fileno(file), &found) == 0;
+    bool is_folder = is_known && S_ISDIR(found.st_mode);
+    if (!is_folder && (!is_known || found.st_size <= SETTINGS_FILE_MAX_BYTES)) {
+        *ret = file;
+        return E_OK;
+    }
+    fclose(file);
+    if (is_folder)
+        return cause_set(why, E_BAD_INPUT, "config: %s: is a folder, not a file", path);
+    return cause_set(why, E_LIMIT, "config: %s: is larger than %d bytes", path,
+                     SETTINGS_FILE_MAX_BYTES);
 }
 
 enum err settings_read_file(struct settings *settings, const char *path, struct cause *why)
 {
     struct reader reader = {.settings = settings, .path = path, .why = why};
     const char *slash = strrchr(path, '/');
-    struct stat found;
-    FILE *file = fopen(path, "re");
+    FILE *file = NULL;
+    enum err err = open_file(path, &file, why);
 
-    if (file == NULL)
-        return cause_set(why, err_from_errno(errno), "%s: %s", path, strerror(errno));
-    if (fstat(fileno(file), &found) == 0 && found.st_size > SETTINGS_FILE_MAX_BYTES) {
-        fclose(file);
-        return cause_set(why, E_LIMIT, "%s: is larger than %d bytes", path,
-                         SETTINGS_FILE_MAX_BYTES);
-    }
+    if (err)
+        return err;
     if (slash != NULL) /* "/redgrid.yaml" lies in "/", which join() writes as "//": the same */
         reader.base = mem_dup(path, slash == path ? 1 : (size_t)(slash - path));
-    enum err err = read_document(&reader, file);
+    err = read_document(&reader, file);
     free(reader.base);
     fclose(file);
     return err;

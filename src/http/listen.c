@@ -41,7 +41,9 @@ static enum err address_parse(const char *text, union address *ret, struct cause
 
     memset(ret, 0, sizeof(*ret));
     if (colon == NULL || !host_parse((struct slice){text, (size_t)(colon - text)}, ret))
-        return cause_set(why, E_BAD_INPUT, "must be ADDRESS:PORT, as 127.0.0.1:7070 or [::1]:7070");
+        return cause_set(why, E_BAD_INPUT,
+                         "must be ADDRESS:PORT with an IP address or localhost, as 127.0.0.1:7070 "
+                         "or [::1]:7070");
     if (!slice_to_u64(slice_of(colon + 1), &port) || port > 65535)
         return cause_set(why, E_BAD_INPUT, "the port must be a number from 0 to 65535");
     if (ret->any.sa_family == AF_INET6)

@@ -78,7 +78,7 @@ void server_lost(struct redis_server *server, uint64_t generation, enum err err,
         log_error("REDIS-DENIED", "%s: the server refuses us: %s", server->name,
                   cause_text(why, err));
     } else if (!server->is_down) {
-        log_warn("REDIS-LOST", "%s: %s: %s", server->name,
+        log_warn("REDIS-LOST", "%s: %s: %s; trying until it answers", server->name,
                  server->was_up ? "connection lost" : "cannot connect", cause_text(why, err));
     }
     if (!server->is_down)

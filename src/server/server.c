@@ -106,12 +106,6 @@ static enum err open_http(struct server *server, struct cause *why)
 {
     const char *address = text(server, SETTING_LISTEN_ID);
 
-    if (settings_is_open(server->settings))
-        log_warn(
-            "SERVER-OPEN",
-            "listening on %s: callers must send the token, which travels unencrypted: put a TLS "
-            "proxy in front",
-            address);
     server->api = api_new(
         &(struct api_options){.loop = server->loop,
                               .metrics = server->metrics,
@@ -126,8 +120,19 @@ static enum err open_http(struct server *server, struct cause *why)
     if (err == E_EXISTS)
         return cause_set(why, err, "listen: %s is taken: choose another address with --listen",
                          address);
+    if (err == E_DENIED)
+        return cause_set(why, err,
+                         "listen: %s is not allowed to this user, as ports below 1024 often are: "
+                         "choose another address with --listen",
+                         address);
     if (err)
         return cause_wrap(why, err, "listen");
+    if (settings_is_open(server->settings))
+        log_warn(
+            "SERVER-OPEN",
+            "listening on %s: callers must send the token, which travels unencrypted: put a TLS "
+            "proxy in front",
+            address);
     server->http_port = http_server_port(server->http);
     return E_EMPTY;
 }

@@ -25,6 +25,17 @@ static enum err failed(struct cause *why, const char *path)
     return cause_set(why, err_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
+/* Who may not write there learns what to do. */
+static enum err failed_to(const char *what, struct cause *why, const char *path)
+{
+    bool is_other_place_better = errno == EACCES || errno == EPERM || errno == EROFS;
+
+    return cause_set(why, err_from_errno(errno), "cannot %s %s: %s%s", what, path, strerror(errno),
+                     is_other_place_better
+                         ? ": choose another folder with --data, or let this user write there"
+                         : "");
+}
+
 enum err folder_make(const char *path, struct cause *why)
 {
     char part[DATADIR_PATH_MAX_BYTES];
@@ -39,7 +50,7 @@ enum err folder_make(const char *path, struct cause *why)
             continue;
         part[i] = '\0';
         if (mkdir(part, FOLDER_MODE) != 0 && errno != EEXIST)
-            return failed(why, part);
+            return failed_to("make the folder", why, part);
         part[i] = path[i];
     }
     if (stat(path, &found) != 0)
@@ -57,7 +68,7 @@ static enum err take_lock(struct datadir *data, struct cause *why)
     snprintf(path, sizeof path, "%s/lock", data->path);
     data->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (data->lock_fd < 0)
-        return failed(why, path);
+        return failed_to("write", why, path);
     if (flock(data->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             return failed(why, path);
