@@ -55,6 +55,19 @@ def main(entry: list):
   assert.deepEqual(await processing(cli), []);
 });
 
+for (const kind of ['list', 'stream'])
+  scenario(`What failed in a ${kind} is delivered again after claimIdleMs`, async (w) => {
+    const { cli } = await w.redis();
+    const make = kind === 'list' ? list : stream;
+    const node = await w.up({ F: make('q', { ...RAW, claimIdleMs: 1000 }, FAIL) });
+    if (kind === 'list') await cli.rpush('q', 'x');
+    else await cli.xadd('q', '*', 'a', 'b');
+    await node.fails('F', 3);
+    const at = node.find(/^Executing 'Functions\.F'/).map((line) => line.at);
+    for (const ms of [at[1] - at[0], at[2] - at[1]])
+      assert.ok(ms >= 980 && ms < 2000, `${ms} ms between deliveries`);
+  });
+
 scenario('ackOnFailure of a list: one delivery, nothing left', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({ F: list('q', { ...QUICK, ackOnFailure: true }, FAIL) });
@@ -158,6 +171,25 @@ for (const [how, make] of [
     }
     const clients = await cli.client('LIST');
     assert.doesNotMatch(clients, /flags=b/, 'nobody is blocked');
+  });
+
+for (const kind of ['list', 'stream'])
+  scenario(`8.5 Fixed polling of a ${kind} waits for the slowest run, then for the interval`, async (w) => {
+    const { cli } = await w.redis();
+    const code = `
+import time
+
+def main(entry):
+    time.sleep(0.6 if entry == "0" or '"0"' in entry else 0.01)
+`;
+    const slow = { ...RAW, polling: 'fixed', count: 5, pollingIntervalInMs: 300 };
+    if (kind === 'list') await cli.rpush('q', ...numbers(10));
+    else await addEntries(cli, 'q', 10);
+    const node = await w.up({ F: (kind === 'list' ? list : stream)('q', slow, { code }) });
+    await node.succeeds('F', 10);
+    const at = node.find(/^Executing 'Functions\.F'/).map((line) => line.at);
+    assert.ok(at[4] - at[0] < 300, 'five at once');
+    assert.ok(at[5] - at[0] >= 880 && at[5] - at[0] < 1500, `then ${at[5] - at[0]} ms`);
   });
 
 scenario('10 Retries of a channel run in place: later messages wait, none is a dead letter', async (w) => {

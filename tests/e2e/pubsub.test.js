@@ -117,12 +117,14 @@ scenario('N27 Pattern flag', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({
     Plain: pubsub('a*', { connection: 'redis', pattern: false }),
+    Default: pubsub('a*', { connection: 'redis' }),
     Pattern: pubsub('a*', { connection: 'redis', pattern: true }),
   });
   await cli.publish('a*', 'x');
   await cli.publish('ab', 'y');
   await node.succeeds('Pattern', 2);
   await node.succeeds('Plain', 1);
+  await node.succeeds('Default', 1);
 });
 
 scenario('N28 Glob escape', async (w) => {
