@@ -430,6 +430,32 @@ static void pages_fit_the_terminal(void **state)
     assert_int_equal(end(pid, SIGTERM), 0);
 }
 
+static void it_ends_when_its_terminal_is_closed(void **state)
+{
+    int terminal, status = -1;
+
+    (void)state;
+    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execl(program, program, "up", "--listen", "127.0.0.1:0", "--data", "data", NULL);
+        _exit(127);
+    }
+    port_of("data");
+    kill(pid, SIGHUP); /* the terminal is there: a reload */
+    text[0] = '\0';
+    for (size_t len = 0; strstr(text, "settings and the apps again") == NULL;) {
+        ssize_t got = read(terminal, text + len, sizeof text - 1 - len);
+        assert_true(got > 0);
+        len += (size_t)got;
+        text[len] = '\0';
+    }
+    close(terminal);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_not_equal(access("data/ports.json", F_OK), 0);
+}
+
 static void a_stop_ends_a_start_that_still_waits(void **state)
 {
     (void)state;
@@ -459,6 +485,7 @@ int main(int argc, char **argv)
         CASE(init_makes_a_function_name_of_any_name),
         CASE(it_runs_answers_and_drains),
         CASE(pages_fit_the_terminal),
+        CASE(it_ends_when_its_terminal_is_closed),
         CASE(a_stop_ends_a_start_that_still_waits),
         CASE(after_kill_9_it_starts_again_on_the_same_data),
     };

@@ -62,6 +62,7 @@ struct server {
 
     size_t step; /* of up_steps, then of down_steps */
     bool is_up, is_stopping;
+    bool has_terminal; /* at the start */
     struct op up, down;
     enum err result;
     struct cause *why;
@@ -518,6 +519,17 @@ static void on_stop_signal(void *ctx)
     go_down(server);
 }
 
+/* SIGHUP is also what comes when the terminal is closed; nobody is left then who could stop us. */
+static void on_hangup(void *ctx)
+{
+    struct server *server = ctx;
+
+    if (!server->has_terminal || isatty(STDIN_FILENO))
+        on_reload(server);
+    else if (!server->is_stopping)
+        on_stop_signal(server);
+}
+
 static void on_reasons(void *ctx, struct buf *ret)
 {
     const struct server *server = ctx;
@@ -596,7 +608,8 @@ static void server_init(struct server *server, const struct server_options *opti
     (void)signal(SIGPIPE, SIG_IGN); /* who reads the log may go */
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         server->watches[i] = signal_watch_new(
-            server->loop, numbers[i], numbers[i] == SIGHUP ? on_reload : on_stop_signal, server);
+            server->loop, numbers[i], numbers[i] == SIGHUP ? on_hangup : on_stop_signal, server);
+    server->has_terminal = isatty(STDIN_FILENO);
 }
 
 static void server_done(struct server *server)
