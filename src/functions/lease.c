@@ -7,8 +7,6 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 
-#define WAIT_MS 1000 /* between tries while another node holds it */
-
 /* KEYS: lease. ARGV: who, time to live, a holder that is dead ("" = none). Answers the holder. */
 static const char take_script[] = "local h = redis.call('GET', KEYS[1])\n"
                                   "if not h or h == ARGV[1] or h == ARGV[3] then\n"
@@ -32,6 +30,12 @@ struct lease {
     bool is_held, has_answered, is_releasing;
     struct op *release_op;
 };
+
+/* Between tries while another node holds it. */
+static uint64_t wait_ms(const struct lease *lease)
+{
+    return lease->options.ttl_ms / 10;
+}
 
 static void set_held(struct lease *lease, bool is_held)
 {
@@ -66,9 +70,9 @@ static void judge_holder(struct lease *lease, struct slice holder)
     uint64_t now = loop_now_ms(o->loop);
 
     if (slice_eq(holder, o->holder)) {
-        lease->until_ms = lease->asked_at_ms + LEASE_TTL_MS;
+        lease->until_ms = lease->asked_at_ms + o->ttl_ms;
         timer_set(lease->expiry, lease->until_ms > now ? lease->until_ms - now : 0);
-        timer_set(lease->timer, LEASE_TTL_MS / 3);
+        timer_set(lease->timer, o->ttl_ms / 3);
         set_held(lease, true);
         return;
     }
@@ -77,7 +81,7 @@ static void judge_holder(struct lease *lease, struct slice holder)
     bool is_dead = o->peers.is_dead != NULL && o->peers.is_dead(o->peers.ctx, holder);
     snprintf(lease->dead_holder, sizeof lease->dead_holder, "%.*s",
              SLICE_ARG(is_dead ? holder : SLICE("")));
-    timer_set(lease->timer, is_dead ? 0 : WAIT_MS);
+    timer_set(lease->timer, is_dead ? 0 : wait_ms(lease));
 }
 
 static void on_call_done(struct op *op, enum err err)
@@ -85,8 +89,11 @@ static void on_call_done(struct op *op, enum err err)
     struct lease *lease = container_of(op, struct lease, call.op);
 
     if (lease->is_releasing) {
+        /* a try that was under way had to end first, and may have won */
+        lease->is_held = lease->is_held || (err == E_OK && slice_eq(lease->call.reply->root->text,
+                                                                    lease->options.holder));
         if (lease->is_held)
-            send_release(lease); /* the try under way had to end first */
+            send_release(lease);
         else if (lease->release_op != NULL)
             end_release(lease);
         return;
@@ -96,15 +103,15 @@ static void on_call_done(struct op *op, enum err err)
     if (err == E_OK)
         judge_holder(lease, lease->call.reply->root->text);
     else
-        timer_set(lease->timer, WAIT_MS);
+        timer_set(lease->timer, wait_ms(lease));
 }
 
 static void on_timer(void *ctx)
 {
     struct lease *lease = ctx;
-    const struct slice args[] = {lease->options.holder, SLICE("10000"),
-                                 slice_of(lease->dead_holder)};
-    _Static_assert(LEASE_TTL_MS == 10000, "the argument above");
+    char ttl[24];
+    size_t len = (size_t)snprintf(ttl, sizeof ttl, "%u", lease->options.ttl_ms);
+    const struct slice args[] = {lease->options.holder, {ttl, len}, slice_of(lease->dead_holder)};
 
     if (!redis_is_ready(lease->options.redis)) { /* not a moment later than it can be asked */
         if (!lease->ready.is_busy)
@@ -114,7 +121,7 @@ static void on_timer(void *ctx)
     lease->asked_at_ms = loop_now_ms(lease->options.loop);
     if (lease->call.op.is_busy || script_call(lease->options.redis, take_script, &lease->key, 1,
                                               args, COUNT_OF(args), &lease->call) != E_OK)
-        timer_set(lease->timer, WAIT_MS);
+        timer_set(lease->timer, wait_ms(lease));
 }
 
 static void on_ready(struct op *op, enum err err)
@@ -148,7 +155,7 @@ struct lease *lease_new(const struct lease_options *options)
 
 bool lease_is_held(const struct lease *lease)
 {
-    return lease->is_held;
+    return lease->is_held && loop_now_ms(lease->options.loop) < lease->until_ms;
 }
 
 void lease_hurry(struct lease *lease)

@@ -14,6 +14,7 @@
  * (everyNode) each does. There is no back-pressure in pub/sub: what the bounded queue cannot take
  * is dropped, counted and logged. */
 #define KEEP_BYTES (64 * 1024)
+#define LEASE_TTL_MS 10000
 
 struct pubsub_entry {
     struct job job;
@@ -93,6 +94,13 @@ static void on_delivery_done(struct delivery *delivery, enum err err, const stru
     maybe_stopped(l);
 }
 
+/* What came while this process stood still for longer than its lease lasts: another node may run
+ * it, or did. */
+static bool is_anothers(const struct pubsub_listener *l)
+{
+    return l->lease != NULL && !lease_is_held(l->lease);
+}
+
 static bool is_full(struct pubsub_listener *l)
 {
     if (l->slots.waiting_count < l->base.trigger->queue_limit) {
@@ -126,7 +134,7 @@ static void on_message(void *ctx, struct slice channel, struct slice payload, st
     (void)reply;
     if (keyspace_is_own(channel, payload))
         return;
-    if (is_full(l)) {
+    if (is_anothers(l) || is_full(l)) {
         listener_count(l->base.dropped_series, &l->base.stats.dropped);
         return;
     }
@@ -260,7 +268,7 @@ static void on_lease(void *ctx, bool is_held)
         return;
     }
     if (l->pubsub != NULL)
-        log_warn("LEASE-LOST", "%s another node subscribes", l->base.prefix);
+        log_warn("LEASE-LOST", "%s this node subscribes no longer; another may", l->base.prefix);
     unsubscribe(l);
     listener_answered(&l->base);
 }
@@ -307,6 +315,7 @@ static enum err pubsub_start(const struct listener_options *options, struct list
         .redis = l->base.commands,
         .key = buf_slice(&key),
         .holder = slice_of(options->node_id),
+        .ttl_ms = LEASE_TTL_MS,
         .peers = options->peers,
         .changed = on_lease,
         .answered = on_lease_answered,

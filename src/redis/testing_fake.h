@@ -22,8 +22,9 @@ struct fake_client {
     int fd; /* 0 = none */
     struct buf in, out;
     struct resp_parser parser;
-    char *held;       /* the command that waits for fake_say() */
-    bool is_dripping; /* `out` leaves in drops */
+    char *held;         /* the command that waits for fake_say() */
+    bool is_subscribed; /* gets what fake_publish() says */
+    bool is_dripping;   /* `out` leaves in drops */
     uint64_t next_drop_ms;
 };
 
@@ -205,6 +206,7 @@ static inline void fake_answer(struct fake_server *fake, struct fake_client *cli
         free(line);
         return;
     }
+    bool is_subscription = fake_begins(line, "SUBSCRIBE") || fake_begins(line, "PSUBSCRIBE");
     buf_addf(&fake->heard, "%s\n", line);
     struct fake_rule *rule = fake_rule_for(fake, line);
     if (rule == NULL)
@@ -220,6 +222,7 @@ static inline void fake_answer(struct fake_server *fake, struct fake_client *cli
         return;
     }
     client->is_dripping = fake->drip_ms > 0;
+    client->is_subscribed = client->is_subscribed || is_subscription;
     fake_write(&client->out, rule->reply);
 }
 
@@ -394,6 +397,14 @@ static inline void fake_await(struct fake_server *fake, const char *words, size_
         fputs(buf_text(&fake->heard), stderr);
         fail_msg("'%s' was not heard %zu times", words, count);
     }
+}
+
+/* fake_publish says it to all that have subscribed: [message c hello] */
+static inline void fake_publish(struct fake_server *fake, const char *message)
+{
+    for (size_t i = 0; i < FAKE_CLIENTS_MAX; i++)
+        if (fake->clients[i].is_subscribed)
+            fake_write(&fake->clients[i].out, message);
 }
 
 /* fake_say answers a command that waits, and waits until there is one. */
