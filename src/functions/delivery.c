@@ -321,6 +321,7 @@ void delivery_start(struct delivery *d)
     d->attempt = 0;
     d->bystander_runs = 0;
     d->run.is_suspect = false;
+    d->run.crash = 0;
     d->has_stopped = false;
     d->last_why.text[0] = '\0';
     if (dp->bindings != NULL && d->binding_call == NULL)

@@ -43,6 +43,7 @@ struct invocation {
      * the next crash has one culprit. Set by the invoker, false again when it answered; the owner
      * keeps it from one attempt to the next. */
     bool is_suspect;
+    uint64_t crash; /* the last one it was in with others, for struct blame; kept like is_suspect */
     /* The invoker's. */
     struct list_node node;
     void *worker;

@@ -61,6 +61,7 @@ struct http_invoker {
     size_t idle_count;
     struct list settled; /* struct invocation */
     struct restart restart;
+    struct blame blame;
     struct timer *timer;
     struct turn turn;
     enum invoker_state state;
@@ -198,6 +199,7 @@ static void end_answered(struct call *call)
         log_body(h, run, body);
     run = call_leave(call);
     run->is_suspect = false;
+    run->crash = 0;
     run->outputs = answer.outputs;
     run->output_count = answer.output_count;
     run->return_value = answer.return_value;
@@ -380,27 +382,36 @@ static void on_line(void *ctx, bool is_stderr, struct slice line)
     worker_log_line(h->app, is_stderr, line, run);
 }
 
-/* Nobody can tell which run crashed it, unless there was one only: they run again, each alone. */
-static void fail_calls(struct http_invoker *h, const struct cause *why)
+/* Nobody can tell which run crashed it, unless there was one only: they run again, each alone.
+ * Returns whether this was such a run, and the crash the one that made it a suspect. */
+static bool fail_calls(struct http_invoker *h, const struct cause *why, bool is_counted)
 {
     struct call *call;
     bool is_guilty = !h->is_spared && h->in_flight == 1;
+    bool is_shared = is_counted && !is_guilty && h->in_flight > 0;
+    bool is_repeat = false;
+    uint64_t crash = is_shared ? blame_group(&h->blame) : 0;
     list_each (&h->calls, struct call, node, call) {
         if (call->run == NULL)
             continue;
         struct invocation *run = call_leave(call);
         run->is_bystander = !is_guilty;
         run->is_suspect = run->is_suspect || !h->is_spared;
+        is_repeat = is_counted && is_guilty && blame_alone(&h->blame, run->crash);
+        if (is_shared)
+            run->crash = crash;
         run->op.why = *why;
         settle(h, run, is_guilty ? E_CRASHED : E_CANCELED);
     }
+    return is_repeat;
 }
 
 static void on_ended(void *ctx, enum ending ending, const struct cause *why)
 {
     struct http_invoker *h = ctx;
     uint64_t now_ms = loop_now_ms(h->loop);
-    uint64_t delay_ms = restart_judge(&h->restart, ending, ERRORS_MAX,
+    bool is_repeat = fail_calls(h, why, ending == ENDING_ERROR);
+    uint64_t delay_ms = restart_judge(&h->restart, is_repeat ? ENDING_REPEAT : ending, ERRORS_MAX,
                                       handler_process_started_at_ms(h->process), now_ms);
     /* one that never answered keeps the app from starting */
     enum log_level level = ending == ENDING_ERROR && !h->is_ready ? LOG_ERROR : LOG_WARN;
@@ -408,7 +419,6 @@ static void on_ended(void *ctx, enum ending ending, const struct cause *why)
     h->has_ended = true;
     h->is_ready = false;
     h->start_at_ms = now_ms + delay_ms;
-    fail_calls(h, why);
     if (ending != ENDING_ASKED) {
         h->restarts++;
         h->had_failure = true;

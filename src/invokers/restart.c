@@ -26,11 +26,23 @@ bool restart_is_unhealthy(const struct restart *restart, uint32_t limit, uint64_
     return now_ms - at_ms <= RESTART_WINDOW_MS;
 }
 
-static uint64_t error_delay_ms(struct restart *restart, uint64_t lived_ms, uint64_t now_ms)
+uint64_t blame_group(struct blame *blame)
+{
+    return ++blame->crashes;
+}
+
+bool blame_alone(struct blame *blame, uint64_t number)
+{
+    if (number <= blame->explained)
+        return false;
+    blame->explained = number;
+    return true;
+}
+
+static uint64_t error_delay_ms(struct restart *restart, uint64_t lived_ms)
 {
     if (lived_ms >= LONG_LIFE_MS)
         restart->in_a_row = 0;
-    restart->errors_at_ms[restart->errors++ % RESTART_ERRORS_MAX] = now_ms;
     uint64_t delay_ms = (uint64_t)FIRST_DELAY_MS
                         << (restart->in_a_row < 16 ? restart->in_a_row : 16);
     restart->in_a_row++;
@@ -49,7 +61,11 @@ uint64_t restart_judge(struct restart *restart, enum ending ending, uint32_t lim
     case ENDING_CLEAN:
         return lived_ms < SHORT_LIFE_MS ? SHORT_LIFE_MS - lived_ms : 0;
     case ENDING_ERROR:
-        delay_ms = error_delay_ms(restart, lived_ms, now_ms);
+        restart->errors_at_ms[restart->errors++ % RESTART_ERRORS_MAX] = now_ms;
+        delay_ms = error_delay_ms(restart, lived_ms);
+        break;
+    case ENDING_REPEAT:
+        delay_ms = error_delay_ms(restart, lived_ms);
         break;
     }
     return restart_is_unhealthy(restart, limit, now_ms) ? RESTART_UNHEALTHY_MS : delay_ms;

@@ -12,10 +12,18 @@
 #define RESTART_UNHEALTHY_MS (60u * 1000)
 
 enum ending {
-    ENDING_ASKED, /* we wanted it gone: nothing to do */
-    ENDING_AGAIN, /* exit code 200, or killed for one run's timeout: at once, not counted */
-    ENDING_CLEAN, /* exit code 0 of a process that had been ready: the same */
-    ENDING_ERROR, /* all else: back-off, counted */
+    ENDING_ASKED,  /* we wanted it gone: nothing to do */
+    ENDING_AGAIN,  /* exit code 200, or killed for one run's timeout: at once, not counted */
+    ENDING_CLEAN,  /* exit code 0 of a process that had been ready: the same */
+    ENDING_REPEAT, /* the run alone that had crashed with others, which was counted: back-off */
+    ENDING_ERROR,  /* all else: back-off, counted */
+};
+
+/* Which run a crash is due to. Of several nobody can tell, so each runs again, alone; when one of
+ * them crashes again, that is the same crash once more. Crashes are numbered from 1. */
+struct blame {
+    uint64_t crashes;
+    uint64_t explained; /* the last of those whose run was found */
 };
 
 struct restart {
@@ -23,6 +31,11 @@ struct restart {
     size_t errors;                             /* ever */
     uint32_t in_a_row;                         /* without a long life between them */
 };
+
+/* blame_group numbers a crash that each of several runs may have caused; blame_alone is asked when
+ * a run crashed alone that had been in crash `number` (0 = in none): the same crash again? */
+uint64_t blame_group(struct blame *blame);
+bool blame_alone(struct blame *blame, uint64_t number);
 
 /* restart_ending classifies an exit that nobody asked for. */
 enum ending restart_ending(int exit_code, int signal_number, bool was_ready);

@@ -56,6 +56,31 @@ static void some_ends_are_not_counted(void **state)
     assert_false(restart_is_unhealthy(&restart, 3, 5 * SECOND));
 }
 
+static void the_same_crash_once_more_is_not_counted(void **state)
+{
+    struct restart restart = {0};
+    (void)state;
+    assert_int_equal(restart_judge(&restart, ENDING_ERROR, 2, 0, 1), 1000);
+    assert_int_equal(restart_judge(&restart, ENDING_REPEAT, 2, 2, 3), 2000); /* but it waits */
+    assert_false(restart_is_unhealthy(&restart, 2, 4));
+    (void)restart_judge(&restart, ENDING_ERROR, 2, 4, 5);
+    assert_true(restart_is_unhealthy(&restart, 2, 6));
+}
+
+static void of_a_crash_with_others_one_repetition_is_known(void **state)
+{
+    struct blame blame = {0};
+    (void)state;
+    assert_false(blame_alone(&blame, 0)); /* it was in none */
+    uint64_t first = blame_group(&blame);
+    assert_true(blame_alone(&blame, first));
+    assert_false(blame_alone(&blame, first)); /* a second culprit, or a second attempt */
+    uint64_t second = blame_group(&blame);
+    assert_int_not_equal(first, second);
+    assert_false(blame_alone(&blame, first));
+    assert_true(blame_alone(&blame, second));
+}
+
 static void too_many_errors_within_half_an_hour_are_unhealthy(void **state)
 {
     struct restart restart = {0};
@@ -85,6 +110,8 @@ int main(void)
         cmocka_unit_test(exits_are_classified),
         cmocka_unit_test(delays_double_up_to_a_minute),
         cmocka_unit_test(some_ends_are_not_counted),
+        cmocka_unit_test(the_same_crash_once_more_is_not_counted),
+        cmocka_unit_test(of_a_crash_with_others_one_repetition_is_known),
         cmocka_unit_test(too_many_errors_within_half_an_hour_are_unhealthy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,18 +252,26 @@ static void cancel_all(struct worker *w)
 }
 
 /* Whose fault is it? Of a single run its own. Of several nobody can tell, also in a serial worker,
- * where the answers of the oldest may be lost: all are suspects, and run again alone. */
-static void fail_all(struct worker *w, const char *text)
+ * where the answers of the oldest may be lost: all are suspects, and run again alone. Returns
+ * whether this was such a run, and the crash the one that made it a suspect. */
+static bool fail_all(struct worker *w, const char *text, bool is_counted)
 {
     bool is_alone = w->runs.table.count == 1 && w->overdue_count == 0;
     bool is_guilty = is_alone && !w->is_spared;
+    bool is_shared = is_counted && !is_guilty && w->runs.table.count > 0;
+    bool is_repeat = false;
+    uint64_t crash = is_shared ? blame_group(&w->world->blame) : 0;
     for (struct invocation *run; (run = runs_oldest(&w->runs)) != NULL;) {
         take_out(w, run);
         run->is_bystander = !is_guilty;
         run->is_suspect = run->is_suspect || !w->is_spared;
+        is_repeat = is_counted && is_guilty && blame_alone(&w->world->blame, run->crash);
+        if (is_shared)
+            run->crash = crash;
         (void)cause_set(&run->op.why, E_CRASHED, "%s", text);
         worker_settle_run(w->world, run, is_guilty ? E_CRASHED : E_CANCELED);
     }
+    return is_repeat;
 }
 
 static bool forget_overdue(struct worker *w, struct slice id)
@@ -377,6 +385,7 @@ static void on_response(struct worker *w, const struct rpc_message *message)
     }
     take_out(w, run);
     run->is_suspect = false;
+    run->crash = 0;
     if (response->result.status == RPC_SUCCESS) {
         run->outputs = response->outputs.items;
         run->output_count = response->outputs.count;
@@ -485,8 +494,9 @@ static void finish(struct worker *w)
     describe_end(w, &why);
     w->wait_at_ms = w->status_at_ms = w->grace_at_ms = 0;
     go(w, WORKER_EXITED);
-    fail_all(w, why.text);
-    w->events.ended(w->events.ctx, w, ending_of(w), &why);
+    enum ending ending = ending_of(w);
+    bool is_repeat = fail_all(w, why.text, ending == ENDING_ERROR);
+    w->events.ended(w->events.ctx, w, is_repeat ? ENDING_REPEAT : ending, &why);
 }
 
 static void on_exited(void *ctx, int exit_code, int signal_number)

@@ -50,6 +50,7 @@ struct worker_world {
     struct launcher *launcher;
     uint64_t (*now_ms)(struct worker_world *world);
     void (*soon)(struct worker_world *world); /* calls worker_settle() before the loop sleeps */
+    struct blame blame;
     struct list settled; /* runs that ended and wait to be told so; list_init() it */
 };
 

@@ -188,9 +188,33 @@ static void a_crash_with_several_runs_makes_them_suspects(void **state)
             assert_int_equal(runs[i]->err, E_CANCELED);
             assert_true(runs[i]->run.is_bystander);
             assert_true(runs[i]->run.is_suspect);
+            assert_int_equal(runs[i]->run.crash, 1);
             assert_string_equal(runs[i]->why, "worker process 1234 was killed by SIGSEGV");
         }
         assert_int_equal(w.ending, ENDING_ERROR);
+        world_done(&w);
+    }
+}
+
+/* The culprit of such a crash runs again alone, and crashes its worker once more. */
+static void a_crash_that_was_counted_is_not_counted_again(void **state)
+{
+    static const struct {
+        uint64_t crash; /* of three that were, the second is explained */
+        enum ending ending;
+    } rows[] = {{3, ENDING_REPEAT}, {2, ENDING_ERROR}, {0, ENDING_ERROR}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world w;
+        world_init(&w);
+        w.worker_world.blame = (struct blame){.crashes = 3, .explained = 2};
+        w.runs[0].run.is_suspect = true;
+        w.runs[0].run.crash = rows[i].crash;
+        become_ready(&w);
+        struct fake_run *run = invoke(&w);
+        exits(&w, 0, SIGSEGV);
+        assert_int_equal(run->err, E_CRASHED);
+        assert_int_equal(w.ending, rows[i].ending);
         world_done(&w);
     }
 }
@@ -203,6 +227,7 @@ static void a_suspect_that_answers_is_none_any_more(void **state)
         struct world w;
         world_init(&w);
         w.runs[0].run.is_suspect = true;
+        w.runs[0].run.crash = 1;
         become_ready(&w);
         assert_false(worker_has_suspect(w.worker));
         struct fake_run *run = invoke(&w);
@@ -210,6 +235,7 @@ static void a_suspect_that_answers_is_none_any_more(void **state)
         say_answer(&w, run->run.id.text, answers[i]);
         assert_false(worker_has_suspect(w.worker));
         assert_false(run->run.is_suspect);
+        assert_int_equal(run->run.crash, 0);
         world_done(&w);
     }
 }
@@ -439,6 +465,7 @@ int main(void)
         cmocka_unit_test(answers_find_their_run_in_any_order),
         cmocka_unit_test(a_crash_is_pinned_on_a_run_that_was_alone),
         cmocka_unit_test(a_crash_with_several_runs_makes_them_suspects),
+        cmocka_unit_test(a_crash_that_was_counted_is_not_counted_again),
         cmocka_unit_test(a_suspect_that_answers_is_none_any_more),
         cmocka_unit_test(exit_codes_have_their_meaning),
         cmocka_unit_test(answers_behind_the_exit_still_count),
