@@ -62,6 +62,15 @@ static void add_function(struct app *app, const char *name)
     app->functions[app->function_count++] = function;
 }
 
+static bool is_there(const struct app *app, struct dirent *const *entries, int count,
+                     const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcasecmp(entries[i]->d_name, name) == 0)
+            return has_function_json(app->directory, entries[i]->d_name);
+    return false;
+}
+
 static void find_functions(struct app *app, const struct host_json *host, const char *const *only)
 {
     struct dirent **entries = NULL;
@@ -76,8 +85,12 @@ static void find_functions(struct app *app, const struct host_json *host, const 
         if (has_function_json(app->directory, name) && is_listed(name, only) &&
             is_listed(name, listed.out))
             add_function(app, name);
-        free(entries[i]);
     }
+    for (char **name = host->only; name != NULL && *name != NULL; name++)
+        if (!is_there(app, entries, count, *name))
+            strings_addf(&app->warnings, "host.json: functions: there is no function '%s'", *name);
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
     free(entries);
 }
 
@@ -155,18 +168,31 @@ static void read_files(struct app *app, const struct app_options *options)
     host_json_done(&host);
 }
 
+static char *find_directory(const char *path, struct cause *why)
+{
+    char *directory = realpath(path, NULL);
+    struct stat info;
+
+    if (directory != NULL && stat(directory, &info) == 0 && S_ISDIR(info.st_mode))
+        return directory;
+    if (directory != NULL)
+        (void)cause_set(why, E_NOT_FOUND, "'%s' is no folder", path);
+    else if (errno == ENOENT)
+        (void)cause_set(why, E_NOT_FOUND, "there is no folder '%s'", path);
+    else
+        (void)cause_set(why, E_NOT_FOUND, "%s: %s", path, strerror(errno));
+    free(directory);
+    return NULL;
+}
+
 struct app *app_load(const struct app_options *options)
 {
     struct app *app = mem_new(struct app);
+    struct cause why;
 
     app->log_default = LOG_INFO;
-    app->directory = realpath(options->directory, NULL);
+    app->directory = find_directory(options->directory, &why);
     if (app->directory == NULL) {
-        struct cause why = {0};
-        if (errno == ENOENT)
-            (void)cause_set(&why, E_NOT_FOUND, "there is no folder '%s'", options->directory);
-        else
-            (void)cause_set(&why, E_NOT_FOUND, "%s: %s", options->directory, strerror(errno));
         set_error(app, why.text);
         app->directory = copy(options->directory);
         app->runtime = copy("");

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "functions/app_run.h"
 #include "loop/loop.h"
@@ -39,6 +41,18 @@ struct manual_run {
     struct host_call *call;
 };
 
+static bool has_function(const struct host *host, const char *name)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        size_t count;
+        const struct function_run *functions = app_run_functions(host->apps[i], &count);
+        for (size_t j = 0; j < count; j++)
+            if (strcasecmp(functions[j].function->name, name) == 0)
+                return true;
+    }
+    return false;
+}
+
 static void look_started(struct host *host)
 {
     if (host->is_started)
@@ -48,6 +62,9 @@ static void look_started(struct host *host)
             return;
     host->is_started = true;
     timer_clear(host->start_look);
+    for (const char *const *name = host->options.only; name != NULL && *name != NULL; name++)
+        if (!has_function(host, *name))
+            log_warn("FUNCTION-WARNING", "--functions: no app has a function '%s'", *name);
     log_info("HOST-STARTED", "Job host started");
     log_info("HOST-STARTED", "Host started (%dms)",
              (int)(loop_now_ms(host->options.loop) - host->began_ms));
@@ -168,10 +185,21 @@ static void leave(struct host *host, struct app_run *app, bool is_removed)
     app_run_stop(app, &leaving->op);
 }
 
+/* "app", "app/" and "./app" are one app. */
+static bool is_same_folder(const char *one, const char *other)
+{
+    struct stat first, second;
+
+    if (strcmp(one, other) == 0)
+        return true;
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 static bool is_named(const char *const *directories, const char *directory)
 {
     for (; *directories != NULL; directories++)
-        if (strcmp(*directories, directory) == 0)
+        if (is_same_folder(*directories, directory))
             return true;
     return false;
 }
@@ -179,7 +207,7 @@ static bool is_named(const char *const *directories, const char *directory)
 static bool has_app(const struct host *host, const char *directory)
 {
     for (size_t i = 0; i < host->app_count; i++)
-        if (strcmp(app_run_directory(host->apps[i]), directory) == 0)
+        if (is_same_folder(app_run_directory(host->apps[i]), directory))
             return true;
     return false;
 }

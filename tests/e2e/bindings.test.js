@@ -346,10 +346,11 @@ scenario('N45 Selection', async (w) => {
   const app = w.app({
     functions,
     settings: { 'AzureWebJobs.C.Disabled': 'true' },
-    host: { functions: ['A', 'B', 'C'] },
+    host: { functions: ['A', 'B', 'C', 'Gone'] },
   });
   const node = await w.up(app);
   assert.equal(node.count(/^Generating 1 job function\(s\)/), 1);
+  assert.equal(node.count(/host\.json: functions: there is no function 'Gone'/), 1);
   await cli.publish('ch', 'x');
   await node.succeeds('A', 1);
   await stays(
@@ -361,8 +362,11 @@ scenario('N45 Selection', async (w) => {
 scenario('N45 Selection by --functions', async (w) => {
   const { cli } = await w.redis();
   const app = w.app({ A: pubsub('ch'), B: pubsub('ch'), C: pubsub('ch') });
-  const node = await w.up(app, { args: ['--functions', 'A', 'C'] });
+  const again = ['--app', app, `${app}/`]; // two more names of the same folder
+  const node = await w.up(app, { args: ['--functions', 'A', 'C', 'Gone', ...again] });
   assert.equal(node.count(/^Generating 2 job function\(s\)/), 1);
+  assert.equal(node.count(/no app has a function '[^G]/), 0);
+  assert.equal(node.count(/no app has a function 'Gone'/), 1);
   await cli.publish('ch', 'x');
   for (const f of ['A', 'C']) await node.succeeds(f, 1);
   assert.equal(node.startedCount('B'), 0);
