@@ -102,6 +102,18 @@ static void get_functions(struct api *api, struct http_request *request)
     answer_json(request, 200, &body);
 }
 
+struct namesakes {
+    struct slice name;
+    size_t count;
+};
+
+static void count_namesake(void *ctx, const struct function_status *status)
+{
+    struct namesakes *namesakes = ctx;
+
+    namesakes->count += slice_eq_nocase(slice_of(status->name), namesakes->name);
+}
+
 /* find_function answers the error itself. `at` is the path segment that holds the name. */
 static bool find_function(struct api *api, struct http_request *request, size_t at,
                           struct function_status *ret)
@@ -117,6 +129,14 @@ static bool find_function(struct api *api, struct http_request *request, size_t 
         answer_error(request, 404, "FunctionNotFound",
                      "there is no function '%.*s': `redgrid function list` shows all",
                      SLICE_ARG(name));
+        return false;
+    }
+    struct namesakes namesakes = {.name = name};
+    host_each(api->host, count_namesake, &namesakes);
+    if (app.data == NULL && namesakes.count > 1) {
+        answer_error(request, 409, "FunctionNotUnique",
+                     "%zu apps have a function '%.*s': name one (--app NAME, ?app=NAME)",
+                     namesakes.count, SLICE_ARG(name));
         return false;
     }
     return true;
@@ -265,7 +285,7 @@ static const struct route {
     {"GET", "/api/status", false, get_status, "All of it: versions, addresses, functions."},
     {"GET", "/api/functions", false, get_functions, "The functions with their state and counts."},
     {"GET", "/api/functions/{name}", false, get_function,
-     "One function; ?app= if two have that name."},
+     "One function; ?app=NAME if several apps have one of that name, here and below."},
     {"POST", "/api/functions/{name}/invoke", false, post_invoke,
      "Runs a function once with the body as its message; answers what it returned."},
     {"GET", "/api/logs", false, get_logs,

@@ -75,13 +75,16 @@ void host_each(struct host *host, void (*each)(void *ctx, const struct function_
     struct function_status broken = {
         .app = "shop", .name = "broken", .state = "error", .error = "a \"b\""};
     each(ctx, &broken);
+    broken.app = "mall";
+    each(ctx, &broken);
 }
 
 bool host_find(struct host *host, struct slice app, struct slice function,
                struct function_status *ret)
 {
     (void)host;
-    if (!slice_eq(function, SLICE("orders")) || (app.data != NULL && !slice_eq(app, SLICE("shop"))))
+    if (!(slice_eq(function, SLICE("orders")) || slice_eq(function, SLICE("broken"))) ||
+        (app.data != NULL && !slice_eq(app, SLICE("shop"))))
         return false;
     *ret = orders;
     return true;
@@ -256,6 +259,9 @@ static void routes_answer(void **state)
         {"GET", "/api/functions", NULL, 200, "\"error\":\"a \\\"b\\\"\""},
         {"GET", "/api/functions/orders", NULL, 200, "\"averageMs\":1.5"},
         {"GET", "/api/functions/orders?app=shop", NULL, 200, "\"succeeded\":7"},
+        {"GET", "/api/functions/broken", NULL, 409, "2 apps have a function 'broken'"},
+        {"GET", "/api/functions/broken?app=shop", NULL, 200, "{\"name\":"},
+        {"POST", "/api/functions/broken/invoke", "x", 409, "FunctionNotUnique"},
         {"GET", "/api/functions/orders?app=other", NULL, 404, "\"code\":\"FunctionNotFound\""},
         {"GET", "/api/functions/none", NULL, 404, "there is no function 'none'"},
         {"GET", "/api/scale/orders", NULL, 200,
