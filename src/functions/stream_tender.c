@@ -216,7 +216,8 @@ static void bury_poison(struct stream_tender *t, struct slice id, uint64_t deliv
                 "end its process");
 }
 
-static void consider(struct stream_tender *t, const struct resp *row)
+/* False if there is no room for it: the next page begins with it. */
+static bool consider(struct stream_tender *t, const struct resp *row)
 {
     const struct trigger *trigger = t->s->base.trigger;
     const struct resp *id = resp_child(row, 0);
@@ -224,23 +225,23 @@ static void consider(struct stream_tender *t, const struct resp *row)
 
     if (row->count != 4 || !resp_int(resp_child(row, 2), &idle) ||
         !resp_int(resp_child(row, 3), &deliveries) || id->text.len >= STREAM_ID_MAX_BYTES)
-        return;
-    next_cursor(t, id->text);
-    if ((t->dead_at == t->dead_count && idle < (int64_t)trigger->claim_idle_ms) ||
-        stream_holds(t->s, t->key, id->text))
-        return;
-    if (trigger->max_deliveries >= 0 && deliveries >= trigger->max_deliveries) {
+        return true;
+    bool is_left = (t->dead_at < t->dead_count || idle >= (int64_t)trigger->claim_idle_ms) &&
+                   !stream_holds(t->s, t->key, id->text);
+    if (is_left && trigger->max_deliveries >= 0 && deliveries >= trigger->max_deliveries) {
         bury_poison(t, id->text, (uint64_t)deliveries);
-        return;
+        is_left = false;
     }
     size_t room = trigger->is_batch ? PAGE_MAX : slots_free(&t->s->slots);
-    if (t->id_count >= room || t->id_count >= t->s->page_max) {
-        t->page_was_full = true;
-        return;
-    }
+    if (is_left && (t->id_count >= room || t->id_count >= t->s->page_max))
+        return false;
+    next_cursor(t, id->text);
+    if (!is_left)
+        return true;
     memcpy(t->ids[t->id_count].text, id->text.data, id->text.len);
     t->ids[t->id_count].len = (uint32_t)id->text.len;
     t->deliveries[t->id_count++] = (uint64_t)deliveries + 1;
+    return true;
 }
 
 static enum state next_key(struct stream_tender *t)
@@ -271,8 +272,10 @@ static enum state consider_page(struct stream_tender *t, const struct resp *root
     if (root->type != RESP_ARRAY)
         return next_page(t);
     t->page_was_full = root->count >= t->page;
-    for (uint32_t i = 0; i < root->count; i++)
-        consider(t, resp_child(root, i));
+    bool has_room = true;
+    for (uint32_t i = 0; has_room && i < root->count; i++)
+        has_room = consider(t, resp_child(root, i));
+    t->page_was_full = t->page_was_full || !has_room;
     return t->id_count > 0 ? CLAIM : next_page(t);
 }
 
