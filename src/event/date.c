@@ -230,6 +230,41 @@ bool date_parse_http(struct slice text, uint64_t *ret_unix_ms)
     return finish(&r, &p, ret_unix_ms);
 }
 
+/* Numbers with one of `units` behind each, in that order, each once at most. */
+static bool read_amounts(struct reader *r, const char *units, const uint64_t *unit_ms,
+                         uint64_t *total_ms)
+{
+    size_t read = 0;
+
+    for (; *units != '\0' && r->rest.len > 0 && r->rest.data[0] != 'T'; units++, unit_ms++) {
+        struct reader ahead = *r;
+        uint64_t amount = read_number(&ahead, 1, 8);
+        if (!read_byte(&ahead, *units))
+            continue;
+        *total_ms += amount * *unit_ms;
+        *r = ahead;
+        read++;
+    }
+    return read > 0;
+}
+
+bool duration_parse_iso(struct slice text, uint64_t *ret_ms)
+{
+    static const uint64_t days_ms[] = {(uint64_t)7 * DAY_MS, DAY_MS};
+    static const uint64_t times_ms[] = {3600000, 60000, 1000};
+    struct reader r = {text, false};
+    uint64_t total_ms = 0;
+
+    want(&r, SLICE("P"));
+    bool has_days = read_amounts(&r, "WD", days_ms, &total_ms);
+    if (read_byte(&r, 'T') ? !read_amounts(&r, "HMS", times_ms, &total_ms) : !has_days)
+        return false;
+    if (r.failed || r.rest.len > 0 || total_ms > DURATION_MAX_MS)
+        return false;
+    *ret_ms = total_ms;
+    return true;
+}
+
 void date_add_us(struct buf *out, uint64_t unix_ms)
 {
     uint64_t days = unix_ms / DAY_MS, second = unix_ms % DAY_MS / 1000;

@@ -17,6 +17,11 @@ bool date_parse_iso(struct slice text, uint64_t *ret_unix_ms, bool *ret_has_zone
 bool date_parse_us(struct slice text, uint64_t *ret_unix_ms);
 bool date_parse_http(struct slice text, uint64_t *ret_unix_ms);
 
+/* duration_parse_iso reads an ISO 8601 duration of whole weeks, days, hours, minutes and seconds:
+ * P7D, PT1M, P1DT12H. True and *ret_ms, at most DURATION_MAX_MS; else false. */
+#define DURATION_MAX_MS ((uint64_t)1000 * 86400000)
+bool duration_parse_iso(struct slice text, uint64_t *ret_ms);
+
 /* date_add_us writes a moment as date_parse_us reads it. */
 void date_add_us(struct buf *out, uint64_t unix_ms);
 

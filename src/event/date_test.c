@@ -138,6 +138,35 @@ static void dates_of_web_servers_are_read(void **state)
     }
 }
 
+static void durations_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } rows[] = {
+        {"P7D", 604800000},
+        {"PT1M", 60000},
+        {"P1DT12H", 129600000},
+        {"P1W", 604800000},
+        {"PT1H30M15S", 5415000},
+        {"PT86400S", 86400000},
+        {"PT0S", 0},
+        {"P1000D", DURATION_MAX_MS},
+    };
+    static const char *const bad[] = {"",      "P",    "PT",   "7D",     "P7",          "PT7D",
+                                      "P1M",   "P1Y",  "P1DT", "PT1M1M", "PT1S1M",      "P1D1W",
+                                      "P1.5D", "P-1D", "P1D ", "P1001D", "PT999999999S"};
+    uint64_t ms;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (!duration_parse_iso(slice_of(rows[i].text), &ms) || ms != rows[i].ms)
+            fail_msg("%s", rows[i].text);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (duration_parse_iso(slice_of(bad[i]), &ms))
+            fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +174,7 @@ int main(void)
         cmocka_unit_test(what_is_no_date_is_refused),
         cmocka_unit_test(dates_of_tokens_are_read_and_written),
         cmocka_unit_test(dates_of_web_servers_are_read),
+        cmocka_unit_test(durations_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,306 @@
+#include "event/destination.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "event/member.h"
+#include "wire/url.h"
+
+#define HIDDEN "Hidden"
+
+static const char *const kind_words[] = {
+#define DESTINATION_WORD(kind, name) name,
+    DESTINATIONS(DESTINATION_WORD) NULL
+#undef DESTINATION_WORD
+};
+
+void destination_init(struct destination *destination)
+{
+    *destination = (struct destination){.batch_events = 1, .batch_kilobytes = 64};
+}
+
+static void attribute_done(struct attribute *attribute)
+{
+    free(attribute->name);
+    free(attribute->value);
+    free(attribute->source);
+    *attribute = (struct attribute){0};
+}
+
+void destination_done(struct destination *d)
+{
+    while (d->attribute_count > 0)
+        attribute_done(&d->attributes[--d->attribute_count]);
+    free(d->url);
+    free(d->resource_id);
+    free(d->connection);
+    free(d->key);
+    free(d->tenant_id);
+    free(d->application_id);
+    *d = (struct destination){0};
+}
+
+static bool is_loopback(const struct url *url)
+{
+    return slice_eq(url->host, SLICE("::1")) || slice_eq_nocase(url->host, SLICE("localhost")) ||
+           (!url->is_v6 && slice_has_prefix(url->host, SLICE("127.")) &&
+            url->host.len == strspn(url->host.data, "0123456789."));
+}
+
+static void check_url(struct jx_view *view, const char *text,
+                      const struct subscription_rules *rules)
+{
+    struct url url;
+    struct cause why = {0};
+
+    if (text == NULL)
+        jx_view_error(view, "endpointUrl", "is missing");
+    else if (url_parse(slice_of(text), &url, &why) != E_OK)
+        jx_view_error(view, "endpointUrl", "%s", why.text);
+    else if (url.scheme == URL_UNIX)
+        jx_view_error(view, "endpointUrl", "is neither http:// nor https://");
+    else if (url.scheme == URL_HTTP && !rules->allows_http && !is_loopback(&url))
+        jx_view_error(view, "endpointUrl",
+                      "is http:// and not on this machine; use https://, or set "
+                      "delivery.allowHttp");
+}
+
+/* A header's name, that of HTTP (RFC 9110, 5.6.2). */
+static bool is_header_name(struct slice name)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_alnum && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+    }
+    return name.len > 0;
+}
+
+static bool is_header_value(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((unsigned char)value.data[i] < 0x20 || value.data[i] == 0x7f)
+            return false;
+    return value.len <= ATTRIBUTE_VALUE_MAX_BYTES;
+}
+
+static void check_attribute(struct jx_view *view, const struct attribute *attribute)
+{
+    struct slice name = slice_of(attribute->name);
+
+    if (!is_header_name(name))
+        jx_view_error(view, "name", "is not the name of a header");
+    else if (slice_has_prefix_nocase(name, SLICE("aeg-")))
+        jx_view_error(view, "name", "must not begin with aeg-");
+    else if (attribute->source != NULL && attribute->source[0] == '\0')
+        jx_view_error(view, "properties.sourceField", "is empty");
+    else if (attribute->source == NULL && attribute->value == NULL)
+        jx_view_error(view, "properties", "has neither value nor sourceField");
+    else if (attribute->value != NULL && !is_header_value(slice_of(attribute->value)))
+        jx_view_error(view, "properties.value", "is longer than %d bytes or no value of a header",
+                      ATTRIBUTE_VALUE_MAX_BYTES);
+}
+
+/* Clients send back what they were shown: then the secret stays. */
+static void keep_secret(struct attribute *attribute, const struct destination *old)
+{
+    if (!attribute->is_secret || attribute->value == NULL || strcmp(attribute->value, HIDDEN) != 0)
+        return;
+    for (size_t i = 0; i < old->attribute_count; i++)
+        if (old->attributes[i].value != NULL &&
+            slice_eq_nocase(slice_of(old->attributes[i].name), slice_of(attribute->name))) {
+            free(attribute->value);
+            attribute->value = slice_dup(slice_of(old->attributes[i].value));
+            return;
+        }
+}
+
+static void read_attribute(struct jx_view *view, struct attribute *ret)
+{
+    static const char *const types[] = {"Static", "Dynamic", NULL};
+    struct jx_view properties;
+    size_t type = 0;
+
+    member_take(view, "name", &ret->name);
+    (void)jx_word(view, "type", types, &type);
+    jx_view_down(view, "properties", &properties);
+    if (type == 0) {
+        member_take(&properties, "value", &ret->value);
+        (void)jx_bool(&properties, "isSecret", &ret->is_secret);
+    } else {
+        member_take(&properties, "sourceField", &ret->source);
+    }
+    jx_view_join(view, &properties);
+    check_attribute(view, ret);
+}
+
+static void read_attributes(struct jx_view *view, struct destination *d)
+{
+    static const char field[] = "deliveryAttributeMappings";
+    const json_t *list = jx_member(view->json, field);
+    struct destination fresh = {0};
+
+    if (list == NULL)
+        return;
+    if (!json_is_array(list) || json_array_size(list) > ATTRIBUTES_MAX) {
+        jx_view_error(view, field, "is not an array of at most %d", ATTRIBUTES_MAX);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct jx_view item;
+        jx_view_init(&item, json_array_get(list, i), NULL);
+        snprintf(item.path, sizeof item.path, "%.40s.%s[%zu]", view->path, field, i);
+        read_attribute(&item, &fresh.attributes[i]);
+        fresh.attribute_count = i + 1;
+        jx_view_join(view, &item);
+        if (view->err)
+            break;
+        keep_secret(&fresh.attributes[i], d);
+    }
+    while (d->attribute_count > 0)
+        attribute_done(&d->attributes[--d->attribute_count]);
+    memcpy(d->attributes, fresh.attributes, sizeof d->attributes);
+    d->attribute_count = fresh.attribute_count;
+}
+
+static void read_batching(struct jx_view *view, struct destination *d)
+{
+    struct jx_range events = {1, BATCH_EVENTS_MAX}, kilobytes = {1, BATCH_KILOBYTES_MAX};
+
+    (void)jx_u32(view, "maxEventsPerBatch", events, &d->batch_events);
+    (void)jx_u32(view, "preferredBatchSizeInKilobytes", kilobytes, &d->batch_kilobytes);
+}
+
+static void read_redis(struct jx_view *view, struct destination *d)
+{
+    static const char *const fields[] = {
+        [DESTINATION_STREAM] = "stream",
+        [DESTINATION_LIST] = "list",
+        [DESTINATION_CHANNEL] = "channel",
+    };
+    const char *field = fields[d->kind];
+
+    member_take(view, "cacheResourceId", &d->resource_id);
+    member_take(view, "connection", &d->connection);
+    member_take(view, field, &d->key);
+    if ((d->resource_id == NULL) == (d->connection == NULL))
+        jx_view_error(view, NULL, "needs either cacheResourceId or connection");
+    if (d->key == NULL || d->key[0] == '\0')
+        jx_view_error(view, field, d->key == NULL ? "is missing" : "is empty");
+}
+
+static void read_kind(struct jx_view *view, struct destination *d)
+{
+    size_t word;
+
+    if (!jx_word(view, "endpointType", kind_words, &word)) {
+        if (d->kind == DESTINATION_NONE)
+            jx_view_error(view, "endpointType", "is missing");
+        return;
+    }
+    enum destination_kind kind = (enum destination_kind)(word + 1);
+    if (kind == d->kind)
+        return;
+    destination_done(d);
+    destination_init(d);
+    d->kind = kind;
+}
+
+void destination_read(struct jx_view *view, struct destination *d,
+                      const struct subscription_rules *rules)
+{
+    struct jx_view properties;
+
+    read_kind(view, d);
+    jx_view_down(view, "properties", &properties);
+    switch (d->kind) {
+    case DESTINATION_NONE:
+        break;
+    case DESTINATION_WEBHOOK:
+        member_take(&properties, "endpointUrl", &d->url);
+        member_take(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
+        member_take(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
+        check_url(&properties, d->url, rules);
+        break;
+    case DESTINATION_FUNCTION:
+        member_take(&properties, "resourceId", &d->resource_id);
+        if (d->resource_id == NULL || d->resource_id[0] != '/')
+            jx_view_error(&properties, "resourceId",
+                          d->resource_id == NULL ? "is missing" : "is not a resource id");
+        break;
+    case DESTINATION_STREAM:
+    case DESTINATION_LIST:
+    case DESTINATION_CHANNEL:
+        read_redis(&properties, d);
+        break;
+    }
+    read_batching(&properties, d);
+    read_attributes(&properties, d);
+    jx_view_join(view, &properties);
+}
+
+void destination_write_attributes(struct buf *out, const struct destination *d, bool is_open)
+{
+    buf_add_byte(out, '[');
+    for (size_t i = 0; i < d->attribute_count; i++) {
+        const struct attribute *a = &d->attributes[i];
+        buf_add(out, i == 0 ? SLICE("{") : SLICE(",{"));
+        member_text(out, "name", a->name);
+        member_text(out, "type", a->value != NULL ? "Static" : "Dynamic");
+        member_name(out, "properties");
+        buf_add_byte(out, '{');
+        member_text(out, "value", a->value != NULL && a->is_secret && !is_open ? HIDDEN : a->value);
+        member_text(out, "sourceField", a->source);
+        if (a->value != NULL) {
+            member_name(out, "isSecret");
+            buf_add(out, a->is_secret ? SLICE("true") : SLICE("false"));
+        }
+        buf_add(out, SLICE("}}"));
+    }
+    buf_add_byte(out, ']');
+}
+
+static void write_url(struct buf *out, const char *url, bool is_open)
+{
+    struct slice whole = slice_of(url);
+
+    if (is_open) {
+        member_text(out, "endpointUrl", url);
+        return;
+    }
+    member_name(out, "endpointUrl");
+    buf_add(out, SLICE("null"));
+    member_name(out, "endpointBaseUrl");
+    jx_write_string(out, slice_first(whole, slice_find_byte(whole, '?')));
+}
+
+void destination_write(struct buf *out, const struct destination *d, bool is_open)
+{
+    bool is_redis = d->kind >= DESTINATION_STREAM;
+
+    buf_add_byte(out, '{');
+    member_text(out, "endpointType", kind_words[d->kind - 1]);
+    member_name(out, "properties");
+    buf_add_byte(out, '{');
+    if (d->kind == DESTINATION_WEBHOOK)
+        write_url(out, d->url, is_open);
+    member_text(out, is_redis ? "cacheResourceId" : "resourceId", d->resource_id);
+    member_text(out, "connection", d->connection);
+    member_text(out,
+                d->kind == DESTINATION_STREAM ? "stream"
+                : d->kind == DESTINATION_LIST ? "list"
+                                              : "channel",
+                d->key);
+    member_u64(out, "maxEventsPerBatch", d->batch_events);
+    member_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
+    member_text(out, "azureActiveDirectoryTenantId", d->tenant_id);
+    member_text(out, "azureActiveDirectoryApplicationIdOrUri", d->application_id);
+    if (d->attribute_count > 0) {
+        member_name(out, "deliveryAttributeMappings");
+        destination_write_attributes(out, d, is_open);
+    }
+    buf_add(out, SLICE("}}"));
+}

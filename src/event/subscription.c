@@ -1,0 +1,395 @@
+#include "event/subscription.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "event/date.h"
+#include "event/destination.h"
+#include "event/draft.h"
+#include "event/member.h"
+#include "event/write.h"
+#include "json/scan.h"
+
+#define DAY_MS 86400000
+#define MINUTE_MS 60000
+
+static const char *const delivery_words[] = {[SCHEMA_EVENT_GRID] = "EventGridSchema",
+                                             [SCHEMA_CLOUD_EVENT] = "CloudEventSchemaV1_0",
+                                             [SCHEMA_CUSTOM] = "CustomInputSchema",
+                                             NULL};
+
+void subscription_init(struct subscription *sub, struct slice name,
+                       const struct subscription_rules *rules)
+{
+    *sub = (struct subscription){
+        .name = slice_dup(name),
+        .queue = {.lock_seconds = 60, .max_deliveries = 10},
+        .delivery = rules->input == SCHEMA_CLOUD_EVENT ? SCHEMA_CLOUD_EVENT : SCHEMA_EVENT_GRID,
+        .retry = {RETRY_ATTEMPTS_MAX, RETRY_TTL_MAX_MINUTES},
+    };
+    destination_init(&sub->destination);
+}
+
+void subscription_done(struct subscription *sub)
+{
+    destination_done(&sub->destination);
+    filter_done(&sub->filter);
+    free(sub->name);
+    free(sub->filter_json);
+    free(sub->dead_letter_account);
+    free(sub->dead_letter_container);
+    free(sub->order_by);
+    free(sub->labels_json);
+    *sub = (struct subscription){0};
+}
+
+/* The filter is read from its text, since jansson makes doubles of its numbers. */
+static enum err read_filter(struct subscription *sub, const struct subscription_rules *rules,
+                            struct slice properties, struct cause *why)
+{
+    const char *name = "filter";
+    struct slice json = jx_scan_member(properties, SLICE("filter"));
+    struct filter fresh = {0};
+
+    if (raw_is_null(json)) { /* as namespace topics call it */
+        json = jx_scan_member(properties, SLICE("filtersConfiguration"));
+        name = "filtersConfiguration";
+    }
+    if (raw_is_null(json))
+        return E_OK;
+    enum err err = filter_read(json, rules->event_types, &fresh, why);
+    if (err)
+        return cause_wrap(why, err, "%s", name);
+    filter_done(&sub->filter);
+    sub->filter = fresh;
+    free(sub->filter_json);
+    sub->filter_json = slice_dup(json);
+    return E_OK;
+}
+
+static void read_retry(struct jx_view *view, struct subscription *sub)
+{
+    struct jx_range attempts = {1, RETRY_ATTEMPTS_MAX}, minutes = {1, RETRY_TTL_MAX_MINUTES};
+    struct jx_view retry;
+
+    jx_view_down(view, "retryPolicy", &retry);
+    (void)jx_u32(&retry, "maxDeliveryAttempts", attempts, &sub->retry.attempts);
+    (void)jx_u32(&retry, "eventTimeToLiveInMinutes", minutes, &sub->retry.ttl_minutes);
+    jx_view_join(view, &retry);
+}
+
+static void read_dead_letter(struct jx_view *view, struct subscription *sub)
+{
+    static const char *const types[] = {"StorageBlob", "redgrid.DeadLetterStream", NULL};
+    struct jx_view dead, properties;
+    size_t type = 0;
+
+    if (jx_member(view->json, "deadLetterDestination") == NULL)
+        return;
+    jx_view_down(view, "deadLetterDestination", &dead);
+    if (!jx_word(&dead, "endpointType", types, &type))
+        jx_view_error(&dead, "endpointType", "is missing");
+    jx_view_down(&dead, "properties", &properties);
+    if (type == 0) {
+        member_take(&properties, "resourceId", &sub->dead_letter_account);
+        member_take(&properties, "blobContainerName", &sub->dead_letter_container);
+        if (sub->dead_letter_account == NULL)
+            jx_view_error(&properties, "resourceId", "is missing");
+        if (sub->dead_letter_container == NULL)
+            jx_view_error(&properties, "blobContainerName", "is missing");
+    } else {
+        free(sub->dead_letter_account);
+        free(sub->dead_letter_container);
+        sub->dead_letter_account = sub->dead_letter_container = NULL;
+    }
+    jx_view_join(&dead, &properties);
+    jx_view_join(view, &dead);
+}
+
+/* Either form: plain, or inside of one that names an identity, which is not needed here. */
+static void read_dead_letters(struct jx_view *view, struct subscription *sub)
+{
+    struct jx_view inner;
+
+    read_dead_letter(view, sub);
+    jx_view_down(view, "deadLetterWithResourceIdentity", &inner);
+    read_dead_letter(&inner, sub);
+    jx_view_join(view, &inner);
+}
+
+static void read_ttl(struct jx_view *view, struct subscription *sub)
+{
+    const char *text;
+
+    if (!jx_text(view, "eventTimeToLive", &text))
+        return;
+    if (!duration_parse_iso(slice_of(text), &sub->queue.ttl_ms) || sub->queue.ttl_ms < MINUTE_MS)
+        jx_view_error(view, "eventTimeToLive", "is not an ISO 8601 duration of at least PT1M");
+}
+
+static void read_queue(struct jx_view *view, struct subscription *sub)
+{
+    struct jx_range lock = {60, 300}, deliveries = {1, 10};
+    struct jx_view queue, inner;
+
+    jx_view_down(view, "queue", &queue);
+    (void)jx_u32(&queue, "receiveLockDurationInSeconds", lock, &sub->queue.lock_seconds);
+    (void)jx_u32(&queue, "maxDeliveryCount", deliveries, &sub->queue.max_deliveries);
+    read_ttl(&queue, sub);
+    jx_view_down(&queue, "deadLetterDestinationWithResourceIdentity", &inner);
+    read_dead_letter(&inner, sub);
+    jx_view_join(&queue, &inner);
+    jx_view_join(view, &queue);
+}
+
+static void read_mode(struct jx_view *view, struct subscription *sub)
+{
+    static const char *const modes[] = {"Queue", NULL};
+    struct jx_view delivery;
+    size_t mode;
+
+    if (jx_member(view->json, "deliveryConfiguration") == NULL)
+        return;
+    jx_view_down(view, "deliveryConfiguration", &delivery);
+    if (jx_word(&delivery, "deliveryMode", modes, &mode))
+        sub->is_queue = true;
+    else if (!sub->is_queue)
+        jx_view_error(&delivery, "deliveryMode", "is missing");
+    if (!delivery.err)
+        read_queue(&delivery, sub);
+    jx_view_join(view, &delivery);
+}
+
+static void read_schema(struct jx_view *view, struct subscription *sub)
+{
+    size_t schema;
+
+    if (sub->is_queue)
+        sub->delivery = SCHEMA_CLOUD_EVENT;
+    if (jx_word(view, "eventDeliverySchema", delivery_words, &schema)) {
+        if (sub->is_queue && schema != SCHEMA_CLOUD_EVENT)
+            jx_view_error(view, "eventDeliverySchema", "of queue mode is CloudEventSchemaV1_0");
+        sub->delivery = (enum event_schema)schema;
+    }
+}
+
+static void read_labels(struct jx_view *view, struct subscription *sub)
+{
+    const json_t *labels = jx_member(view->json, "labels");
+    struct buf text;
+
+    if (labels == NULL)
+        return;
+    bool is_good = json_is_array(labels);
+    for (size_t i = 0; is_good && i < json_array_size(labels); i++)
+        is_good = json_is_string(json_array_get(labels, i));
+    if (!is_good) {
+        jx_view_error(view, "labels", "is not an array of texts");
+        return;
+    }
+    buf_init(&text, JX_TEXT_MAX_BYTES);
+    jx_dump(&text, labels);
+    free(sub->labels_json);
+    sub->labels_json = buf_detach(&text);
+    buf_done(&text);
+}
+
+static void read_expiration(struct jx_view *view, struct subscription *sub)
+{
+    const char *text;
+
+    if (jx_text(view, "expirationTimeUtc", &text) &&
+        !date_parse_iso(slice_of(text), &sub->expires_unix_ms, NULL))
+        jx_view_error(view, "expirationTimeUtc", "is not an ISO 8601 time");
+}
+
+static void check(struct jx_view *view, const struct subscription *sub,
+                  const struct subscription_rules *rules)
+{
+    uint64_t retention_ms = (uint64_t)rules->retention_days * DAY_MS;
+    const char *ttl = "deliveryConfiguration.queue.eventTimeToLive";
+
+    if (sub->is_queue && sub->destination.kind != DESTINATION_NONE)
+        jx_view_error(view, "destination", "is not possible in queue mode");
+    if (!sub->is_queue && sub->destination.kind == DESTINATION_NONE)
+        jx_view_error(view, "destination", "is missing");
+    if (!schema_converts(rules->input, sub->delivery))
+        jx_view_error(view, "eventDeliverySchema",
+                      "events of a topic with input schema %s cannot be delivered as %s",
+                      schema_name(rules->input), delivery_words[sub->delivery]);
+    if (sub->queue.ttl_ms != 0 && sub->queue.ttl_ms < sub->queue.lock_seconds * 1000ull)
+        jx_view_error(view, ttl, "is shorter than the lock duration");
+    if (sub->queue.ttl_ms > retention_ms)
+        jx_view_error(view, ttl, "is longer than the topic's retention of %u days",
+                      rules->retention_days);
+}
+
+static void read_members(struct jx_view *view, struct subscription *sub,
+                         const struct subscription_rules *rules)
+{
+    struct jx_view destination;
+
+    if (jx_member(view->json, "destination") != NULL) {
+        jx_view_down(view, "destination", &destination);
+        destination_read(&destination, &sub->destination, rules);
+        jx_view_join(view, &destination);
+    }
+    read_mode(view, sub);
+    read_schema(view, sub);
+    read_retry(view, sub);
+    read_dead_letters(view, sub);
+    read_labels(view, sub);
+    read_expiration(view, sub);
+    member_take(view, "orderBy", &sub->order_by);
+    check(view, sub, rules);
+}
+
+/* All members but the filters, for jansson, which refuses what does not fit its numbers. */
+static void write_without_filters(struct buf *out, struct slice properties)
+{
+    struct jx_field field;
+
+    buf_add_byte(out, '{');
+    while (jx_scan_next(&properties, &field)) {
+        if (jx_scan_is_text_nocase(field.name, SLICE("filter")) ||
+            jx_scan_is_text_nocase(field.name, SLICE("filtersConfiguration")))
+            continue;
+        if (out->len > 1)
+            buf_add_byte(out, ',');
+        buf_add(out, field.name);
+        buf_add_byte(out, ':');
+        buf_add(out, field.value);
+    }
+    buf_add_byte(out, '}');
+}
+
+enum err subscription_read(struct subscription *sub, const struct subscription_rules *rules,
+                           struct slice properties, struct cause *why)
+{
+    struct buf rest;
+    json_t *json = NULL;
+    struct jx_view view;
+
+    if (!jx_scan_is_object(properties))
+        return cause_set(why, E_BAD_INPUT, "properties is not an object");
+    buf_init(&rest, JX_TEXT_MAX_BYTES);
+    write_without_filters(&rest, properties);
+    enum err err = read_filter(sub, rules, properties, why);
+    if (err == E_OK)
+        err = jx_parse(buf_slice(&rest), NULL, NULL, &json, why);
+    if (err == E_OK) {
+        jx_view_init(&view, json, NULL);
+        read_members(&view, sub, rules);
+        err = view.err ? cause_set(why, view.err, "%s", view.why.text) : E_OK;
+    }
+    json_decref(json);
+    buf_done(&rest);
+    return err;
+}
+
+/* The filter as it was given, and what clients expect beside. */
+static void write_filter(struct buf *out, const struct subscription *sub,
+                         const struct subscription_rules *rules)
+{
+    struct slice json = slice_of(sub->filter_json), rest = json;
+    struct jx_field field;
+
+    member_name(out, "filter");
+    buf_add_byte(out, '{');
+    for (bool is_first = true; jx_scan_next(&rest, &field); is_first = false) {
+        buf_add(out, is_first ? SLICE("") : SLICE(","));
+        buf_add(out, field.name);
+        buf_add_byte(out, ':');
+        buf_add(out, field.value);
+    }
+    if (jx_scan_member(json, SLICE("subjectBeginsWith")).data == NULL)
+        member_text(out, "subjectBeginsWith", "");
+    if (jx_scan_member(json, SLICE("subjectEndsWith")).data == NULL)
+        member_text(out, "subjectEndsWith", "");
+    if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL &&
+        rules->event_types != NULL) {
+        member_name(out, "includedEventTypes");
+        for (size_t i = 0; rules->event_types[i] != NULL; i++) {
+            buf_add_byte(out, i == 0 ? '[' : ',');
+            jx_write_string(out, slice_of(rules->event_types[i]));
+        }
+        buf_add_byte(out, ']');
+    }
+    buf_add_byte(out, '}');
+}
+
+static void write_dead_letter(struct buf *out, const struct subscription *sub)
+{
+    member_name(out, "deadLetterDestination");
+    if (sub->dead_letter_account == NULL) {
+        buf_add(out, SLICE("null"));
+        return;
+    }
+    buf_add(out, SLICE("{\"endpointType\":\"StorageBlob\",\"properties\":{"));
+    member_text(out, "resourceId", sub->dead_letter_account);
+    member_text(out, "blobContainerName", sub->dead_letter_container);
+    buf_add(out, SLICE("}}"));
+}
+
+static void write_queue(struct buf *out, const struct subscription *sub)
+{
+    member_name(out, "deliveryConfiguration");
+    buf_add(out, SLICE("{\"deliveryMode\":\"Queue\",\"queue\":{"));
+    member_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
+    member_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
+    if (sub->queue.ttl_ms != 0)
+        buf_addf(out, ",\"eventTimeToLive\":\"PT%lluS\"",
+                 (unsigned long long)sub->queue.ttl_ms / 1000);
+    buf_add(out, SLICE("}}"));
+}
+
+static void write_members(struct buf *out, const struct subscription *sub,
+                          const struct subscription_rules *rules, bool is_stored)
+{
+    if (sub->is_queue) {
+        write_queue(out, sub);
+    } else {
+        member_name(out, "destination");
+        destination_write(out, &sub->destination, is_stored);
+    }
+    if (!is_stored)
+        write_filter(out, sub, rules);
+    else if (sub->filter_json != NULL) {
+        member_name(out, "filter");
+        buf_add(out, slice_of(sub->filter_json));
+    }
+    member_name(out, "labels");
+    buf_add(out, slice_of(sub->labels_json != NULL ? sub->labels_json : "null"));
+    member_text(out, "eventDeliverySchema", delivery_words[sub->delivery]);
+    member_name(out, "retryPolicy");
+    buf_addf(out, "{\"maxDeliveryAttempts\":%u,\"eventTimeToLiveInMinutes\":%u}",
+             sub->retry.attempts, sub->retry.ttl_minutes);
+    write_dead_letter(out, sub);
+    member_text(out, "orderBy", sub->order_by);
+    if (sub->expires_unix_ms != 0) {
+        member_name(out, "expirationTimeUtc");
+        buf_add_byte(out, '"');
+        clock_add_rfc3339(out, sub->expires_unix_ms * 1000, 3);
+        buf_add_byte(out, '"');
+    }
+}
+
+void subscription_write(struct buf *out, const struct subscription *sub,
+                        const struct subscription_rules *rules)
+{
+    write_members(out, sub, rules, false);
+}
+
+void subscription_write_stored(struct buf *out, const struct subscription *sub,
+                               const struct subscription_rules *rules)
+{
+    buf_add_byte(out, '{');
+    write_members(out, sub, rules, true);
+    buf_add_byte(out, '}');
+}
+
+void subscription_write_attributes(struct buf *out, const struct subscription *sub)
+{
+    destination_write_attributes(out, &sub->destination, true);
+}
