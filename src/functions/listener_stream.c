@@ -111,6 +111,7 @@ static enum err read_start(struct stream_listener *s)
     if (wanted > s->page_max)
         wanted = s->page_max;
     s->asked = wanted;
+    s->read_at_ms = loop_now_ms(s->base.options.loop);
     args[at++] = SLICE("XREADGROUP");
     args[at++] = SLICE("GROUP");
     args[at++] = s->group;
@@ -176,6 +177,26 @@ static void next_read_key(struct stream_listener *s, bool is_empty)
     s->is_by_key = s->empty_keys < keys;
 }
 
+/* The server hands out what is new in the order of the ids. */
+static void remember_newest(struct stream_listener *s, size_t key, const struct resp *entries)
+{
+    if (entries->type == RESP_ARRAY && entries->count > 0) {
+        const struct resp *id = resp_child(resp_child(entries, entries->count - 1), 0);
+        if (id != NULL)
+            (void)stream_id_parse(id->text, &s->read_to[key]);
+    }
+}
+
+bool stream_is_coming(const struct stream_listener *s, size_t key, struct slice text,
+                      uint64_t idle_ms)
+{
+    struct stream_id id;
+
+    return s->state == (int)READ && stream_id_parse(text, &id) &&
+           stream_id_cmp(id, s->read_to[key]) > 0 &&
+           idle_ms <= loop_now_ms(s->base.options.loop) - s->read_at_ms;
+}
+
 /* What XREADGROUP answers: a map of key and entries, or before RESP3 an array of such pairs. */
 static void take_streams(struct stream_listener *s, const struct resp *root)
 {
@@ -187,8 +208,10 @@ static void take_streams(struct stream_listener *s, const struct resp *root)
         const struct resp *entries = is_map ? stream + stream->span : resp_child(stream, 1);
         if (name == NULL || entries == NULL)
             break;
+        size_t key = key_index(s, name->text);
         adapt_page(s, entries);
-        stream_take(s, key_index(s, name->text), entries, NULL);
+        remember_newest(s, key, entries);
+        stream_take(s, key, entries, NULL);
         stream = is_map ? entries + entries->span : stream + stream->span;
     }
 }
@@ -362,6 +385,7 @@ static enum err stream_start(const struct listener_options *options, struct list
     s->keys = mem_new_array(trigger->key_count, struct slice);
     for (size_t i = 0; i < trigger->key_count; i++)
         s->keys[i] = slice_of(trigger->keys[i]);
+    s->read_to = mem_new_array(trigger->key_count, struct stream_id);
     s->group = slice_of(trigger->consumer_group);
     s->consumer = slice_of(options->node_id);
     stream_init_entries(s);
@@ -440,6 +464,7 @@ static void stream_free(struct listener *listener)
     stream_free_entries(s);
     timer_free(s->timer);
     listener_done(&s->base);
+    free(s->read_to);
     free(s->keys);
     free(s);
 }

@@ -5,6 +5,7 @@
 #define FUNCTIONS_LISTENER_STREAM_H
 
 #include "functions/acks.h"
+#include "functions/scale.h"
 #include "loop/loop.h"
 
 #define STREAM_ID_MAX_BYTES 44
@@ -38,16 +39,18 @@ struct stream_listener {
     struct redis_call read;
     struct op wait; /* for the connection, or the back-off */
     struct timer *timer;
-    size_t group_at;       /* key whose group is being made */
-    bool is_recreating;    /* the group was lost: begin at 0 whatever startFrom says */
-    bool had_groups;       /* every key's was there once: a missing one is a lost one */
-    uint64_t next_read_ms; /* polling by the clock: not before; 0 = at once */
-    size_t page_max;       /* entries that one answer can hold, as far as we have learned */
-    size_t asked;          /* COUNT of the last read: so many of each key */
-    bool is_by_key;        /* one entry of every key is too much: until all were empty, */
-    size_t read_key;       /* one key after the other is read, */
-    size_t empty_keys;     /* and so many in a row had nothing */
-    struct turn turn;      /* read on and acknowledge, once a turn */
+    size_t group_at;           /* key whose group is being made */
+    bool is_recreating;        /* the group was lost: begin at 0 whatever startFrom says */
+    bool had_groups;           /* every key's was there once: a missing one is a lost one */
+    uint64_t next_read_ms;     /* polling by the clock: not before; 0 = at once */
+    size_t page_max;           /* entries that one answer can hold, as far as we have learned */
+    size_t asked;              /* COUNT of the last read: so many of each key */
+    uint64_t read_at_ms;       /* when it was sent */
+    struct stream_id *read_to; /* by key: the newest entry that was read */
+    bool is_by_key;            /* one entry of every key is too much: until all were empty, */
+    size_t read_key;           /* one key after the other is read, */
+    size_t empty_keys;         /* and so many in a row had nothing */
+    struct turn turn;          /* read on and acknowledge, once a turn */
 
     /* Entries (stream_entry.c). */
     struct slots slots;
@@ -67,6 +70,10 @@ void stream_take(struct stream_listener *s, size_t key, const struct resp *entri
                  const uint64_t *deliveries);
 /* stream_holds: is this entry of ours under way? */
 bool stream_holds(const struct stream_listener *s, size_t key, struct slice id);
+/* stream_is_coming: may this entry of ours, idle for so long, be in an answer that is on its way?
+ */
+bool stream_is_coming(const struct stream_listener *s, size_t key, struct slice id,
+                      uint64_t idle_ms);
 /* stream_turn asks for the turn's end, when reading goes on and acknowledgements leave. */
 void stream_turn(struct stream_listener *s);
 /* stream_bury writes an entry that was not run to the dead letters. */

@@ -216,27 +216,39 @@ static void bury_poison(struct stream_tender *t, struct slice id, uint64_t deliv
                 "end its process");
 }
 
+/* Does nobody work on it? */
+static bool is_left(const struct stream_tender *t, struct slice id, struct slice owner,
+                    uint64_t idle_ms)
+{
+    bool is_of_dead = t->dead_at < t->dead_count;
+
+    if (!is_of_dead && idle_ms < t->s->base.trigger->claim_idle_ms)
+        return false;
+    if (slice_eq(owner, t->s->consumer) && stream_is_coming(t->s, t->key, id, idle_ms))
+        return false;
+    return !stream_holds(t->s, t->key, id);
+}
+
 /* False if there is no room for it: the next page begins with it. */
 static bool consider(struct stream_tender *t, const struct resp *row)
 {
     const struct trigger *trigger = t->s->base.trigger;
-    const struct resp *id = resp_child(row, 0);
+    const struct resp *id = resp_child(row, 0), *owner = resp_child(row, 1);
     int64_t idle = 0, deliveries = 0;
 
     if (row->count != 4 || !resp_int(resp_child(row, 2), &idle) ||
         !resp_int(resp_child(row, 3), &deliveries) || id->text.len >= STREAM_ID_MAX_BYTES)
         return true;
-    bool is_left = (t->dead_at < t->dead_count || idle >= (int64_t)trigger->claim_idle_ms) &&
-                   !stream_holds(t->s, t->key, id->text);
-    if (is_left && trigger->max_deliveries >= 0 && deliveries >= trigger->max_deliveries) {
+    bool is_ours = is_left(t, id->text, owner->text, (uint64_t)idle);
+    if (is_ours && trigger->max_deliveries >= 0 && deliveries >= trigger->max_deliveries) {
         bury_poison(t, id->text, (uint64_t)deliveries);
-        is_left = false;
+        is_ours = false;
     }
     size_t room = trigger->is_batch ? PAGE_MAX : slots_free(&t->s->slots);
-    if (is_left && (t->id_count >= room || t->id_count >= t->s->page_max))
+    if (is_ours && (t->id_count >= room || t->id_count >= t->s->page_max))
         return false;
     next_cursor(t, id->text);
-    if (!is_left)
+    if (!is_ours)
         return true;
     memcpy(t->ids[t->id_count].text, id->text.data, id->text.len);
     t->ids[t->id_count].len = (uint32_t)id->text.len;

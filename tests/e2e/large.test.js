@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
 import { deadLetters, pending, processing } from '../lib/keys.js';
 import { NarrowProxy } from '../lib/narrow.js';
+import { Proxy } from '../lib/proxy.js';
 import { scenario } from '../lib/scenario.js';
 import { until } from '../lib/until.js';
 
@@ -94,6 +95,52 @@ scenario('large stream entries run, a few at a time', async (w) => {
       assert.ok(proxy.refused > 0, 'nothing was too long');
     },
   );
+});
+
+// What a slow road brings may take longer than claimIdleMs.
+class SlowProxy extends Proxy {
+  held = []; // what readers are still to hear
+
+  accept(near) {
+    let isReader = false;
+    super.accept(near, {
+      there: (chunk) => {
+        isReader ||= chunk.includes('XREADGROUP\r\n$5\r\nGROUP');
+        return chunk;
+      },
+      back: (chunk) => {
+        if (!isReader || !this.held) return chunk;
+        this.held.push(() => near.destroyed || near.write(chunk));
+        return Buffer.alloc(0);
+      },
+    });
+  }
+
+  deliver() {
+    for (const write of this.held) write();
+    this.held = undefined;
+  }
+}
+
+scenario('stream entries that are long on their way run once', async (w) => {
+  const { cli, port } = await w.redis();
+  const looks = async () => +/cmdstat_xpending:calls=(\d+)/.exec(await cli.info('commandstats'))?.[1];
+  const proxy = await new SlowProxy(port).start();
+  try {
+    await cli.xadd('s', '*', 'a', 'b');
+    const functions = { F: stream('s', { ...SHORT, claimIdleMs: 300 }, NOTHING) };
+    const node = await w.up({ functions, lang: 'c', settings: { redis: proxy.address } });
+    await until(async () => (await cli.xpending('s', 'F', 'IDLE', 300, '-', '+', 1)).length, 'idle');
+    const before = await looks();
+    await until(async () => (await looks()) > before + 3, 'looks for what is left');
+    assert.equal(node.startedCount('F'), 0);
+    proxy.deliver();
+    await node.succeeds('F', 1);
+    await until(async () => (await pending(cli, 's')) === 0, 'it is acknowledged');
+    await node.stop();
+  } finally {
+    await proxy.stop();
+  }
 });
 
 scenario('large entries of many streams run, one stream at a time', async (w) => {
