@@ -169,6 +169,49 @@ scenario('N16 A stream that may not be read: said once, nothing is skipped', asy
   await node.succeeds('S', 1, 20000);
 });
 
+scenario('7.2 Writes are refused for a while: said once each, then all run once', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({
+    L: list('q', { ...SHORT, claimIdleMs: 500 }, record()),
+    S: stream('s', { ...SHORT, claimIdleMs: 500 }),
+    P: pubsub('ch', SHORT),
+  });
+  await cli.rpush('q', 'first');
+  await cli.xadd('s', '*', 'a', 'b');
+  for (const f of ['L', 'S']) await node.succeeds(f, 1);
+  await cli.rpush('q', ...numbers(20));
+  for (let i = 0; i < 20; i++) await cli.xadd('s', '*', 'n', i);
+  await cli.config('SET', 'min-replicas-to-write', '1');
+  await until(() => node.count(/\[Name:[LS]\].*NOREPLICAS/) >= 1, 'it is told');
+  await stays(() => !node.hasExited(), 'it lives', 2000);
+  for (const f of ['L', 'S'])
+    assert.ok(node.count(new RegExp(`\\[Name:${f}\\].*(NOREPLICAS)`)) <= 2, 'not for each try');
+  await cli.publish('ch', 'x'); // needs no write
+  await node.succeeds('P', 1);
+  await cli.config('SET', 'min-replicas-to-write', '0');
+  for (const f of ['L', 'S']) await node.succeeds(f, 21, 20000);
+  await until(async () => (await pending(cli, 's', 'S')) === 0, 'acknowledged');
+  await until(async () => (await processing(cli)).length === 0, 'removed');
+  assert.equal(w.ledger().length, 42, 'each ran once');
+});
+
+scenario('7.2 A key becomes another type and back while it is listened to', async (w) => {
+  const { cli } = await w.redis();
+  const node = await w.up({ L: list('q', SHORT), S: stream('s', SHORT) });
+  await cli.rpush('q', 'x');
+  await cli.xadd('s', '*', 'a', 'b');
+  for (const f of ['L', 'S']) await node.succeeds(f, 1);
+  for (let round = 1; round <= 2; round++) {
+    await cli.mset('q', 'text', 's', 'text');
+    await until(() => node.count(/WRONGTYPE/) >= 2 * round, 'each says what is wrong');
+    await stays(() => node.count(/WRONGTYPE/) === 2 * round, 'once each', 1000);
+    await cli.del('q', 's');
+    await cli.rpush('q', 'x');
+    await cli.xadd('s', '*', 'a', 'b');
+    for (const f of ['L', 'S']) await node.succeeds(f, 1 + round, 20000);
+  }
+});
+
 scenario('N16 Stop while a wrong type is waited out', async (w) => {
   const { cli } = await w.redis();
   await cli.mset('q', 'a string', 's', 'a string');
