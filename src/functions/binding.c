@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 
 #define COMMANDS_MAX_BYTES (512u * 1024 * 1024)
+#define VALUE_MAX_BYTES (1536u * 1024 * 1024) /* of 512 MiB, each byte a U+FFFD */
 #define COMMANDS_AT_ONCE 64 /* of one output; more are sent as these are answered */
 
 /* One binding with its connection. */
@@ -25,7 +26,7 @@ struct asked {
     struct binding_call *owner;
     const struct bound *bound;
     struct command_list list; /* holds the one command */
-    struct buf repaired;      /* the value, where it is no UTF-8 and is wanted as text */
+    struct buf value;         /* where the reply does not have it as it is wanted */
     size_t index;
 };
 
@@ -123,7 +124,7 @@ static void drop_asked(struct binding_call *call)
 {
     for (size_t i = 0; i < call->asked_count; i++) {
         command_list_done(&call->asked[i].list);
-        buf_done(&call->asked[i].repaired);
+        buf_done(&call->asked[i].value);
     }
     free(call->asked);
     call->asked = NULL;
@@ -170,17 +171,17 @@ static void end(struct binding_call *call)
 /* --- reading --- */
 
 /* Workers take no text that is not UTF-8: one bad byte would end some of them. */
-static enum err text_of(struct asked *asked, struct slice bytes, struct rpc_data *ret)
+static enum err value_set(struct asked *asked, struct slice bytes, struct rpc_data *ret)
 {
-    struct slice text = bytes;
+    bool is_binary = asked->bound->binding->data_type == DATA_BINARY;
 
-    if (!utf8_is_valid(bytes)) {
-        buf_init(&asked->repaired, COMMANDS_MAX_BYTES);
-        utf8_add_repaired(&asked->repaired, bytes);
-        text = buf_slice(&asked->repaired);
-    }
-    *ret = (struct rpc_data){.kind = RPC_STRING, .text = text};
-    return buf_err(&asked->repaired);
+    *ret = (struct rpc_data){.kind = is_binary ? RPC_BYTES : RPC_STRING, .text = bytes};
+    if (is_binary || utf8_is_valid(bytes))
+        return E_OK;
+    buf_init(&asked->value, VALUE_MAX_BYTES);
+    utf8_add_repaired(&asked->value, bytes);
+    ret->text = buf_slice(&asked->value);
+    return buf_err(&asked->value);
 }
 
 static enum err value_of(struct asked *asked, const struct resp *reply, struct rpc_data *ret,
@@ -190,15 +191,15 @@ static enum err value_of(struct asked *asked, const struct resp *reply, struct r
     case RESP_NIL:
         *ret = (struct rpc_data){.kind = RPC_NONE};
         return E_OK;
-    case RESP_STATUS:
     case RESP_INTEGER:
+    case RESP_BOOL:
+        buf_init(&asked->value, VALUE_MAX_BYTES);
+        buf_add_i64(&asked->value, reply->integer);
+        return value_set(asked, buf_slice(&asked->value), ret);
+    case RESP_STATUS:
     case RESP_BULK:
     case RESP_DOUBLE:
-    case RESP_BOOL:
-        if (asked->bound->binding->data_type != DATA_BINARY)
-            return text_of(asked, reply->text, ret);
-        *ret = (struct rpc_data){.kind = RPC_BYTES, .text = reply->text};
-        return E_OK;
+        return value_set(asked, reply->text, ret);
     case RESP_ERROR:
     case RESP_ARRAY:
     case RESP_MAP:

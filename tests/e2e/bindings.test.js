@@ -202,6 +202,23 @@ scenario('31 Output: an error reply fails the run', async (w) => {
   assert.ok(node.has(/wrong number of arguments/));
 });
 
+scenario('31 Output: refused, the message stays and is delivered again', async (w) => {
+  const { cli } = await w.redis();
+  const code = 'def main(entry):\n    return "out value"\n';
+  const more = { code, bindings: [output('RPUSH')] };
+  const quick = { claimIdleMs: 300 };
+  await cli.set('out', 'of another type');
+  const node = await w.up({ L: list('q', quick, more), S: stream('s', quick, more) });
+  await cli.rpush('q', 'x');
+  await cli.xadd('s', '*', 'a', 'b');
+  for (const f of ['L', 'S']) await node.fails(f, 2);
+  assert.ok(node.has(/binding '\$return': WRONGTYPE/));
+  assert.equal((await cli.xpending('s', 'S'))[0], 1, 'not acknowledged');
+  await cli.del('out');
+  for (const f of ['L', 'S']) await node.succeeds(f, 1);
+  assert.deepEqual(await cli.lrange('out', 0, -1), ['value', 'value']);
+});
+
 scenario('38, 39 Connection in ConnectionStrings and in plain settings', async (w) => {
   const { cli, address } = await w.redis();
   const app = w.app({

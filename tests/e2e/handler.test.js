@@ -78,6 +78,39 @@ scenario('N41 Handler: encoding', async (w) => {
     await node.succeeds(f, 1);
 });
 
+scenario('N41 Handler: input bindings', async (w) => {
+  const { cli } = await w.redis();
+  const input = (name, command, more = {}) => ({
+    type: 'redis',
+    connection: 'redis',
+    direction: 'in',
+    command,
+    name,
+    ...more,
+  });
+  const bindings = [
+    input('text', 'GET text'),
+    input('json', 'GET json'),
+    input('number', 'STRLEN text'),
+    input('none', 'GET nothing'),
+    input('bytes', 'GET bytes', { dataType: 'binary' }),
+  ];
+  await cli.mset('text', 'a "b"', 'json', '{"a":1}');
+  await cli.set('bytes', Buffer.from([0, 255, 254]));
+  const node = await w.up({ functions: { F: list('q', {}, { bindings }) }, ...handler(ECHO) });
+  await cli.rpush('q', 'x');
+  await node.succeeds('F', 1);
+  const { entry, ...rest } = requests(w)[0].request.Data;
+  assert.equal(JSON.parse(entry), '{"Trigger":"q","Message":"x"}');
+  assert.deepEqual(rest, {
+    text: JSON.stringify('a "b"'),
+    json: JSON.stringify('{"a":1}'),
+    number: '"5"',
+    none: 'null',
+    bytes: 'AP/+',
+  });
+});
+
 scenario('N41 Handler: RetryContext', async (w) => {
   const { cli } = await w.redis();
   const behaviour =
