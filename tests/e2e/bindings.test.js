@@ -86,6 +86,61 @@ def main(entry, value: Custom):
   assert.deepEqual(node.values(), ['nf']);
 });
 
+const REPLIES = {
+  bitcount: ['BITCOUNT text', '20'],
+  exists: ['EXISTS text nothing', '1'],
+  geodist: ['GEODIST geo a b', '166274.1516'],
+  getbit: ['GETBIT text 1', '1'],
+  getrange: ['GETRANGE text 0 1', 'so'],
+  hexists: ['HEXISTS hash field', '1'],
+  hget: ['HGET hash gone', null],
+  hlen: ['HLEN hash', '1'],
+  lindex: ['LINDEX list -1', 'last'],
+  llen: ['LLEN list', '2'],
+  pttl: ['PTTL nothing', '-2'],
+  substr: ['SUBSTR text 0 1', 'so'],
+  ttl: ['TTL text', '-1'],
+  type: ['TYPE list', 'list'],
+  zcard: ['ZCARD geo', '2'],
+  zscore: ['ZSCORE scores a', '1.5'],
+  zscoregone: ['ZSCORE scores b', null],
+};
+
+for (const protocol of ['resp2', 'resp3'])
+  scenario(`26 Input: every kind of reply, ${protocol}`, async (w) => {
+    const { cli, address } = await w.redis();
+    await cli.set('text', 'some');
+    await cli.hset('hash', 'field', 'x');
+    await cli.rpush('list', 'first', 'last');
+    await cli.geoadd('geo', 13.361389, 38.115556, 'a', 15.087269, 37.502669, 'b');
+    await cli.zadd('scores', 1.5, 'a');
+    const names = Object.keys(REPLIES);
+    const code = `
+import json
+import logging
+
+def main(entry, ${names.join(', ')}):
+    logging.info("triggerValue:%s", json.dumps([${names.join(', ')}]))
+`;
+    const bindings = names.map((name) => input(REPLIES[name][0], { name }));
+    const node = await w.up({
+      functions: {
+        F: pubsub('start', {}, { code, bindings }),
+        Array: pubsub('start', {}, { ...showInput, bindings: [input('ZDIFF 1 scores')] }),
+      },
+      settings: { redis: `${address},protocol=${protocol}` },
+    });
+    await cli.publish('start', 'x');
+    await node.succeeds('F', 1);
+    const values = JSON.parse(node.values()[0]);
+    assert.deepEqual(
+      Object.fromEntries(names.map((name, i) => [name, values[i]])),
+      Object.fromEntries(names.map((name) => [name, REPLIES[name][1]])),
+    );
+    await node.fails('Array', 1);
+    assert.ok(node.has(/the command answers with an array, which is not supported/));
+  });
+
 scenario('26 Input: a command that writes is refused', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({
