@@ -61,19 +61,29 @@ static enum state failed(struct stream_listener *s, enum err err, const struct c
     return BACKOFF;
 }
 
+static void groups_are_there(struct stream_listener *s)
+{
+    s->is_unsure = s->is_recreating = false;
+    s->had_groups = true;
+}
+
+/* A server that is full refuses to make a group that is there, too. It lets us read, and what we
+ * acknowledge and delete may be what fills it. */
 static enum state group_judge(struct stream_listener *s, enum err err)
 {
     bool is_there = err == E_REDIS && resp_is_error(s->read.reply->root, SLICE("BUSYGROUP"));
+    bool is_full = err == E_REDIS && resp_is_error(s->read.reply->root, SLICE("OOM"));
 
-    if (err != E_OK && !is_there)
+    if (err != E_OK && !is_there && !is_full)
         return failed(s, err, &s->read.op.why);
+    s->is_unsure = is_full || (s->is_unsure && s->group_at > 0);
     if (err == E_OK)
         log_info("GROUP-CREATED", "%s consumer group %s", s->base.prefix,
                  s->is_recreating ? "created again" : "created");
     if (++s->group_at < s->base.trigger->key_count)
         return GROUP;
-    s->is_recreating = false;
-    s->had_groups = true;
+    if (!s->is_unsure)
+        groups_are_there(s);
     listener_answered(&s->base);
     tender_hurry(s->tender);
     return HOLD;
@@ -224,6 +234,11 @@ static bool is_without_group(const struct redis_call *call, enum err err)
 
 static enum state read_judge(struct stream_listener *s, enum err err)
 {
+    if (is_without_group(&s->read, err) && s->is_unsure) {
+        struct cause why;
+        err = cause_set(&why, E_REDIS, "OOM: the server is too full for a new consumer group");
+        return failed(s, err, &why);
+    }
     if (is_without_group(&s->read, err)) {
         s->is_recreating = true; /* nothing added meanwhile may be skipped */
         s->group_at = 0;
@@ -234,6 +249,8 @@ static enum state read_judge(struct stream_listener *s, enum err err)
     if (err != E_OK)
         return failed(s, err, &s->read.op.why);
     listener_recovered(&s->base);
+    if (s->is_unsure && !s->is_by_key)
+        groups_are_there(s);
     const struct resp *root = s->read.reply->root;
     bool is_empty = root->type == RESP_NIL || root->count == 0;
     if (!is_empty)

@@ -42,6 +42,7 @@ struct stream_listener {
     size_t group_at;           /* key whose group is being made */
     bool is_recreating;        /* the group was lost: begin at 0 whatever startFrom says */
     bool had_groups;           /* every key's was there once: a missing one is a lost one */
+    bool is_unsure;            /* the server was too full to say whether the groups are there */
     uint64_t next_read_ms;     /* polling by the clock: not before; 0 = at once */
     size_t page_max;           /* entries that one answer can hold, as far as we have learned */
     size_t asked;              /* COUNT of the last read: so many of each key */

@@ -69,6 +69,30 @@ static void a_group_that_is_there_keeps_its_place(void **state)
     assert_int_equal(world.answers, 1);
 }
 
+/* It refuses XGROUP CREATE whether the group is there or not. */
+static void a_full_server_is_read_all_the_same(void **state)
+{
+    (void)state;
+    trigger()->starts_at_end = true;
+    fake_on(&fake, "XGROUP CREATE", "-OOM command not allowed");
+    world_start();
+    fake_await(&fake, "XREADGROUP", 1);
+    assert_int_equal(lines.count, 0);
+    assert_int_equal(world.answers, 1);
+}
+
+static void a_full_server_without_the_group_is_told_once(void **state)
+{
+    (void)state;
+    trigger()->starts_at_end = true;
+    fake_on(&fake, "XGROUP CREATE", "-OOM command not allowed");
+    fake_on(&fake, "XREADGROUP", "-NOGROUP No such key 's' or consumer group 'f'");
+    world_start();
+    fake_await(&fake, "XREADGROUP", 3);
+    assert_int_equal(test_lines_of(&lines, "TRIGGER-ERROR"), 1);
+    assert_int_equal(fake_heard(&fake, "XGROUP CREATE s f 0 MKSTREAM"), 0); /* it is a new one */
+}
+
 /* Whatever startFrom says: what was added while it was gone must run. */
 static void a_lost_group_is_made_again_from_the_beginning(void **state)
 {
@@ -509,6 +533,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_group_is_made_for_each_key_and_all_are_read),
         TEST(a_group_that_is_there_keeps_its_place),
+        TEST(a_full_server_is_read_all_the_same),
+        TEST(a_full_server_without_the_group_is_told_once),
         TEST(a_lost_group_is_made_again_from_the_beginning),
         TEST(a_new_connection_looks_after_the_group),
         TEST(a_key_of_the_wrong_type_is_told_once_and_tried_again),
