@@ -257,6 +257,45 @@ scenario('31 Output: an error reply fails the run', async (w) => {
   assert.ok(node.has(/wrong number of arguments/));
 });
 
+// What is returned, and the elements that RPUSH then adds.
+const VALUES = [
+  ['"text"', ['text']],
+  ['"two words"', ['two', 'words']],
+  ['b"\\xff bytes"', ['\xff', 'bytes']],
+  ['5', ['5']],
+  ['-1 << 62', ['-4611686018427387904']],
+  ['1 << 70', ['1180591620717411303424']],
+  ['0.1', ['0.1']],
+  ['1e300', ['1e+300']],
+  ['True', ['true']],
+  ['{"a": 0.1, "b": [1]}', ['{"a":0.1,"b":[1]}']],
+  ['[1, 2.5, "three four"]', ['1', '2.5', 'three', 'four']],
+  ['[{"a": 1}, None, False]', ['{"a":1}', 'false']],
+  ['[b"x", b"\\xfe"]', ['x', '\xfe']],
+  ['\'["a", "b"]\'', ['a', 'b']],
+  ['[]', []],
+  ['None', []],
+];
+
+scenario('31 Output: every kind of value', async (w) => {
+  const { cli } = await w.redis();
+  const code = `
+VALUES = [${VALUES.map(([value]) => value).join(', ')}]
+
+def main(entry):
+    return VALUES[int(entry)]
+`;
+  const bindings = [output('RPUSH out')];
+  const node = await w.up({ F: list('q', { payload: 'value', count: 1 }, { code, bindings }) });
+  for (const [i, [value, expected]] of VALUES.entries()) {
+    await cli.rpush('q', i);
+    await until(() => node.succeededCount('F') === i + 1, () => `${value} is sent`);
+    const added = await cli.lrangeBuffer('out', 0, -1);
+    assert.deepEqual(added.map((bytes) => bytes.toString('latin1')), expected, value);
+    await cli.del('out');
+  }
+});
+
 scenario('31 Output: refused, the message stays and is delivered again', async (w) => {
   const { cli } = await w.redis();
   const code = 'def main(entry):\n    return "out value"\n';

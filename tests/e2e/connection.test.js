@@ -125,6 +125,45 @@ scenario(
   },
 );
 
+// A file with the authority and its list of what it has taken back: the server's certificate.
+function revocation(folder) {
+  const file = (name) => path.join(folder, name);
+  fs.writeFileSync(file('index'), '');
+  fs.writeFileSync(
+    file('ca.conf'),
+    '[ca]\ndefault_ca = d\n[d]\ndatabase = index\ndefault_md = sha256\ndefault_crl_days = 2\n',
+  );
+  const ca = ['ca', '-config', 'ca.conf', '-keyfile', 'ca.key', '-cert', 'ca.crt'];
+  for (const args of [
+    ['-revoke', 'server.crt'],
+    ['-gencrl', '-out', 'crl.pem'],
+  ])
+    execFileSync('openssl', [...ca, ...args], { cwd: folder, stdio: 'pipe' });
+  fs.writeFileSync(
+    file('both.pem'),
+    fs.readFileSync(file('ca.crt')) + fs.readFileSync(file('crl.pem')),
+  );
+  return file('both.pem');
+}
+
+scenario('N36 TLS: a revoked certificate is refused, unless nobody asks', async (w) => {
+  const { server, tlsPort } = await tlsServer(w);
+  const ca = revocation(w.path('tls'));
+  const base = `127.0.0.1:${tlsPort},ssl=true,sslHost=redis.test,caFile=${ca}`;
+  const node = await w.up({
+    functions: {
+      Checked: list('q', { ...SHORT, connectionStringSetting: 'checked' }),
+      Free: list('p', { ...SHORT, connectionStringSetting: 'free' }),
+    },
+    settings: { checked: base, free: `${base},checkCertificateRevocation=false` },
+  });
+  await node.line(/certificate revoked/);
+  await server.cli.rpush('q', 'x');
+  await server.cli.rpush('p', 'x');
+  await node.succeeds('Free', 1);
+  await stays(() => node.startedCount('Checked') === 0, 'the other never connects', 500);
+});
+
 scenario('N36 ACL: wrong password, corrected on the server', async (w) => {
   const server = await w.redis();
   await server.cli.acl('SETUSER', 'app', 'on', '>right', '~*', '&*', '+@all');

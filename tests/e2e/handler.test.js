@@ -176,6 +176,7 @@ scenario('N43 Handler: outputs', async (w) => {
   const { cli } = await w.redis();
   const behaviour = `
   if (name === 'Fails') return reply(res, 500, { Outputs: { out: 'never 1' }, ReturnValue: 'never 2' });
+  if (name === 'Numbers') return reply(res, 200, '{"Outputs":{"out":0.1},"ReturnValue":[{"price":0.1},5.0,12345678901]}');
   if (name === 'Lower') return reply(res, 200, { outputs: { out: 'lowered 1' }, logs: ['low log'], returnvalue: 'lowerReturned 1' });
   reply(res, 200, { Outputs: { out: ['k1 aGVsbG8=', 'k2 2'] }, Logs: ['one log', 'two logs'], ReturnValue: 'returned 1' });`;
   const bindings = [output('out', 'SET'), output('$return', 'SET')];
@@ -183,6 +184,11 @@ scenario('N43 Handler: outputs', async (w) => {
     functions: {
       F: list('q', {}, { bindings }),
       Lower: list('lower', {}, { bindings }),
+      Numbers: list(
+        'numbers',
+        {},
+        { bindings: [output('out', 'RPUSH list'), output('$return', 'RPUSH list')] },
+      ),
       Fails: list('fails', { maxDeliveryCount: 1 }, { bindings }),
     },
     ...handler({ behaviour }),
@@ -190,8 +196,11 @@ scenario('N43 Handler: outputs', async (w) => {
   await cli.rpush('q', 'x');
   await cli.rpush('lower', 'x');
   await cli.rpush('fails', 'x');
+  await cli.rpush('numbers', 'x');
   await node.succeeds('F', 1);
   await node.succeeds('Lower', 1);
+  await node.succeeds('Numbers', 1);
+  assert.deepEqual(await cli.lrange('list', 0, -1), ['0.1', '{"price":0.1}', '5.0', '12345678901']);
   await node.fails('Fails', 1);
   assert.equal(await cli.get('k1'), 'aGVsbG8=', 'text that looks like base64 stays text');
   assert.deepEqual(await cli.mget('k2', 'returned', 'lowered', 'lowerReturned'), [

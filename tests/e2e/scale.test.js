@@ -114,6 +114,16 @@ scenario('Workers follow the target', async (w) => {
   );
 });
 
+scenario('FUNCTIONS_WORKER_PROCESS_COUNT is the least number of workers', async (w) => {
+  await w.redis();
+  const app = { functions: { F: list('work') }, settings: { FUNCTIONS_WORKER_PROCESS_COUNT: '2' } };
+  const node = await w.up(app);
+  const workers = () =>
+    node.children().filter((child) => child.command.includes('worker.py')).length;
+  await until(() => workers() === 2, 'two workers');
+  await stays(() => workers() === 2, 'still two after a look at the backlog', 6000);
+});
+
 scenario('Metrics', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({
