@@ -95,22 +95,3 @@ size_t dead_letter_fields(const struct dead_letter *letter, struct buf *text, st
     ret[count++] = slice_from(all, time_at);
     return count;
 }
-
-size_t dead_letter_entry(const struct resp *fields, struct buf *text, struct slice *ret)
-{
-    size_t count = 0, at = text->len;
-
-    for (uint32_t i = 0; i + 1 < fields->count; i += 2) {
-        buf_add(text, SLICE("f:"));
-        buf_add(text, fields[1 + i].text);
-    }
-    if (buf_err(text))
-        return 0;
-    for (uint32_t i = 0; i + 1 < fields->count; i += 2) {
-        size_t len = fields[1 + i].text.len + 2;
-        ret[count++] = slice_first(slice_from(buf_slice(text), at), len);
-        ret[count++] = fields[2 + i].text;
-        at += len;
-    }
-    return count;
-}

@@ -29,7 +29,7 @@ void dead_letter_key(struct buf *out, const struct function *function, struct sl
  * (streams only), deliveries, error (cut to 1 KiB of valid UTF-8), time (RFC 3339). Returns how
  * many slices were written (at most DEAD_LETTER_FIELDS_MAX); texts live in `text`, which must not
  * be changed afterwards. The original follows: `element` for lists, `f:<name>` for each field of a
- * stream entry (dead_letter_entry). */
+ * stream entry. */
 #define DEAD_LETTER_FIELDS_MAX 12
 struct dead_letter {
     const struct function *function;
@@ -40,10 +40,5 @@ struct dead_letter {
     uint64_t unix_us;
 };
 size_t dead_letter_fields(const struct dead_letter *letter, struct buf *text, struct slice *ret);
-
-/* dead_letter_entry writes name "f:<name>" and value for every field of a stream entry into ret[2 *
- * pairs]; the names live in `text`, which must be another buf than that of the fixed fields; the
- * values point into `fields`. */
-size_t dead_letter_entry(const struct resp *fields, struct buf *text, struct slice *ret);
 
 #endif

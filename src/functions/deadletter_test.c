@@ -114,33 +114,12 @@ static void long_errors_are_cut_between_characters(void **state)
     buf_done(&text);
 }
 
-static void the_original_follows_byte_for_byte(void **state)
-{
-    struct resp fields[] = {{.type = RESP_ARRAY, .count = 4, .span = 5},
-                            {.type = RESP_BULK, .span = 1, .text = SLICE_INIT("a")},
-                            {.type = RESP_BULK, .span = 1, .text = SLICE_INIT("\xff\0x")},
-                            {.type = RESP_BULK, .span = 1, .text = SLICE_INIT("a")},
-                            {.type = RESP_BULK, .span = 1, .text = SLICE_INIT("")}};
-    struct slice ret[4];
-    struct buf text;
-
-    (void)state;
-    buf_init(&text, 1000);
-    assert_int_equal(dead_letter_entry(fields, &text, ret), 4);
-    assert_slice(ret[0], "f:a");
-    assert_true(slice_eq(ret[1], SLICE("\xff\0x")));
-    assert_slice(ret[2], "f:a");
-    assert_slice(ret[3], "");
-    buf_done(&text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_keys_share_the_slot_of_the_users_key),
         cmocka_unit_test(the_letter_says_whose_what_and_why),
         cmocka_unit_test(long_errors_are_cut_between_characters),
-        cmocka_unit_test(the_original_follows_byte_for_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,17 +7,65 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 
-/* KEYS: lease. ARGV: who, time to live, a holder that is dead ("" = none). Answers the holder. */
-static const char take_script[] = "local h = redis.call('GET', KEYS[1])\n"
-                                  "if not h or h == ARGV[1] or h == ARGV[3] then\n"
-                                  "  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-                                  "  return ARGV[1]\n"
-                                  "end\n"
-                                  "return h\n";
+enum { BEGIN, HOLDER, DONE };
 
-static const char release_script[] =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end\n"
-    "return 1\n";
+static void ask_holder(struct plain *p)
+{
+    PLAIN_ASK(p, SLICE("GET"), p->keys[0]);
+    p->state = HOLDER;
+}
+
+/* Between the look and what follows from it the lease may go to another: then two hold it, until
+ * this other one renews it. A message may run twice in that time. */
+static void take_plain(struct plain *p)
+{
+    if (p->state == BEGIN) {
+        ask_holder(p);
+        return;
+    }
+    const struct resp *holder = plain_reply(p, p->state == DONE ? 1 : 0);
+    bool is_ours = slice_eq(holder->text, p->args[0]);
+    bool is_dead = holder->type != RESP_NIL && slice_eq(holder->text, p->args[2]);
+    if (p->state == DONE || (holder->type != RESP_NIL && !is_ours && !is_dead)) {
+        plain_end_with(p, holder);
+        return;
+    }
+    if (is_ours || is_dead)
+        PLAIN_ASK(p, SLICE("SET"), p->keys[0], p->args[0], SLICE("PX"), p->args[1]);
+    else
+        PLAIN_ASK(p, SLICE("SET"), p->keys[0], p->args[0], SLICE("PX"), p->args[1], SLICE("NX"));
+    PLAIN_ASK(p, SLICE("GET"), p->keys[0]);
+    p->state = DONE;
+}
+
+static void release_plain(struct plain *p)
+{
+    if (p->state == BEGIN) {
+        ask_holder(p);
+        return;
+    }
+    if (p->state == HOLDER && slice_eq(plain_reply(p, 0)->text, p->args[0]))
+        PLAIN_ASK(p, SLICE("DEL"), p->keys[0]);
+    p->state = DONE;
+    plain_end(p, 1);
+}
+
+/* KEYS: lease. ARGV: who, time to live, a holder that is dead ("" = none). Answers the holder. */
+static const struct script take_script = {
+    .lua = "local h = redis.call('GET', KEYS[1])\n"
+           "if not h or h == ARGV[1] or h == ARGV[3] then\n"
+           "  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+           "  return ARGV[1]\n"
+           "end\n"
+           "return h\n",
+    .plain = take_plain,
+};
+
+static const struct script release_script = {
+    .lua = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end\n"
+           "return 1\n",
+    .plain = release_plain,
+};
 
 struct lease {
     struct lease_options options;
@@ -57,7 +105,7 @@ static void end_release(struct lease *lease)
 
 static void send_release(struct lease *lease)
 {
-    if (!lease->is_held || script_call(lease->options.redis, release_script, &lease->key, 1,
+    if (!lease->is_held || script_call(lease->options.redis, &release_script, &lease->key, 1,
                                        &lease->options.holder, 1, &lease->call) != E_OK)
         end_release(lease);
     lease->is_held = false;
@@ -119,7 +167,7 @@ static void on_timer(void *ctx)
         return;
     }
     lease->asked_at_ms = loop_now_ms(lease->options.loop);
-    if (lease->call.op.is_busy || script_call(lease->options.redis, take_script, &lease->key, 1,
+    if (lease->call.op.is_busy || script_call(lease->options.redis, &take_script, &lease->key, 1,
                                               args, COUNT_OF(args), &lease->call) != E_OK)
         timer_set(lease->timer, wait_ms(lease));
 }

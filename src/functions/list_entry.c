@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "functions/deadletter.h"
+#include "functions/list_plain.h"
 #include "loop/timer.h"
 
 #define ELEMENT_MAX_BYTES (512u * 1024 * 1024)
@@ -23,30 +24,34 @@
 /* What is refused in here is refused before the first element is removed, so that the refusal may
  * be answered by saying it again. The oldest elements are at the end that LREM's sign chooses.
  * KEYS: processing list, tries. ARGV: side, elements. */
-static const char ack_script[] =
-    "local at = ARGV[1] == '1' and 1 or -1\n"
-    "local gone = 0\n"
-    "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
-    "  for i = 2, #ARGV do redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[i])) end\n"
-    "end\n"
-    "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
-    "return gone\n";
+static const struct script ack_script = {
+    .lua = "local at = ARGV[1] == '1' and 1 or -1\n"
+           "local gone = 0\n"
+           "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
+           "  for i = 2, #ARGV do redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[i])) end\n"
+           "end\n"
+           "for i = 2, #ARGV do gone = gone + redis.call('LREM', KEYS[1], at, ARGV[i]) end\n"
+           "return gone\n",
+    .plain = list_plain_ack,
+};
 
 /* Written first and removed then: a refused write (OOM) ends a script, and takes nothing back.
  * KEYS: processing list, tries, dead-letter stream. ARGV: side, element, then the fixed fields. */
-static const char bury_script[] =
-    "local f = {}\n"
-    "for i = 3, #ARGV do f[#f + 1] = ARGV[i] end\n"
-    "f[#f + 1] = 'element'\n"
-    "f[#f + 1] = ARGV[2]\n"
-    "local id = redis.call('XADD', KEYS[3], '*', unpack(f))\n"
-    "if redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, ARGV[2]) == 0 then\n"
-    "  redis.call('XDEL', KEYS[3], id)\n"
-    "  if redis.call('XLEN', KEYS[3]) == 0 then redis.call('DEL', KEYS[3]) end\n"
-    "  return 0\n"
-    "end\n"
-    "redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[2]))\n"
-    "return 1\n";
+static const struct script bury_script = {
+    .lua = "local f = {}\n"
+           "for i = 3, #ARGV do f[#f + 1] = ARGV[i] end\n"
+           "f[#f + 1] = 'element'\n"
+           "f[#f + 1] = ARGV[2]\n"
+           "local id = redis.call('XADD', KEYS[3], '*', unpack(f))\n"
+           "if redis.call('LREM', KEYS[1], ARGV[1] == '1' and 1 or -1, ARGV[2]) == 0 then\n"
+           "  redis.call('XDEL', KEYS[3], id)\n"
+           "  if redis.call('XLEN', KEYS[3]) == 0 then redis.call('DEL', KEYS[3]) end\n"
+           "  return 0\n"
+           "end\n"
+           "redis.call('HDEL', KEYS[2], redis.sha1hex(ARGV[2]))\n"
+           "return 1\n",
+    .plain = list_plain_bury,
+};
 
 static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
 static void delivery_failed(struct list_entry *e, enum err err, const struct cause *why);
@@ -229,7 +234,7 @@ static enum err send_ack(struct listener *listener, size_t source, struct slice 
     const struct slice keys[] = {l->sources[source].processing, l->sources[source].tries};
 
     args[0] = list_side(l);
-    return script_call(listener->commands, ack_script, keys, COUNT_OF(keys), args, count, call);
+    return script_call(listener->commands, &ack_script, keys, COUNT_OF(keys), args, count, call);
 }
 
 static enum ack_verdict judge_ack(const struct redis_call *call, enum err err)
@@ -371,8 +376,8 @@ static void bury_next(struct list_entry *e)
     size_t count = dead_letter_fields(&letter, &text, args + 2);
     e->call.op.done = on_bury_done;
     l->settling++;
-    enum err err =
-        script_call(l->base.commands, bury_script, keys, COUNT_OF(keys), args, 2 + count, &e->call);
+    enum err err = script_call(l->base.commands, &bury_script, keys, COUNT_OF(keys), args,
+                               2 + count, &e->call);
     e->has_left = err == E_OK;
     if (err != E_OK)
         loop_later(l->base.options.loop, &e->call.op, err);

@@ -8,6 +8,7 @@
 #include "functions/listener_list.h"
 
 #include "base/map.h"
+#include "functions/list_plain.h"
 
 #define LOOK_MS 1000
 #define APART_MS 250  /* an answer that is under way has arrived by then */
@@ -15,23 +16,26 @@
 
 /* The newest elements, where strays are: as many as one answer may hold, read in pieces so that a
  * few large ones do not fill the server. KEYS: processing list. ARGV: side. */
-static const char look_script[] =
-    "local head, len, at, k, left, r = ARGV[1] == '1', redis.call('LLEN', KEYS[1]), 0, 1, 2^28, "
-    "{}\n"
-    "while at < len and left > 0 do\n"
-    "  local e = head and redis.call('LRANGE', KEYS[1], -at - k, -at - 1)\n"
-    "    or redis.call('LRANGE', KEYS[1], at, at + k - 1)\n"
-    "  local bytes = 0\n"
-    "  for j = 1, #e do\n"
-    "    local v = e[head and #e + 1 - j or j]\n"
-    "    bytes = bytes + #v\n"
-    "    if bytes > left and #r > 0 then return r end\n"
-    "    r[#r + 1] = v\n"
-    "  end\n"
-    "  at, left = at + #e, left - bytes\n"
-    "  k = bytes > 1048576 and 1 or math.min(k * 2, 1000)\n"
-    "end\n"
-    "return r\n";
+static const struct script look_script = {
+    .lua = "local head, len, at, k, left, r = ARGV[1] == '1', redis.call('LLEN', KEYS[1]), 0, 1, "
+           "2^28, "
+           "{}\n"
+           "while at < len and left > 0 do\n"
+           "  local e = head and redis.call('LRANGE', KEYS[1], -at - k, -at - 1)\n"
+           "    or redis.call('LRANGE', KEYS[1], at, at + k - 1)\n"
+           "  local bytes = 0\n"
+           "  for j = 1, #e do\n"
+           "    local v = e[head and #e + 1 - j or j]\n"
+           "    bytes = bytes + #v\n"
+           "    if bytes > left and #r > 0 then return r end\n"
+           "    r[#r + 1] = v\n"
+           "  end\n"
+           "  at, left = at + #e, left - bytes\n"
+           "  k = bytes > 1048576 and 1 or math.min(k * 2, 1000)\n"
+           "end\n"
+           "return r\n",
+    .plain = list_plain_look,
+};
 
 /* --- a bag counts elements by their hash --- */
 
@@ -84,7 +88,7 @@ enum err list_look(struct list_source *source, struct redis_call *call)
 {
     struct slice side = list_side(source->listener);
 
-    return script_call(source->listener->base.commands, look_script, &source->processing, 1, &side,
+    return script_call(source->listener->base.commands, &look_script, &source->processing, 1, &side,
                        1, call);
 }
 

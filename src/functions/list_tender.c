@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/sha1.h"
 #include "functions/deadletter.h"
+#include "functions/list_plain.h"
 #include "loop/timer.h"
 
 #define TRIES_PAGE 1000 /* elements in one command */
@@ -37,17 +38,22 @@ struct list_tender {
 };
 
 /* KEYS: consumers. ARGV: consumer. */
-static const char beat_script[] =
-    "local now = redis.call('TIME')\n"
-    "redis.call('ZADD', KEYS[1], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])\n"
-    "return 1\n";
+static const struct script beat_script = {
+    .lua = "local now = redis.call('TIME')\n"
+           "redis.call('ZADD', KEYS[1], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])\n"
+           "return 1\n",
+    .plain = list_plain_beat,
+};
 
 /* Answers consumer, age in ms, ... */
-static const char find_script[] = "local now = redis.call('TIME')\n"
-                                  "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
-                                  "local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')\n"
-                                  "for i = 2, #all, 2 do all[i] = tostring(now - all[i]) end\n"
-                                  "return all\n";
+static const struct script find_script = {
+    .lua = "local now = redis.call('TIME')\n"
+           "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
+           "local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')\n"
+           "for i = 2, #all, 2 do all[i] = tostring(now - all[i]) end\n"
+           "return all\n",
+    .plain = list_plain_find,
+};
 
 /* Moves a dead consumer's elements back to the pop end, counts one delivery for each, dead-letters
  * what has had its share. Checks again that the heartbeat is old, unless the death is known: the
@@ -55,56 +61,60 @@ static const char find_script[] = "local now = redis.call('TIME')\n"
  * elsewhere: a write that is refused (OOM, WRONGTYPE) ends a script, and takes nothing back. KEYS:
  * key, its processing list, consumers, tries, dead-letter stream. ARGV: consumer, side, limit of
  * deliveries, how old in ms ("0": known), number of deliveries' place, fixed fields. */
-static const char recover_script[] =
-    "local now = redis.call('TIME')\n"
-    "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
-    "local beat = redis.call('ZSCORE', KEYS[3], ARGV[1])\n"
-    "if beat and now - beat < tonumber(ARGV[4]) then return {-1, 0} end\n"
-    "local limit, moved, dead = tonumber(ARGV[3]), 0, 0\n"
-    "redis.call('LLEN', KEYS[1])\n"
-    "while true do\n"
-    "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
-    "  if not e then break end\n"
-    "  local digest, done = redis.sha1hex(e), nil\n"
-    "  local n = redis.call('HINCRBY', KEYS[4], digest, 1)\n"
-    "  if limit >= 0 and n >= limit then\n"
-    "    local f = {}\n"
-    "    for i = 6, #ARGV do f[#f + 1] = ARGV[i] end\n"
-    "    f[tonumber(ARGV[5])] = tostring(n)\n"
-    "    f[#f + 1] = 'element'\n"
-    "    f[#f + 1] = e\n"
-    "    done = redis.pcall('XADD', KEYS[5], '*', unpack(f))\n"
-    "    dead = dead + 1\n"
-    "  else\n"
-    "    done = redis.pcall(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
-    "    moved = moved + 1\n"
-    "  end\n"
-    "  if type(done) == 'table' and done.err then\n"
-    "    redis.call('HINCRBY', KEYS[4], digest, -1)\n"
-    "    return done\n"
-    "  end\n"
-    "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
-    "  if limit >= 0 and n >= limit then redis.call('HDEL', KEYS[4], digest) end\n"
-    "end\n"
-    "redis.call('ZREM', KEYS[3], ARGV[1])\n"
-    "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
-    "return {moved, dead}\n";
+static const struct script recover_script = {
+    .lua = "local now = redis.call('TIME')\n"
+           "now = now[1] * 1000 + math.floor(now[2] / 1000)\n"
+           "local beat = redis.call('ZSCORE', KEYS[3], ARGV[1])\n"
+           "if beat and now - beat < tonumber(ARGV[4]) then return {-1, 0} end\n"
+           "local limit, moved, dead = tonumber(ARGV[3]), 0, 0\n"
+           "redis.call('LLEN', KEYS[1])\n"
+           "while true do\n"
+           "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
+           "  if not e then break end\n"
+           "  local digest, done = redis.sha1hex(e), nil\n"
+           "  local n = redis.call('HINCRBY', KEYS[4], digest, 1)\n"
+           "  if limit >= 0 and n >= limit then\n"
+           "    local f = {}\n"
+           "    for i = 6, #ARGV do f[#f + 1] = ARGV[i] end\n"
+           "    f[tonumber(ARGV[5])] = tostring(n)\n"
+           "    f[#f + 1] = 'element'\n"
+           "    f[#f + 1] = e\n"
+           "    done = redis.pcall('XADD', KEYS[5], '*', unpack(f))\n"
+           "    dead = dead + 1\n"
+           "  else\n"
+           "    done = redis.pcall(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+           "    moved = moved + 1\n"
+           "  end\n"
+           "  if type(done) == 'table' and done.err then\n"
+           "    redis.call('HINCRBY', KEYS[4], digest, -1)\n"
+           "    return done\n"
+           "  end\n"
+           "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+           "  if limit >= 0 and n >= limit then redis.call('HDEL', KEYS[4], digest) end\n"
+           "end\n"
+           "redis.call('ZREM', KEYS[3], ARGV[1])\n"
+           "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
+           "return {moved, dead}\n",
+    .plain = list_plain_recover,
+};
 
 /* What we give back may wake a waiter of ours that was cut off, so then our name stays, for others
  * to look. KEYS: key, processing list, consumers, tries. ARGV: consumer, side, "1" to keep the
  * name. */
-static const char return_script[] =
-    "local moved = 0\n"
-    "while true do\n"
-    "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
-    "  if not e then break end\n"
-    "  redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
-    "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
-    "  moved = moved + 1\n"
-    "end\n"
-    "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
-    "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"
-    "return moved\n";
+static const struct script return_script = {
+    .lua = "local moved = 0\n"
+           "while true do\n"
+           "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
+           "  if not e then break end\n"
+           "  redis.call(ARGV[2] == '1' and 'LPUSH' or 'RPUSH', KEYS[1], e)\n"
+           "  redis.call(ARGV[2] == '1' and 'RPOP' or 'LPOP', KEYS[2])\n"
+           "  moved = moved + 1\n"
+           "end\n"
+           "if moved > 0 then redis.call('EXPIRE', KEYS[4], 604800) end\n"
+           "if ARGV[3] ~= '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end\n"
+           "return moved\n",
+    .plain = list_plain_return,
+};
 
 static uint64_t period_ms(const struct list_tender *t)
 {
@@ -184,7 +194,7 @@ static enum err recover_start(struct list_tender *t)
     args[4] = (struct slice){place, (size_t)snprintf(place, sizeof place, "%zu", at + 2)};
     const struct slice keys[] = {source->key, buf_slice(&theirs), source->consumers, source->tries,
                                  source->dead};
-    enum err err = script_call(t->l->base.commands, recover_script, keys, COUNT_OF(keys), args,
+    enum err err = script_call(t->l->base.commands, &recover_script, keys, COUNT_OF(keys), args,
                                5 + count, &t->call);
     buf_done(&theirs);
     buf_done(&text);
@@ -278,7 +288,7 @@ static enum err return_start(struct list_tender *t)
     const struct slice args[] = {t->l->consumer, list_side(t->l),
                                  t->l->has_cut_waiter ? SLICE("1") : SLICE("0")};
 
-    return script_call(t->l->base.commands, return_script, keys, COUNT_OF(keys), args,
+    return script_call(t->l->base.commands, &return_script, keys, COUNT_OF(keys), args,
                        COUNT_OF(args), &t->call);
 }
 
@@ -321,7 +331,7 @@ static enum state next_source(struct list_tender *t, enum state same, enum state
 
 static enum err beat_start(struct list_tender *t)
 {
-    return script_call(t->l->base.commands, beat_script, &source_of(t)->consumers, 1,
+    return script_call(t->l->base.commands, &beat_script, &source_of(t)->consumers, 1,
                        &t->l->consumer, 1, &t->call);
 }
 
@@ -350,7 +360,7 @@ static enum state look_judge(struct list_tender *t, enum err err)
 
 static enum err find_start(struct list_tender *t)
 {
-    return script_call(t->l->base.commands, find_script, &source_of(t)->consumers, 1, NULL, 0,
+    return script_call(t->l->base.commands, &find_script, &source_of(t)->consumers, 1, NULL, 0,
                        &t->call);
 }
 

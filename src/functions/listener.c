@@ -14,7 +14,6 @@
 #define BLOCK_MAX_MS 30000
 #define MESSAGE_MAX_BYTES                                                                          \
     ((size_t)1536 * 1024 * 1024) /* a value of 512 MiB, once as payload and twice as metadata */
-#define SCRIPT_ARGS_FEW 64
 #define PREFIX_MAX_BYTES 4096
 
 static const struct listener_kind *const listener_kinds[] = {
@@ -151,26 +150,4 @@ void listener_count(struct series *series, uint64_t *counter)
 {
     (*counter)++;
     series_add(series, 1);
-}
-
-enum err script_call(struct redis *redis, const char *script, const struct slice *keys,
-                     size_t key_count, const struct slice *args, size_t arg_count,
-                     struct redis_call *call)
-{
-    struct slice few[SCRIPT_ARGS_FEW];
-    char number[24];
-    size_t count = 3 + key_count + arg_count;
-
-    struct slice *all = count <= SCRIPT_ARGS_FEW ? few : mem_new_array(count, struct slice);
-    int len = snprintf(number, sizeof number, "%zu", key_count);
-    all[0] = SLICE("EVAL");
-    all[1] = slice_of(script);
-    all[2] = (struct slice){number, (size_t)len};
-    memcpy(all + 3, keys, key_count * sizeof *keys);
-    if (arg_count > 0)
-        memcpy(all + 3 + key_count, args, arg_count * sizeof *args);
-    enum err err = redis_call(redis, all, count, call);
-    if (all != few)
-        free(all);
-    return err;
 }

@@ -7,6 +7,7 @@
 
 #include "functions/delivery.h"
 #include "functions/host.h"
+#include "functions/script.h"
 #include "redis/client.h"
 
 struct listener_options {
@@ -91,10 +92,5 @@ uint64_t listener_backoff_ms(struct listener *listener);
 /* The block time of a waiting command: pollingIntervalInMs, within 1..30 s. */
 uint32_t listener_block_ms(const struct listener *listener);
 void listener_count(struct series *series, uint64_t *counter);
-
-/* Lua in one atomic step. `keys` then `args` go behind the script. */
-enum err script_call(struct redis *redis, const char *script, const struct slice *keys,
-                     size_t key_count, const struct slice *args, size_t arg_count,
-                     struct redis_call *call);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "functions/deadletter.h"
+#include "functions/list_plain.h"
 #include "loop/timer.h"
 
 /* CONNECT --> REGISTER --> FETCH --> HOLD --> FETCH ...     HOLD: waits for a slot, a new element
@@ -36,7 +37,8 @@ enum state { CONNECT, REGISTER, FETCH, HOLD, BACKOFF, END };
 /* The first key that has something gives up to n elements, in pop order, to our processing list. A
  * key of the wrong type does not stop the others. KEYS: per source key, processing, consumers,
  * tries. ARGV: n, consumer, side. */
-static const char fetch_script[] = CUT_SCRIPT
+static const struct script fetch_script = {
+    .lua = CUT_SCRIPT
     "local now = redis.call('TIME')\n"
     "local n, side, wrong = tonumber(ARGV[1]), ARGV[3], nil\n"
     "for i = 1, #KEYS, 4 do\n"
@@ -61,26 +63,30 @@ static const char fetch_script[] = CUT_SCRIPT
     "    return {(i - 1) / 4, e, t, more}\n"
     "  end\n"
     "end\n"
-    "return wrong\n";
+    "return wrong\n",
+    .plain = list_plain_fetch,
+};
 
 /* The same without a processing list (reliable: false). KEYS: the keys. ARGV: n, side. */
-static const char pop_script[] =
-    CUT_SCRIPT "local n, wrong = tonumber(ARGV[1]), nil\n"
-               "for i = 1, #KEYS do\n"
-               "  local e = ARGV[2] == '1' and redis.pcall('LRANGE', KEYS[i], 0, "
-               "n - 1) or redis.pcall('LRANGE', KEYS[i], -n, -1)\n"
-               "  if e.err then wrong = e\n"
-               "  elseif #e > 0 then\n"
-               "    local more\n"
-               "    e, more = cut(e, ARGV[2] == '1')\n"
-               "    if ARGV[2] == '1' then redis.call('LTRIM', KEYS[i], #e, -1)\n"
-               "    else\n"
-               "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
-               "    end\n"
-               "    return {i - 1, e, {}, more}\n"
-               "  end\n"
-               "end\n"
-               "return wrong\n";
+static const struct script pop_script = {
+    .lua = CUT_SCRIPT "local n, wrong = tonumber(ARGV[1]), nil\n"
+                      "for i = 1, #KEYS do\n"
+                      "  local e = ARGV[2] == '1' and redis.pcall('LRANGE', KEYS[i], 0, "
+                      "n - 1) or redis.pcall('LRANGE', KEYS[i], -n, -1)\n"
+                      "  if e.err then wrong = e\n"
+                      "  elseif #e > 0 then\n"
+                      "    local more\n"
+                      "    e, more = cut(e, ARGV[2] == '1')\n"
+                      "    if ARGV[2] == '1' then redis.call('LTRIM', KEYS[i], #e, -1)\n"
+                      "    else\n"
+                      "      redis.call('LTRIM', KEYS[i], 0, -(#e + 1))\n"
+                      "    end\n"
+                      "    return {i - 1, e, {}, more}\n"
+                      "  end\n"
+                      "end\n"
+                      "return wrong\n",
+    .plain = list_plain_pop,
+};
 
 static void go(struct list_listener *l, enum state next);
 
@@ -196,8 +202,8 @@ static void on_waited(struct op *op, enum err err)
         l->is_drained = false; /* where one came there may be more */
     } else if (err == E_REDIS) {
         const struct resp *root = source->wait.reply->root;
-        if (resp_is_error(root, SLICE("ERR")) &&
-            slice_find(root->text, SLICE("unknown command")) < root->text.len)
+        if (resp_is_error(root, SLICE("NOPERM")) ||
+            resp_is_error(root, SLICE("ERR unknown command")))
             redis_cannot(source->waiter,
                          redis_can(source->waiter, REDIS_LMOVE) ? REDIS_LMOVE : REDIS_BLOCK);
         l->is_drained = false; /* the fetch tells what is wrong */
@@ -264,9 +270,9 @@ static enum err fetch_start(struct list_listener *l)
         keys[i * 4 + 3] = l->sources[i].tries;
     }
     enum err err = trigger->is_reliable
-                       ? script_call(l->base.commands, fetch_script, keys, l->source_count * 4,
+                       ? script_call(l->base.commands, &fetch_script, keys, l->source_count * 4,
                                      (struct slice[]){n, l->consumer, list_side(l)}, 3, &l->fetch)
-                       : script_call(l->base.commands, pop_script, keys, l->source_count,
+                       : script_call(l->base.commands, &pop_script, keys, l->source_count,
                                      (struct slice[]){n, list_side(l)}, 2, &l->fetch);
     free(keys);
     return err;

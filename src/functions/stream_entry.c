@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "functions/deadletter.h"
+#include "functions/stream_plain.h"
 #include "loop/timer.h"
 
 #define KEEP_TEXT_BYTES (64 * 1024) /* a spare entry does not sit on more memory than this */
@@ -14,29 +15,35 @@
 /* XADD the entry as it is now in the stream, then acknowledge it, so that no crash leaves half of
  * it. One that is no longer pending has run well elsewhere, or has its letter. KEYS: stream,
  * dead-letter stream. ARGV: group, id, "1" to delete, then the fixed fields. */
-static const char bury_script[] =
-    "if #redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end\n"
-    "local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])\n"
-    "local f = {}\n"
-    "for i = 4, #ARGV do f[#f + 1] = ARGV[i] end\n"
-    "if e[1] then\n"
-    "  local v = e[1][2]\n"
-    "  for i = 1, #v, 2 do f[#f + 1] = 'f:' .. v[i]; f[#f + 1] = v[i + 1] end\n"
-    "  redis.call('XADD', KEYS[2], '*', unpack(f))\n"
-    "end\n"
-    "redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])\n"
-    "if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end\n"
-    "return e[1] and 1 or 0\n";
+static const struct script bury_script = {
+    .lua = "if #redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then\n"
+           "  return 0\n"
+           "end\n"
+           "local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])\n"
+           "local f = {}\n"
+           "for i = 4, #ARGV do f[#f + 1] = ARGV[i] end\n"
+           "if e[1] then\n"
+           "  local v = e[1][2]\n"
+           "  for i = 1, #v, 2 do f[#f + 1] = 'f:' .. v[i]; f[#f + 1] = v[i + 1] end\n"
+           "  redis.call('XADD', KEYS[2], '*', unpack(f))\n"
+           "end\n"
+           "redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])\n"
+           "if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end\n"
+           "return e[1] and 1 or 0\n",
+    .plain = stream_plain_bury,
+};
 
 /* KEYS: stream. ARGV: group, ids; unpack() is given a part that Lua's stack can hold. */
-static const char ack_delete_script[] =
-    "local n = 0\n"
-    "for i = 2, #ARGV, 1000 do\n"
-    "  local last = math.min(i + 999, #ARGV)\n"
-    "  n = n + redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, i, last))\n"
-    "  redis.call('XDEL', KEYS[1], unpack(ARGV, i, last))\n"
-    "end\n"
-    "return n\n";
+static const struct script ack_delete_script = {
+    .lua = "local n = 0\n"
+           "for i = 2, #ARGV, 1000 do\n"
+           "  local last = math.min(i + 999, #ARGV)\n"
+           "  n = n + redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, i, last))\n"
+           "  redis.call('XDEL', KEYS[1], unpack(ARGV, i, last))\n"
+           "end\n"
+           "return n\n",
+    .plain = stream_plain_ack_delete,
+};
 
 static void on_delivery_done(struct delivery *delivery, enum err err, const struct cause *why);
 static void delivery_failed(struct stream_entry *e, enum err err, const struct cause *why);
@@ -223,7 +230,7 @@ static enum err send_ack(struct listener *listener, size_t source, struct slice 
     args[1] = s->keys[source];
     args[2] = s->group;
     if (listener->trigger->delete_after)
-        return script_call(listener->commands, ack_delete_script, &s->keys[source], 1, args + 2,
+        return script_call(listener->commands, &ack_delete_script, &s->keys[source], 1, args + 2,
                            count - 2, call);
     return redis_call(listener->commands, args, count, call);
 }
@@ -282,7 +289,7 @@ static enum err bury_send(struct stream_entry *e, size_t index)
     dead_letter_key(&dead_key, letter.function, letter.key);
     size_t count = dead_letter_fields(&letter, &text, args + 3);
     struct slice keys[2] = {s->keys[e->job.source], buf_slice(&dead_key)};
-    enum err err = script_call(s->base.commands, bury_script, keys, 2, args, count + 3, &e->call);
+    enum err err = script_call(s->base.commands, &bury_script, keys, 2, args, count + 3, &e->call);
     buf_done(&text);
     buf_done(&dead_key);
     return err;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "functions/stream_plain.h"
 #include "loop/timer.h"
 
 enum state { IDLE, KEEP, CONSUMERS, PENDING, CLAIM, LOOK, FORGET, LEAVE, OVER };
@@ -48,12 +49,14 @@ struct stream_tender {
 };
 
 /* A consumer is removed only if it holds nothing: XGROUP DELCONSUMER drops what is pending beyond
- * recovery. */
-static const char forget_script[] =
-    "if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then\n"
-    "  return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])\n"
-    "end\n"
-    "return -1\n";
+ * recovery. Hence not at all where this cannot be one atomic step. */
+static const struct script forget_script = {
+    .lua = "if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then\n"
+           "  return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])\n"
+           "end\n"
+           "return -1\n",
+    .plain = NULL,
+};
 
 static uint64_t period_ms(const struct stream_tender *t)
 {
@@ -98,17 +101,19 @@ static size_t add_ids(const struct stream_tender *t, const struct list *entries,
  * took over while this node stood still: claimed back it would go to and fro for as long as both
  * run it. Its run here goes on, and acknowledges it if it ends well, whoever has it then. All ids
  * in one command: what is left out would be claimed by others while it runs here. */
-static const char keep_script[] =
-    "local taken = 0\n"
-    "for i = 3, #ARGV do\n"
-    "  local row = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]\n"
-    "  if row and row[2] == ARGV[2] then\n"
-    "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')\n"
-    "  elseif row then\n"
-    "    taken = taken + 1\n"
-    "  end\n"
-    "end\n"
-    "return taken\n";
+static const struct script keep_script = {
+    .lua = "local taken = 0\n"
+           "for i = 3, #ARGV do\n"
+           "  local row = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]\n"
+           "  if row and row[2] == ARGV[2] then\n"
+           "    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')\n"
+           "  elseif row then\n"
+           "    taken = taken + 1\n"
+           "  end\n"
+           "end\n"
+           "return taken\n",
+    .plain = stream_plain_keep,
+};
 
 static enum err keep_start(struct stream_tender *t)
 {
@@ -120,14 +125,14 @@ static enum err keep_start(struct stream_tender *t)
         count += count_ids(t, held[i]);
     if (count == 0)
         return E_EMPTY;
-    const struct slice head[] = {
-        SLICE("EVAL"), slice_of(keep_script), SLICE("1"), s->keys[t->key], s->group, s->consumer};
-    struct slice *args = mem_new_array(COUNT_OF(head) + count, struct slice);
-    memcpy(args, head, sizeof head);
-    count = COUNT_OF(head);
+    struct slice *args = mem_new_array(2 + count, struct slice);
+    args[0] = s->group;
+    args[1] = s->consumer;
+    count = 2;
     for (size_t i = 0; i < COUNT_OF(held); i++)
         count = add_ids(t, held[i], args, count);
-    enum err err = redis_call(s->base.commands, args, count, &t->call);
+    enum err err =
+        script_call(s->base.commands, &keep_script, &s->keys[t->key], 1, args, count, &t->call);
     free(args);
     return err;
 }
@@ -329,27 +334,31 @@ static enum state take_page(struct stream_tender *t, const struct resp *root)
 
 /* Entries that were deleted from the stream but are still pending: the server drops them itself
  * from 7.0 on; before that they would come back for ever. One id a time: this is rare. */
+static const struct script look_script = {
+    .lua = "local n = 0\n"
+           "for i = 2, #ARGV do\n"
+           "  if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) == 0 then\n"
+           "    n = n + redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])\n"
+           "  end\n"
+           "end\n"
+           "return n\n",
+    .plain = stream_plain_look,
+};
+
 static enum err look_start(struct stream_tender *t)
 {
-    static const char script[] = "local n = 0\n"
-                                 "for i = 2, #ARGV do\n"
-                                 "  if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) == 0 then\n"
-                                 "    n = n + redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])\n"
-                                 "  end\n"
-                                 "end\n"
-                                 "return n\n";
     struct slice args[PAGE_MAX + 1] = {t->s->group};
 
     for (size_t i = 0; i < t->id_count; i++)
         args[1 + i] = (struct slice){t->ids[i].text, t->ids[i].len};
-    return script_call(t->s->base.commands, script, &t->s->keys[t->key], 1, args, 1 + t->id_count,
-                       &t->call);
+    return script_call(t->s->base.commands, &look_script, &t->s->keys[t->key], 1, args,
+                       1 + t->id_count, &t->call);
 }
 
 static enum err forget_consumer(struct stream_tender *t, struct slice consumer)
 {
     const struct slice args[] = {t->s->group, consumer};
-    return script_call(t->s->base.commands, forget_script, &t->s->keys[t->key], 1, args,
+    return script_call(t->s->base.commands, &forget_script, &t->s->keys[t->key], 1, args,
                        COUNT_OF(args), &t->call);
 }
 
@@ -451,9 +460,10 @@ static enum state look_judge(struct stream_tender *t, enum err err)
     return err != E_OK ? after_failure(t, err) : next_page(t);
 }
 
+/* Without scripts its name stays. */
 static enum state forget_judge(struct stream_tender *t, enum err err)
 {
-    if (err != E_OK)
+    if (err != E_OK && err != E_UNSUPPORTED)
         return after_failure(t, err);
     t->dead_at++;
     begin_pages(t);

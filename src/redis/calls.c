@@ -218,8 +218,10 @@ void calls_answer(struct redis *redis, struct reply *reply)
     }
     if (call != NULL) {
         call->reply = reply;
-        if (root->type == RESP_ERROR)
+        if (root->type == RESP_ERROR) {
             explain_error(root, &call->op.why);
+            handshake_unlearn(redis, root);
+        }
         op_end(&call->op, root->type == RESP_ERROR ? E_REDIS : E_OK);
     }
     if (is_refused)

@@ -57,7 +57,7 @@ enum redis_feature {
     REDIS_LMPOP,     /* and BLMPOP */
     REDIS_STREAMS,
     REDIS_XAUTOCLAIM,
-    REDIS_SCRIPTS, /* EVAL */
+    REDIS_SCRIPTS, /* EVAL; whether we may is tried on shared connections only */
     REDIS_BLOCK,   /* blocking commands may be used */
     REDIS_CLUSTER, /* the server is a node of a cluster */
     REDIS_FEATURE_COUNT,

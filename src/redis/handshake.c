@@ -1,6 +1,7 @@
 /* What is said on a new connection before anybody may use it. */
 #include <string.h>
 
+#include "base/log.h"
 #include "redis/internal.h"
 
 #define CLIENT_NAME_MAX_BYTES 256
@@ -122,6 +123,26 @@ static enum err verify(struct redis *redis)
 
 /* ---- judging ---- */
 
+static bool is_unknown(const struct resp *reply)
+{
+    return resp_is_error(reply, SLICE("ERR unknown command"));
+}
+
+/* Once for a server, however many connections and outages it has. */
+static void without_scripts(struct redis *redis, struct slice why)
+{
+    struct redis_server *server = redis->server;
+
+    redis_cannot(redis, REDIS_SCRIPTS);
+    why = slice_first(why, slice_find(why, SLICE(", with args")));
+    if (!server->is_without_scripts)
+        log_info("REDIS-NO-SCRIPTS",
+                 "%s: no scripts here (%.*s): several plain commands stand in "
+                 "for each",
+                 server->name, SLICE_ARG(why));
+    server->is_without_scripts = true;
+}
+
 static enum err any_ok(struct redis *redis, uint32_t index, const struct resp *reply,
                        struct cause *why)
 {
@@ -145,8 +166,7 @@ static enum err judge_sign_in(struct redis *redis, uint32_t index, const struct 
     (void)index;
     if (reply->type != RESP_ERROR)
         return E_OK;
-    if (!redis->has_no_hello && (resp_is_error(reply, SLICE("ERR unknown command")) ||
-                                 resp_is_error(reply, SLICE("NOPROTO")))) {
+    if (!redis->has_no_hello && (is_unknown(reply) || resp_is_error(reply, SLICE("NOPROTO")))) {
         redis->has_no_hello = true; /* signs in once more, the old way */
         return redis->server->options->protocol == 3 ? E_UNSUPPORTED
                                                      : refused(reply, E_DENIED, why);
@@ -264,6 +284,38 @@ static enum err judge_verify(struct redis *redis, uint32_t index, const struct r
     return cause_set(why, E_REDIS, "the server is a replica, not the primary");
 }
 
+/* ---- scripts ---- */
+
+/* The command table names EVAL whether our user may use it or not. */
+static enum err probe(struct redis *redis)
+{
+    if (redis->kind != REDIS_SHARED || !redis->server->options->can_block)
+        return E_OK; /* a proxy may hang up on what it does not know */
+    if (redis_can(redis, REDIS_SCRIPTS))
+        return ask(redis, (struct slice[]){SLICE("EVAL"), SLICE("return 1"), SLICE("0")}, 3);
+    without_scripts(redis, SLICE("it has no EVAL"));
+    return E_OK;
+}
+
+static enum err judge_probe(struct redis *redis, uint32_t index, const struct resp *reply,
+                            struct cause *why)
+{
+    (void)index;
+    (void)why;
+    if (resp_is_error(reply, SLICE("NOPERM")) || is_unknown(reply))
+        without_scripts(redis, reply->text);
+    return E_OK;
+}
+
+/* What a script in turn may not do is worded otherwise. */
+void handshake_unlearn(struct redis *redis, const struct resp *error)
+{
+    bool names_eval = slice_find(error->text, SLICE("'eval'")) < error->text.len;
+
+    if (redis_can(redis, REDIS_SCRIPTS) && names_eval && resp_is_error(error, SLICE("NOPERM")))
+        without_scripts(redis, error->text);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -271,8 +323,11 @@ static const struct {
     enum err (*judge)(struct redis *redis, uint32_t index, const struct resp *reply,
                       struct cause *why);
 } steps[] = {
-    [REDIS_SIGN_IN] = {sign_in, judge_sign_in},       [REDIS_NAME] = {introduce, any_ok},
-    [REDIS_SELECT] = {select_database, judge_select}, [REDIS_LEARN] = {learn, judge_learn},
+    [REDIS_SIGN_IN] = {sign_in, judge_sign_in},
+    [REDIS_NAME] = {introduce, any_ok},
+    [REDIS_SELECT] = {select_database, judge_select},
+    [REDIS_LEARN] = {learn, judge_learn},
+    [REDIS_PROBE] = {probe, judge_probe},
     [REDIS_VERIFY] = {verify, judge_verify},
 };
 

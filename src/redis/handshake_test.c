@@ -95,6 +95,11 @@ static unsigned features_of(const struct redis *redis)
     return bits;
 }
 
+static bool test_can_run_scripts(void *ctx)
+{
+    return redis_is_ready(ctx) && redis_can(ctx, REDIS_SCRIPTS);
+}
+
 #define BIT(feature) (1u << (feature))
 #define ALL (BIT(REDIS_FEATURE_COUNT) - 1)
 #define USUAL (ALL & ~BIT(REDIS_CLUSTER))
@@ -141,6 +146,34 @@ static void a_server_tells_what_it_can(void **state)
     }
     assert_int_equal(lines.count, 0);
     test_server_start(&server, "");
+}
+
+/* Whether our user may run scripts is found out by trying, again with every connection. */
+static void who_may_not_run_scripts_is_told_once(void **state)
+{
+    (void)state;
+    test_server_start(&server, "--user u on >p ~* &* +@all -@scripting");
+    char conn[256];
+    snprintf(conn, sizeof conn, "%s,user=u,password=p", server.conn);
+    struct redis *other = open_with("");
+    struct redis *redis = test_open(hub, conn, REDIS_SHARED, NULL);
+
+    test_wait(loop, test_is_ready, redis);
+    assert_false(redis_can(redis, REDIS_SCRIPTS));
+    test_ask(loop, other, "CLIENT KILL USER u", "1");
+    test_wait_line("REDIS-RESTORED");
+    test_wait(loop, test_is_ready, redis);
+    assert_false(redis_can(redis, REDIS_SCRIPTS));
+    assert_int_equal(test_lines_of(&lines, "REDIS-NO-SCRIPTS"), 1);
+    test_ask(loop, other, "ACL SETUSER u +@all", "OK");
+    test_ask(loop, other, "CLIENT KILL USER u", "1");
+    test_wait(loop, test_can_run_scripts, redis);
+    test_ask(loop, redis, "EVAL return{1} 0", "[1]");
+    test_ask(loop, other, "ACL SETUSER u -eval", "OK");
+    test_ask(loop, redis, "EVAL return{1} 0", NULL);
+    assert_false(redis_can(redis, REDIS_SCRIPTS));
+    redis_close(other);
+    redis_close(redis);
 }
 
 static void renamed_commands_are_sent_by_their_alias(void **state)
@@ -257,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_password_is_an_error_once_and_may_be_mended,
                                         test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_server_tells_what_it_can, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(who_may_not_run_scripts_is_told_once, test_begin, test_end),
         cmocka_unit_test_setup_teardown(renamed_commands_are_sent_by_their_alias, test_begin,
                                         test_end),
         cmocka_unit_test_setup_teardown(a_loading_server_is_waited_for, test_begin, test_end),

@@ -35,6 +35,7 @@ enum redis_state {
     REDIS_NAME,
     REDIS_SELECT,
     REDIS_LEARN,
+    REDIS_PROBE,
     REDIS_VERIFY,
     REDIS_READY, /* a break */
     REDIS_BACKOFF,
@@ -122,6 +123,9 @@ enum err handshake_reply(struct redis *redis, uint32_t index, const struct resp 
                          struct cause *why);
 /* handshake_refused: does this error mean that the server, as it is now, serves nobody? */
 bool handshake_refused(const struct resp *error);
+/* handshake_unlearn notes what an error to a later call tells of the server: that it refuses us
+ * scripts, since our rights were changed. */
+void handshake_unlearn(struct redis *redis, const struct resp *error);
 /* The name of a command on this server; false if the connection string disables it. */
 bool redis_alias(const struct redis *redis, struct slice command, struct slice *ret);
 

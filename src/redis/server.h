@@ -23,6 +23,7 @@ struct redis_server {
     bool is_down;
     bool is_denied;                               /* the refusal was logged in this outage */
     bool was_up;                                  /* has ever been */
+    bool is_without_scripts;                      /* that has been told */
     struct series *up_series, *reconnects_series; /* NULL = nobody counts */
 };
 

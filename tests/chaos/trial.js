@@ -36,7 +36,11 @@ export class Trial {
   }
 
   async prepare() {
-    this.server = await this.w.redis({ persistent: true, settings: { appendfsync: 'always' } });
+    this.server = await this.w.redis({
+      persistent: true,
+      settings: { appendfsync: 'always' },
+      without: this.options.without,
+    });
     this.proxy = await new Proxy(this.server.port).start();
     if (this.options.store) this.store = await this.w.redis({ persistent: true });
     const { lang, binding } = this.options;
@@ -206,7 +210,7 @@ export function story(name, options, plot) {
   });
 }
 
-// {kinds: ['list'], lang: 'c', faults, nodes: 1, store: false, binding}
+// {kinds: ['list'], lang: 'c', faults, nodes: 1, store: false, binding, without: ['eval']}
 export function trial(name, options) {
   story(name, options, async (t, seed) => {
     for (let i = 0; i < (options.nodes ?? 1); i++) await t.node(`data${i}`).start();

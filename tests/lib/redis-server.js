@@ -55,7 +55,7 @@ export class RedisServer {
     const lines = Object.entries(settings).map(
       ([key, value]) => `${key} ${value === '' ? '""' : value}`,
     );
-    for (const command of MISSING[this.options.version] ?? [])
+    for (const command of [...(MISSING[this.options.version] ?? []), ...(this.options.without ?? [])])
       lines.push(`rename-command ${command} ""`);
     const master = this.options.sentinelOf;
     if (master)
