@@ -17,15 +17,16 @@
 #define Y2029 1861920000000u
 
 /* The worked examples of eventgrid.md 2.3. */
+#define US_EXPIRY "1%2F1%2F2030%2012%3A00%3A00%20AM"
+#define NET_R "http%3a%2f%2flocalhost%3a7070%2ftopics%2forders%2fapi%2fevents"
 static const char *const tokens[] = {
-    "r=" R "&e=1%2F1%2F2030%2012%3A00%3A00%20AM&s=5VGNtmvtBaucdjrLgjb7Jqw%2F%2BBr2nrA7r76WnK8mspQ%"
-    "3D",
-    "r=" R "&e=2030-01-01%2000%3A00%3A00%2B00%3A00&s=p8p5WusZLZpw7xRGbgDlApgnkRWzyrZxnKaeAhLBofE%"
-    "3D",
+    "r=" R "&e=" US_EXPIRY "&s=5VGNtmvtBaucdjrLgjb7Jqw%2F%2BBr2nrA7r76WnK8mspQ%3D",
+    "r=" R "&e=2030-01-01%2000%3A00%3A00%2B00%3A00"
+    "&s=p8p5WusZLZpw7xRGbgDlApgnkRWzyrZxnKaeAhLBofE%3D",
     "r=" R "&e=2030-01-01%2000%3A00%3A00&s=9nmuD1yI9BLhTL9ylw8YjQGutYGqwtXY3WIx7miYFYA%3D",
     "r=" R "&e=2030-01-01T00%3A00%3A00Z&s=I%2FcfXGGIt9l2jINfD5DRgOT7GS5Luv9%2BKt3OD9Cwovo%3D",
-    "r=http%3a%2f%2flocalhost%3a7070%2ftopics%2forders%2fapi%2fevents&e=1%2f1%2f2030+12%3a00%3a00+"
-    "AM&s=4DEM9JJEKYZgSRNvM8adcEhp3hgPt%2bs0H02ODTox2gU%3d",
+    "r=" NET_R "&e=1%2f1%2f2030+12%3a00%3a00+AM"
+    "&s=4DEM9JJEKYZgSRNvM8adcEhp3hgPt%2bs0H02ODTox2gU%3d",
 };
 
 static struct access_keys keys_of(const char *key1, const char *key2)
