@@ -28,12 +28,14 @@ static const char take_due_script[] =
              "if #ids > 0 then ids[#ids + 1] = 'FORCE' end "
              "return held(first[2] or '', ids)";
 
-/* A name without entries goes: nothing can come between the look and the removal. */
+/* ARGV: node, from, count, start. A name without entries goes: nothing can come between the look
+ * and the removal. */
 static const char adopt_script[] =
     LUA_HELD "local ids = {} "
-             "for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[4], "
+             "for _, e in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[5], '+', ARGV[4], "
              "ARGV[3])) do ids[#ids + 1] = e[1] end "
-             "if #ids == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[3]) end "
+             "if #ids == 0 and ARGV[5] == '-' then "
+             "redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[3]) end "
              "return held('', ids)";
 
 static const char finish_script[] = "redis.call('XDEL', KEYS[1], unpack(ARGV, 2)) "
@@ -164,13 +166,14 @@ enum err queue_holders(struct queue *queue, struct redis_call *call)
     return redis_call(queue->redis, args, COUNT_OF(args), call);
 }
 
-enum err queue_adopt(struct queue *queue, struct slice node, struct slice from, size_t count,
+enum err queue_adopt(struct queue *queue, const struct queue_adoption *adoption,
                      struct redis_call *call)
 {
     struct queue_number most;
-    const struct slice args[] = {node, from, queue_number(&most, count)};
+    const struct slice args[] = {adoption->node, adoption->from,
+                                 queue_number(&most, adoption->count), adoption->start};
 
-    assert(count > 0 && count <= QUEUE_BATCH_MAX);
+    assert(adoption->count > 0 && adoption->count <= QUEUE_BATCH_MAX);
     return queue_run(queue, adopt_script, args, COUNT_OF(args), call);
 }
 

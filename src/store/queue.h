@@ -66,9 +66,14 @@ enum err queue_take_due(struct queue *queue, struct slice node, uint64_t now_uni
 /* queue_holders brings the names of nodes that have, or had, entries: queue_holder_next(). */
 enum err queue_holders(struct queue *queue, struct redis_call *call);
 bool queue_holder_next(const struct reply *reply, uint32_t *at, struct slice *ret_name);
-/* queue_adopt takes up to `count` entries of a node that is gone; none are left: its name is
- * removed. */
-enum err queue_adopt(struct queue *queue, struct slice node, struct slice from, size_t count,
+/* queue_adopt takes up to `count` entries of a node that is gone, from id `start` ("-" = the first)
+ * on; if it has none at all, its name is removed. A node may adopt from itself what it does not
+ * know that it holds, after an answer was lost. */
+struct queue_adoption {
+    struct slice node, from, start;
+    size_t count;
+};
+enum err queue_adopt(struct queue *queue, const struct queue_adoption *adoption,
                      struct redis_call *call);
 
 /* queue_finish: they were delivered. At most QUEUE_BATCH_MAX; already gone is fine. */

@@ -96,6 +96,15 @@ static const char *take_due(const char *node, uint64_t now_unix_ms)
     return entries(queue_take_due(queue, slice_of(node), now_unix_ms, 10, call()));
 }
 
+static enum err adopt(const char *from, const char *start, size_t count)
+{
+    return queue_adopt(
+        queue,
+        &(struct queue_adoption){
+            .node = SLICE("me"), .from = slice_of(from), .start = slice_of(start), .count = count},
+        call());
+}
+
 static void park(const char *id, uint64_t at_unix_ms, const char *state)
 {
     const struct queue_parking parking = {slice_of(id), at_unix_ms, slice_of(state)};
@@ -188,18 +197,33 @@ static void what_a_gone_node_held_is_adopted_but_not_what_it_parked(void **state
     append("c");
     take("gone", 3);
     park(ids[1], 5000, "1");
-    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 1, call())), "a");
-    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 9, call())), "c");
+    assert_string_equal(entries(adopt("gone", "-", 1)), "a");
+    assert_string_equal(entries(adopt("gone", "-", 9)), "c");
     (void)ended(queue_holders(queue, call()));
     assert_true(queue_holder_next(answer.kept, &at, &name));
     assert_true(slice_eq(name, SLICE("gone")));
-    assert_string_equal(entries(queue_adopt(queue, SLICE("me"), SLICE("gone"), 9, call())), "");
+    assert_string_equal(entries(adopt("gone", "-", 9)), "");
     (void)ended(queue_holders(queue, call()));
     at = 0;
     assert_true(queue_holder_next(answer.kept, &at, &name));
     assert_true(slice_eq(name, SLICE("me")));
     assert_false(queue_holder_next(answer.kept, &at, &name));
     expect_stats(3, 2, 1, 0);
+}
+
+static void a_node_finds_page_by_page_what_it_holds_itself(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    append("c");
+    take("me", 3);
+    assert_string_equal(entries(adopt("me", "-", 2)), "a b");
+    ids[1][strlen(ids[1]) - 1]++; /* the id behind b */
+    assert_string_equal(entries(adopt("me", ids[1], 2)), "c");
+    assert_string_equal(entries(adopt("me", "99999999999999-0", 2)), "");
+    expect_stats(3, 3, 0, 0);
 }
 
 /* It was only slow: another node has the entry, and then has delivered it. */
@@ -209,7 +233,7 @@ static void a_node_that_comes_back_does_not_revive_what_is_finished(void **state
     open_queue();
     append("a");
     take("slow", 1);
-    entries(queue_adopt(queue, SLICE("me"), SLICE("slow"), 9, call()));
+    entries(adopt("slow", "-", 9));
     park(ids[0], 5000, "1"); /* by the slow one, while we deliver */
     expect_stats(1, 0, 1, 0);
     finish(ids[0]); /* by us */
@@ -415,6 +439,7 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(what_a_gone_node_held_is_adopted_but_not_what_it_parked,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_node_finds_page_by_page_what_it_holds_itself, begin, end),
         cmocka_unit_test_setup_teardown(a_node_that_comes_back_does_not_revive_what_is_finished,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_dead_letter_keeps_all_and_is_redriven_or_purged, begin,

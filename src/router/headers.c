@@ -1,0 +1,110 @@
+#include "router/headers.h"
+
+#include "event/write.h"
+#include "json/scan.h"
+
+#define TEXTS_MAX_BYTES (64 * 1024)
+#define ORIGIN "eventgrid.azure.net"
+
+static void add(struct headers *headers, struct slice name, struct slice value)
+{
+    headers->fields[headers->count++] = (struct http_header){name, value};
+}
+
+/* What was written since `start`; the room was taken beforehand, so it does not move. */
+static struct slice since(const struct headers *headers, size_t start)
+{
+    return slice_from(buf_slice(&headers->texts), start);
+}
+
+static void add_subscription(struct headers *headers, const char *name)
+{
+    size_t start = headers->texts.len;
+
+    for (; *name != '\0'; name++)
+        buf_add_byte(&headers->texts, (char)(*name >= 'a' && *name <= 'z' ? *name - 32 : *name));
+    add(headers, SLICE("aeg-subscription-name"), since(headers, start));
+}
+
+static void add_count(struct headers *headers, uint32_t attempt)
+{
+    size_t start = headers->texts.len;
+
+    buf_add_u64(&headers->texts, attempt - 1);
+    add(headers, SLICE("aeg-delivery-count"), since(headers, start));
+}
+
+/* Only if it is that of every event of the batch. */
+static void add_data_version(struct headers *headers, const struct parcel *parcel)
+{
+    struct slice json = parcel->events[0]->fields[EVENT_DATA_VERSION];
+    size_t start = headers->texts.len;
+
+    for (size_t i = 1; i < parcel->count; i++)
+        if (!slice_eq(json, parcel->events[i]->fields[EVENT_DATA_VERSION]))
+            return;
+    event_write_field(&headers->texts, parcel->events[0], EVENT_DATA_VERSION);
+    struct slice value = since(headers, start);
+    if (http1_is_value(value))
+        add(headers, SLICE("aeg-data-version"), value);
+}
+
+static bool write_dynamic(struct buf *out, const struct event *event, const char *key)
+{
+    struct slice json = event_find(event, slice_of(key), NULL);
+
+    if (json.len == 0 || json.data[0] == '{' || json.data[0] == '[' || json.data[0] == 'n')
+        return false;
+    if (json.data[0] == '"')
+        jx_scan_add_string(out, json);
+    else
+        buf_add(out, json);
+    return true;
+}
+
+static void add_attribute(struct headers *headers, const struct attribute *attribute,
+                          const struct event *event)
+{
+    struct slice name = slice_of(attribute->name), value = slice_of(attribute->value);
+    size_t start = headers->texts.len;
+
+    if (attribute->value == NULL) {
+        if (!write_dynamic(&headers->texts, event, attribute->source))
+            return;
+        value = since(headers, start);
+    }
+    if (http1_is_token(name) && http1_is_value(value) && value.len <= ATTRIBUTE_VALUE_MAX_BYTES)
+        add(headers, name, value);
+    else
+        headers->texts.len = start;
+}
+
+void headers_init(struct headers *headers, const struct parcel *parcel)
+{
+    const struct subscription *subscription = parcel->subscription;
+    bool is_cloud_event = subscription->delivery == SCHEMA_CLOUD_EVENT;
+    bool is_batch = subscription->destination.batch_events > 1;
+
+    headers->count = 0;
+    buf_init(&headers->texts, TEXTS_MAX_BYTES);
+    (void)buf_reserve(&headers->texts, TEXTS_MAX_BYTES);
+    add(headers, SLICE("Content-Type"),
+        slice_of(event_content_type(subscription->delivery, is_batch)));
+    add(headers, SLICE("aeg-event-type"), SLICE("Notification"));
+    add_subscription(headers, subscription->name);
+    add_count(headers, parcel->attempt);
+    add(headers, SLICE("aeg-metadata-version"), is_cloud_event ? SLICE("1.0") : SLICE("1"));
+    if (is_cloud_event) {
+        add(headers, SLICE("Origin"), SLICE(ORIGIN));
+        add(headers, SLICE("WebHook-Request-Origin"), SLICE(ORIGIN));
+    } else if (subscription->delivery == SCHEMA_EVENT_GRID) {
+        add_data_version(headers, parcel);
+    }
+    for (size_t i = 0; i < subscription->destination.attribute_count; i++)
+        add_attribute(headers, &subscription->destination.attributes[i], parcel->events[0]);
+}
+
+void headers_done(struct headers *headers)
+{
+    buf_done(&headers->texts);
+}

@@ -1,0 +1,56 @@
+/* router/subscriber.h - one event subscription at work: takes entries from its queue, as many as
+ * its window has room for, has them delivered, and tells the queue what became of them.
+ * Rules: what is not asked for is not read, so a slow endpoint costs no memory. Fresh entries go
+ * ahead of retries, but never keep them all back. After many failures in a row the endpoint is left
+ * alone for a while (breaker.h). An attempt counts when its outcome is known and stored: a crash
+ * repeats it and uses none up. */
+#ifndef ROUTER_SUBSCRIBER_H
+#define ROUTER_SUBSCRIBER_H
+
+#include "event/subscription.h"
+#include "event/target.h"
+#include "loop/op.h"
+#include "store/queue.h"
+
+struct loop;
+struct subscriber;
+
+#define SUBSCRIBER_WINDOW 64                   /* events under way, unless a batch holds more */
+#define SUBSCRIBER_MAX_BYTES (8 * 1024 * 1024) /* of all of them, as far as one can tell */
+
+struct subscriber_counts {
+    uint64_t delivered, failed, retried, dead; /* events; failed counts attempts */
+};
+
+struct subscriber_options {
+    struct loop *loop;
+    struct redis *redis;                     /* the store's; borrowed */
+    struct slice id;                         /* of the queue */
+    const char *node;                        /* of this run */
+    struct event_rules rules;                /* how what the queue holds was published; borrowed */
+    const struct subscription *subscription; /* borrowed */
+    struct target *target;                   /* borrowed */
+    bool (*is_dead)(void *ctx, struct slice node); /* whose entries are to be taken over */
+    void *ctx;
+};
+
+/* subscriber_start opens the queue and begins. Nothing can fail now. */
+struct subscriber *subscriber_start(const struct subscriber_options *options);
+/* subscriber_wake: there may be something fresh. */
+void subscriber_wake(struct subscriber *subscriber);
+/* subscriber_recheck: a node has died, or the store was away: there may be anything. */
+void subscriber_recheck(struct subscriber *subscriber);
+struct queue *subscriber_queue(struct subscriber *subscriber);
+struct subscriber_counts subscriber_counts(const struct subscriber *subscriber);
+size_t subscriber_in_flight(const struct subscriber *subscriber);
+/* When the endpoint is left alone: until when, monotonic; 0 = it is not. */
+uint64_t subscriber_rests_until_ms(const struct subscriber *subscriber);
+
+/* subscriber_stop takes nothing more; the op ends when what is under way has ended and is told.
+ * subscriber_hurry cuts that short: attempts are aborted, and their entries stay for whoever takes
+ * over. */
+void subscriber_stop(struct subscriber *subscriber, struct op *op);
+void subscriber_hurry(struct subscriber *subscriber);
+void subscriber_free(struct subscriber *subscriber); /* after the stop */
+
+#endif

@@ -1,0 +1,50 @@
+/* router/subscriber_internal.h - what subscriber.c and delivery.c share. */
+#ifndef ROUTER_SUBSCRIBER_INTERNAL_H
+#define ROUTER_SUBSCRIBER_INTERNAL_H
+
+#include "router/breaker.h"
+#include "router/endings.h"
+#include "router/subscriber.h"
+
+enum taking { TAKE_NOTHING, TAKE_OPEN, TAKE_HOLDERS, TAKE_ADOPT, TAKE_FRESH, TAKE_DUE };
+
+struct subscriber {
+    struct subscriber_options options;
+    struct queue *queue;
+    struct endings endings;
+    struct breaker breaker;
+    struct list held;       /* all entries under way */
+    struct list deliveries; /* the attempts */
+    size_t in_flight;       /* entries that were taken and whose ending is not told */
+    size_t window;
+    struct subscriber_counts counts;
+
+    enum taking taking; /* what the call under way asks for */
+    struct redis_call call;
+    bool is_open;         /* the queue is there */
+    bool has_holders;     /* somebody who is gone may hold entries */
+    bool has_lost;        /* an answer was lost: we may hold what we do not know of */
+    bool has_fresh;       /* there may be something fresh */
+    bool was_due;         /* the last thing taken was due ones: fresh ones have the next turn */
+    uint64_t wakes;       /* counts them, ... */
+    uint64_t taken_wakes; /* ... and how many there were when the call began */
+    size_t asked;
+    char gone[64];         /* the node whose entries are adopted; "" = none */
+    char start[48];        /* from which id on */
+    struct reply *holders; /* kept while their entries are adopted */
+    uint32_t holder_at;
+    uint64_t due_unix_ms; /* of the next parked entry; UINT64_MAX = none */
+    size_t largest_bytes; /* of an entry, lately: decides how many are taken at once */
+    struct timer *timer;
+    struct turn turn;
+    struct op *stopped;
+    bool is_waiting; /* a call failed a moment ago */
+    bool is_stopping;
+};
+
+/* subscriber_pump takes what there is room for, at the end of this turn. */
+void subscriber_pump(struct subscriber *subscriber);
+/* subscriber_parked notes when an entry is due. */
+void subscriber_parked(struct subscriber *subscriber, uint64_t due_unix_ms);
+
+#endif

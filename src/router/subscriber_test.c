@@ -1,0 +1,429 @@
+/* A subscriber on a real queue, with a target that does as it is told. */
+#include "redis/testing.h"
+
+#include "router/breaker.h"
+#include "router/subscriber.h"
+
+#define TOPIC "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/t"
+#define PARCELS_MAX 64
+
+static struct redis *redis;
+static struct subscription subscription;
+static struct subscriber *subscriber;
+static const char *dead_node;
+
+/* The target: keeps what it was given until the test answers. */
+static struct parcel_seen {
+    const struct parcel *parcel;
+    struct parcel_result *ret;
+    struct op *op;
+} parcels[PARCELS_MAX];
+static size_t parcel_count;        /* all so far */
+static struct parcel_result reply; /* given at once, if is_prompt */
+static bool is_prompt;
+static struct op later[PARCELS_MAX];
+
+static void on_later(struct op *op, enum err err)
+{
+    (void)err;
+    struct parcel_seen *seen = &parcels[op - later];
+    *seen->ret = reply;
+    op_end(seen->op, E_OK);
+}
+
+static void on_abort(struct op *op)
+{
+    op->abort = NULL;
+    ((struct parcel_seen *)op->runner)->ret = NULL;
+    loop_later(loop, &later[(struct parcel_seen *)op->runner - parcels], E_OK);
+}
+
+static void on_aborted(struct op *op, enum err err)
+{
+    (void)err;
+    op_end(parcels[op - later].op, E_CANCELED);
+}
+
+static enum err deliver(struct target *target, const struct parcel *parcel,
+                        struct parcel_result *ret, struct op *op)
+{
+    (void)target;
+    assert_true(parcel_count < PARCELS_MAX);
+    struct parcel_seen *seen = &parcels[parcel_count];
+    *seen = (struct parcel_seen){parcel, ret, op};
+    op_begin(op, on_abort, seen);
+    later[parcel_count] = (struct op){.done = is_prompt ? on_later : on_aborted};
+    if (is_prompt)
+        loop_later(loop, &later[parcel_count], E_OK);
+    parcel_count++;
+    return E_OK;
+}
+static struct target target = {.deliver = deliver};
+
+static void answer_parcel(size_t at, enum outcome outcome, unsigned status)
+{
+    *parcels[at].ret = (struct parcel_result){.outcome = outcome, .http_status = status};
+    op_end(parcels[at].op, E_OK);
+}
+
+static bool is_dead(void *ctx, struct slice node)
+{
+    (void)ctx;
+    return dead_node != NULL && slice_eq(node, slice_of(dead_node));
+}
+
+static void start_as(const char *node)
+{
+    subscriber = subscriber_start(
+        &(struct subscriber_options){.loop = loop,
+                                     .redis = redis,
+                                     .id = SLICE("s1"),
+                                     .node = node,
+                                     .rules = {.schema = SCHEMA_EVENT_GRID, .topic = SLICE(TOPIC)},
+                                     .subscription = &subscription,
+                                     .target = &target,
+                                     .is_dead = is_dead});
+}
+
+static void start(void)
+{
+    start_as("me");
+}
+
+static bool stopped;
+static void on_stopped(struct op *op, enum err err)
+{
+    (void)op;
+    assert_int_equal(err, E_OK);
+    stopped = true;
+}
+static bool is_stopped(void *ctx)
+{
+    (void)ctx;
+    return stopped;
+}
+
+static void stop(void)
+{
+    struct op op = {.done = on_stopped};
+
+    stopped = false;
+    subscriber_stop(subscriber, &op);
+    subscriber_hurry(subscriber);
+    test_wait(loop, is_stopped, NULL);
+    subscriber_free(subscriber);
+    subscriber = NULL;
+}
+
+static int begin(void **state)
+{
+    const struct subscription_rules rules = {.input = SCHEMA_EVENT_GRID, .retention_days = 7};
+
+    (void)test_begin(state);
+    test_server_start(&server, "");
+    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    test_wait(loop, test_is_ready, redis);
+    subscription_init(&subscription, SLICE("es1"), &rules);
+    parcel_count = 0;
+    dead_node = NULL;
+    is_prompt = true;
+    reply = (struct parcel_result){.outcome = OUTCOME_DELIVERED, .http_status = 200};
+    return 0;
+}
+
+static int end(void **state)
+{
+    if (subscriber != NULL)
+        stop();
+    subscription_done(&subscription);
+    redis_close(redis);
+    return test_end(state);
+}
+
+static struct test_call call;
+static void append_to(struct queue *queue, const char *id)
+{
+    char body[256];
+
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"subject\":\"s\",\"eventType\":\"t\","
+             "\"eventTime\":\"2026-01-01T00:00:00Z\"}",
+             id);
+    reply_unref(call.kept);
+    call = (struct test_call){.call.op.done = test_call_done};
+    assert_int_equal(queue_append(queue, SLICE("1767225600000000 "), slice_of(body), &call.call),
+                     E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    assert_int_equal(call.err, E_OK);
+    reply_unref(call.kept);
+    call.kept = NULL;
+}
+
+static void publish(const char *id)
+{
+    append_to(subscriber_queue(subscriber), id);
+    subscriber_wake(subscriber);
+}
+
+static struct queue_stats stats;
+static void look(void)
+{
+    call = (struct test_call){.call.op.done = test_call_done};
+    assert_int_equal(queue_stats(subscriber_queue(subscriber), &call.call), E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    assert_true(queue_stats_read(call.kept, &stats));
+    reply_unref(call.kept);
+    call.kept = NULL;
+}
+
+static bool has_parcels(void *count)
+{
+    return parcel_count >= *(size_t *)count;
+}
+static void wait_parcels(size_t count)
+{
+    test_wait(loop, has_parcels, &count);
+}
+
+static bool is_quiet(void *ctx)
+{
+    (void)ctx;
+    return subscriber_in_flight(subscriber) == 0;
+}
+
+static bool is_id(size_t at, size_t event, const char *id)
+{
+    struct buf text;
+    buf_init(&text, 100);
+    event_write_field(&text, parcels[at].parcel->events[event], EVENT_ID);
+    bool is_it = strcmp(buf_text(&text), id) == 0;
+    buf_done(&text);
+    return is_it;
+}
+
+static void what_is_published_is_delivered_and_gone(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 20; i++)
+        publish("a");
+    wait_parcels(20);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+    assert_int_equal(stats.dead, 0);
+    assert_int_equal(parcel_count, 20);
+    assert_int_equal(subscriber_counts(subscriber).delivered, 20);
+}
+
+static void what_was_there_before_the_start_is_delivered(void **state)
+{
+    struct queue *queue = queue_new(redis, SLICE("s1"));
+
+    (void)state;
+    append_to(queue, "early");
+    queue_free(queue);
+    is_prompt = false;
+    start();
+    wait_parcels(1);
+    assert_true(is_id(0, 0, "early"));
+    assert_int_equal(parcels[0].parcel->attempt, 1);
+    answer_parcel(0, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+}
+
+static void a_failure_is_parked_with_its_count_and_others_go_on(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    start();
+    publish("bad");
+    wait_parcels(1);
+    answer_parcel(0, OUTCOME_OTHER, 500);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.parked, 1);
+    publish("good");
+    wait_parcels(2);
+    assert_true(is_id(1, 0, "good"));
+    answer_parcel(1, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 1);
+    /* its time comes: as if the schedule had said so */
+    stop();
+    test_ask(loop, redis,
+             "EVAL return(redis.call('ZADD',KEYS[1],1,redis.call('ZRANGE',KEYS[1],0,0)"
+             "[1])) 1 rg:{q:s1}:due",
+             "0");
+    start();
+    wait_parcels(3);
+    assert_true(is_id(2, 0, "bad"));
+    assert_int_equal(parcels[2].parcel->attempt, 2);
+    answer_parcel(2, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+}
+
+static void what_must_not_be_tried_again_is_a_dead_letter(void **state)
+{
+    struct queue_dead_entry dead;
+    uint32_t at = 0;
+
+    (void)state;
+    reply = (struct parcel_result){.outcome = OUTCOME_BAD_REQUEST, .http_status = 400};
+    start();
+    publish("bad");
+    wait_parcels(1);
+    test_wait(loop, is_quiet, NULL);
+    call = (struct test_call){.call.op.done = test_call_done};
+    assert_int_equal(queue_dead(subscriber_queue(subscriber), SLICE("-"), 10, &call.call), E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    assert_true(queue_dead_next(call.kept, &at, &dead));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")),
+                         SLICE("UndeliverableDueToHttpBadRequest")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempts")), SLICE("1")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("outcome")), SLICE("BadRequest")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("status")), SLICE("400")));
+    reply_unref(call.kept);
+    call.kept = NULL;
+    look();
+    assert_int_equal(stats.entries, 0);
+}
+
+static void no_more_are_taken_than_the_window_holds(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    start();
+    for (int i = 0; i < PARCELS_MAX; i++)
+        publish("a");
+    size_t all = SUBSCRIBER_WINDOW < PARCELS_MAX ? SUBSCRIBER_WINDOW : PARCELS_MAX;
+    wait_parcels(all);
+    append_to(subscriber_queue(subscriber), "more"); /* would abort in deliver() if it came */
+    subscriber_wake(subscriber);
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(subscriber_in_flight(subscriber), SUBSCRIBER_WINDOW);
+}
+
+static void batches_hold_events_that_failed_equally_often(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    subscription.destination.batch_events = 5;
+    struct queue *queue = queue_new(redis, SLICE("s1"));
+    for (int i = 0; i < 12; i++)
+        append_to(queue, "a");
+    queue_free(queue);
+    start();
+    wait_parcels(3);
+    assert_int_equal(parcels[0].parcel->count, 5);
+    assert_int_equal(parcels[1].parcel->count, 5);
+    assert_int_equal(parcels[2].parcel->count, 2);
+    for (size_t i = 0; i < 3; i++)
+        answer_parcel(i, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+    assert_int_equal(subscriber_counts(subscriber).delivered, 12);
+}
+
+static void what_a_gone_node_held_is_delivered_here(void **state)
+{
+    struct queue *queue = queue_new(redis, SLICE("s1"));
+
+    (void)state;
+    append_to(queue, "a");
+    append_to(queue, "b");
+    queue_free(queue);
+    test_ask(loop, redis, "XGROUP CREATE rg:{q:s1}:events redgrid 0", "OK");
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid gone COUNT 1 STREAMS rg:{q:s1}:events >", NULL);
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid alive COUNT 1 STREAMS rg:{q:s1}:events >",
+             NULL);
+    start();
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(parcel_count, 0); /* both live, as far as anybody knows */
+    dead_node = "gone";
+    subscriber_recheck(subscriber);
+    wait_parcels(1);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 1);
+    assert_int_equal(stats.held, 1);
+}
+
+/* The store executes a take, but its answer is lost: what it gave us is not forgotten. */
+static void what_a_lost_answer_gave_us_is_found(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    start();
+    publish("known");
+    wait_parcels(1);
+    append_to(subscriber_queue(subscriber), "unknown");
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid me COUNT 9 STREAMS rg:{q:s1}:events >", NULL);
+    test_ask(loop, redis, "CLIENT KILL TYPE normal SKIPME no", NULL);
+    subscriber_wake(subscriber); /* asks while it is away: that is a failed call */
+    wait_parcels(2);
+    assert_true(is_id(1, 0, "unknown"));
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(parcel_count, 2); /* the known one is not delivered twice */
+    answer_parcel(0, OUTCOME_DELIVERED, 200);
+    answer_parcel(1, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+}
+
+static void a_stop_leaves_what_is_under_way_to_others(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    start();
+    publish("a");
+    wait_parcels(1);
+    stop();
+    test_ask(loop, redis, "XLEN rg:{q:s1}:events", "1");
+    dead_node = "me";
+    start_as("next"); /* run of this daemon */
+    wait_parcels(2);
+    assert_true(is_id(1, 0, "a"));
+    assert_int_equal(parcels[1].parcel->attempt, 1); /* the first was not judged */
+    answer_parcel(1, OUTCOME_DELIVERED, 200);
+    test_wait(loop, is_quiet, NULL);
+}
+
+static void many_failures_in_a_row_leave_the_endpoint_alone(void **state)
+{
+    (void)state;
+    reply = (struct parcel_result){.outcome = OUTCOME_SOCKET_ERROR};
+    start();
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        publish("a");
+    wait_parcels(BREAKER_FAILURES);
+    test_wait(loop, is_quiet, NULL);
+    assert_true(subscriber_rests_until_ms(subscriber) > 0);
+    publish("later");
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(parcel_count, BREAKER_FAILURES);
+    look();
+    assert_int_equal(stats.entries, BREAKER_FAILURES + 1);
+    assert_int_equal(stats.parked, BREAKER_FAILURES);
+}
+
+int main(void)
+{
+#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        ROW(what_is_published_is_delivered_and_gone),
+        ROW(what_was_there_before_the_start_is_delivered),
+        ROW(a_failure_is_parked_with_its_count_and_others_go_on),
+        ROW(what_must_not_be_tried_again_is_a_dead_letter),
+        ROW(no_more_are_taken_than_the_window_holds),
+        ROW(batches_hold_events_that_failed_equally_often),
+        ROW(what_a_gone_node_held_is_delivered_here),
+        ROW(what_a_lost_answer_gave_us_is_found),
+        ROW(a_stop_leaves_what_is_under_way_to_others),
+        ROW(many_failures_in_a_row_leave_the_endpoint_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,133 @@
+#include "router/webhook.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "event/write.h"
+#include "http/client.h"
+#include "router/headers.h"
+#include "json/scan.h"
+
+#define BODY_MAX_BYTES (64u * 1024 * 1024)
+
+struct webhook {
+    struct target target;
+    struct http_client *http;
+    const struct subscription *subscription;
+    struct url url; /* points into the subscription */
+};
+
+struct post {
+    struct http_call call;
+    struct op *op; /* the router's */
+    struct parcel_result *ret;
+    struct headers headers;
+    struct buf body;
+    struct slice part;
+};
+
+static void post_free(struct post *post)
+{
+    headers_done(&post->headers);
+    buf_done(&post->body);
+    free(post);
+}
+
+static uint64_t retry_after_ms(const struct http_call *call)
+{
+    struct slice text = http_call_header(call, SLICE("Retry-After"));
+    uint64_t ms = 0;
+
+    if (text.data != NULL && (call->status == 429 || call->status == 503))
+        (void)retry_after_parse(text, clock_unix_ms(), &ms);
+    return ms;
+}
+
+static void on_posted(struct op *op, enum err err)
+{
+    struct post *post = container_of(op, struct post, call.op);
+    struct op *waiting = post->op;
+    unsigned status = err == E_OK ? (unsigned)post->call.status : 0;
+
+    waiting->why = op->why;
+    if (err != E_CANCELED)
+        *post->ret =
+            (struct parcel_result){.outcome = outcome_of(status, err),
+                                   .http_status = status,
+                                   .retry_after_ms = err == E_OK ? retry_after_ms(&post->call) : 0};
+    post_free(post);
+    op_end(waiting, err == E_CANCELED ? E_CANCELED : E_OK);
+}
+
+static void on_abort(struct op *op)
+{
+    struct post *post = op->runner;
+    op_abort(&post->call.op);
+}
+
+static void write_body(struct buf *out, const struct parcel *parcel)
+{
+    const struct subscription *subscription = parcel->subscription;
+    bool is_object =
+        subscription->delivery == SCHEMA_CLOUD_EVENT && subscription->destination.batch_events == 1;
+
+    if (is_object)
+        event_write(out, parcel->events[0], subscription->delivery, NULL);
+    else
+        event_write_all(out, parcel->events, parcel->count, subscription->delivery);
+}
+
+static enum err webhook_deliver(struct target *target, const struct parcel *parcel,
+                                struct parcel_result *ret, struct op *op)
+{
+    struct webhook *webhook = container_of(target, struct webhook, target);
+    struct post *post = mem_new(struct post);
+
+    post->op = op;
+    post->ret = ret;
+    buf_init(&post->body, BODY_MAX_BYTES);
+    write_body(&post->body, parcel);
+    post->part = buf_slice(&post->body);
+    headers_init(&post->headers, parcel);
+    post->call = (struct http_call){.op.done = on_posted,
+                                    .method = SLICE("POST"),
+                                    .url = webhook->url,
+                                    .headers = post->headers.fields,
+                                    .header_count = post->headers.count,
+                                    .body = &post->part,
+                                    .body_count = 1,
+                                    .timeout_ms = WEBHOOK_TIMEOUT_MS};
+    enum err err = buf_err(&post->body);
+    if (err == E_OK)
+        err = http_send(webhook->http, &post->call);
+    if (err != E_OK) {
+        op->why = post->call.op.why;
+        post_free(post);
+        return err;
+    }
+    op_begin(op, on_abort, post);
+    return E_OK;
+}
+
+enum err webhook_new(struct http_client *http, const struct subscription *subscription,
+                     struct target **ret, struct cause *why)
+{
+    struct url url;
+    enum err err = url_parse(slice_of(subscription->destination.url), &url, why);
+
+    if (err != E_OK)
+        return err;
+    struct webhook *webhook = mem_new(struct webhook);
+    *webhook = (struct webhook){
+        .target.deliver = webhook_deliver, .http = http, .subscription = subscription, .url = url};
+    *ret = &webhook->target;
+    return E_OK;
+}
+
+void webhook_free(struct target *target)
+{
+    free(container_of(target, struct webhook, target));
+}
