@@ -153,7 +153,7 @@ static void binary_outputs_are_decoded(void **state)
 
 static const char script[] =
     "#!/usr/bin/env python3\n"
-    "import json, os, signal, socket, sys, time\n"
+    "import json, os, signal, socket, sys, threading, time\n"
     "from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer\n"
     "class Handler(BaseHTTPRequestHandler):\n"
     "    protocol_version = 'HTTP/1.1'\n"
@@ -188,7 +188,7 @@ static const char script[] =
     "        if m == 'text': return self.answer(200, 'plain words', 'text/plain')\n"
     "        if m == 'close': return self.connection.shutdown(socket.SHUT_RDWR)\n"
     "        if m.startswith('exit'): os._exit(int(m[4:]))\n"
-    "        if m == 'crash': os.kill(os.getpid(), signal.SIGSEGV)\n"
+    "        if m == 'crash': signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)\n"
     "        if m == 'hang': time.sleep(100)\n"
     "        self.answer(200, json.dumps({'ReturnValue': m}))\n"
     "class Server(ThreadingHTTPServer):\n"
