@@ -42,6 +42,7 @@ struct fake_server {
     struct fake_rule rules[FAKE_RULES_MAX];
     size_t rule_count;
     struct buf heard;    /* "XACK s f 1-0\n" .. */
+    size_t words;        /* of the last command heard: its arguments and one */
     uint32_t drip_ms;    /* between the bytes of a reply; 0 = all at once */
     bool is_flooding;    /* what drips begins again at its end */
     bool is_silent;      /* accepts and says nothing */
@@ -210,6 +211,7 @@ static inline void fake_answer(struct fake_server *fake, struct fake_client *cli
     }
     bool is_subscription = fake_begins(line, "SUBSCRIBE") || fake_begins(line, "PSUBSCRIBE");
     buf_addf(&fake->heard, "%s\n", line);
+    fake->words = command->count;
     struct fake_rule *rule = fake_rule_for(fake, line);
     if (rule == NULL)
         fail_msg("the fake server has no rule for: %s", line);
