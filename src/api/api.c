@@ -102,6 +102,12 @@ static void get_functions(struct api *api, struct http_request *request)
     answer_json(request, 200, &body);
 }
 
+static void answer_no_function(struct http_request *request, struct slice name)
+{
+    answer_error(request, 404, "FunctionNotFound",
+                 "there is no function '%.*s': `redgrid function list` shows all", SLICE_ARG(name));
+}
+
 struct namesakes {
     struct slice name;
     size_t count;
@@ -126,9 +132,7 @@ static bool find_function(struct api *api, struct http_request *request, size_t 
         return false;
     }
     if (!host_find(api->host, app, name, ret)) {
-        answer_error(request, 404, "FunctionNotFound",
-                     "there is no function '%.*s': `redgrid function list` shows all",
-                     SLICE_ARG(name));
+        answer_no_function(request, name);
         return false;
     }
     struct namesakes namesakes = {.name = name};
@@ -209,6 +213,10 @@ static void on_run_done(struct op *op, enum err err)
 
     if (err) {
         answer_run_error(run->request, err, &op->why);
+    } else if (buf_err(&run->result)) {
+        answer_error(run->request, 500, "ResultTooLarge",
+                     "it succeeded, but what it returned is larger than %d bytes",
+                     RESULT_MAX_BYTES);
     } else {
         buf_init(&body, ANSWER_MAX_BYTES);
         member_text(&body, "status", SLICE("succeeded"));
@@ -255,6 +263,12 @@ static void get_logs(struct api *api, struct http_request *request)
     }
     if (follow.len > 0 && !slice_to_bool(follow, &query.is_following)) {
         answer_error(request, 400, "BadRequest", "follow: '%.*s' is not 1 or 0", SLICE_ARG(follow));
+        return;
+    }
+    struct function_status status;
+    if (query.function.len > 0 && api->host != NULL &&
+        !host_find(api->host, SLICE_NONE, query.function, &status)) {
+        answer_no_function(request, query.function);
         return;
     }
     log_ring_answer(api->logs, &query, request);

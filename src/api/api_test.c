@@ -283,6 +283,7 @@ static void routes_answer(void **state)
         {"GET", "/api/functions/orders/invoke", NULL, 405, "use POST"},
         {"GET", "/api/functions/orders/none", NULL, 404, "NotFound"},
         {"GET", "/", NULL, 404, "there is nothing at /"},
+        {"GET", "/api/logs?function=none", NULL, 404, "FunctionNotFound"},
         {"GET", "/api/logs?lines=x", NULL, 400, "lines: 'x' is not a number"},
     };
     (void)state;

@@ -156,6 +156,7 @@ static void wrong_words_are_answered_with_2(void **state)
         {"init --lang cobol x", "'cobol' is not c, python or custom"},
         {"init --trigger cron x", "'cron' is not list, stream or pubsub"},
         {"help nope", "there is no command 'nope'"},
+        {"\"$(printf '\\033[31mred')\"", "there is no command '?[31mred'"},
         {"", "Commands:"},
     };
     (void)state;

@@ -11,6 +11,7 @@
 
 #define SERVER_DEFAULT "http://127.0.0.1:7070"
 #define FLAG_COLUMN 26
+#define COMPLAINT_MAX_BYTES 8192
 
 const struct option server_options[] = {
     {"--server", "URL",
@@ -22,14 +23,17 @@ const size_t server_option_count = COUNT_OF(server_options);
 
 int complain(int code, const char *fmt, ...)
 {
+    char text[COMPLAINT_MAX_BYTES];
     va_list args;
 
-    fflush(stdout);
-    fputs("redgrid: ", stderr);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    for (char *at = text; *at != '\0'; at++)
+        if (((unsigned char)*at < 0x20 && *at != '\n') || *at == 0x7f)
+            *at = '?'; /* what a server says must not drive the terminal */
+    fflush(stdout);
+    fprintf(stderr, "redgrid: %s\n", text);
     return code;
 }
 

@@ -34,6 +34,7 @@
 #include "store/store.h"
 
 #define HTTP_GRACE_MS 1000
+#define BODY_MAX_BYTES ((size_t)16 * 1024 * 1024) /* as `redgrid function invoke --file` sends */
 #define SAME_SIGNAL_MS 100 /* timeout(1) tells a process, then its group: one stop, not two */
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
@@ -115,8 +116,10 @@ static enum err open_http(struct server *server, struct cause *why)
                               .program = {on_reasons, on_describe, on_refresh, on_reload, server}});
     enum err err =
         http_server_start(server->loop,
-                          &(struct http_server_options){
-                              .address = address, .handler = api_handle, .ctx = server->api},
+                          &(struct http_server_options){.address = address,
+                                                        .handler = api_handle,
+                                                        .ctx = server->api,
+                                                        .body_max_bytes = BODY_MAX_BYTES},
                           &server->http, why);
     if (err == E_EXISTS)
         return cause_set(why, err, "listen: %s is taken: choose another address with --listen",

@@ -203,7 +203,11 @@ scenario('HTTP and commands', async (w) => {
   assert.deepEqual(listed.map((one) => one.name).sort(), ['Bad', 'F']);
   const invoked = await run(PROGRAM, ['function', 'invoke', 'F', '--data', 'hello', ...server]);
   assert.match(invoked.stdout, /HELLO/);
+  fs.writeFileSync(w.path('large'), 'a'.repeat(15 << 20));
+  const large = ['function', 'invoke', 'F', '--file', w.path('large'), ...server];
+  await assert.rejects(run(PROGRAM, large), /it succeeded, but what it returned is larger/);
   await assert.rejects(run(PROGRAM, ['function', 'show', 'Nobody', ...server]), { code: 1 });
+  await assert.rejects(run(PROGRAM, ['function', 'logs', 'Nobody', ...server]), { code: 1 });
   await assert.rejects(run(PROGRAM, ['function', 'fly', ...server]), { code: 2 });
 });
 
