@@ -32,7 +32,7 @@ struct app_run {
     void *ctx;
 
     enum state state;
-    struct op op; /* reading, checking, stopping the workers */
+    struct op op; /* reading, checking, having drained, stopping the workers */
     struct app *app;
     uint64_t began_ms;         /* when the triggers began to listen */
     struct app *next;          /* as read by the pool's thread */
@@ -282,13 +282,30 @@ static void start(struct app_run *run)
 
 /* --- stopping --- */
 
+/* The listeners have stopped, and who asked for a run by hand has the answer. Stops a turn later:
+ * this may be in a callback of the invoker. */
+static void maybe_drained(struct app_run *run)
+{
+    bool is_idle = run->stopping_count == 0;
+
+    for (size_t i = 0; i < run->function_count; i++)
+        is_idle = is_idle && list_is_empty(&run->functions[i].by_hand);
+    if (is_idle && run->state == DRAIN && !run->op.is_busy)
+        loop_later(run->host->loop, &run->op, E_OK);
+}
+
+void app_run_by_hand_ended(struct function_run *f)
+{
+    maybe_drained(f->ctx);
+}
+
 static void on_listener_stopped(struct op *op, enum err err)
 {
     struct app_run *run = container_of(op, struct function_run, stop_op)->ctx;
 
     (void)err;
-    if (--run->stopping_count == 0)
-        go(run, STOP);
+    run->stopping_count--;
+    maybe_drained(run);
 }
 
 static void drain(struct app_run *run)
@@ -296,14 +313,13 @@ static void drain(struct app_run *run)
     app_files_unwatch(run->files);
     run->stopped_ms = loop_now_ms(run->host->loop);
     run->is_again = true;
-    run->stopping_count = 1; /* so that none is the last before all were told */
+    run->stopping_count = 0;
     for (size_t i = 0; i < run->function_count; i++) {
         struct function_run *f = &run->functions[i];
         f->stop_op.done = on_listener_stopped;
         run->stopping_count += function_run_stop(f, &f->stop_op);
     }
-    if (--run->stopping_count == 0)
-        go(run, STOP);
+    maybe_drained(run);
 }
 
 static void free_functions(struct app_run *run)
@@ -431,9 +447,11 @@ static void on_op_done(struct op *op, enum err err)
         clear(run);
         go(run, run->is_leaving ? GONE : READ);
         break;
+    case DRAIN:
+        go(run, STOP);
+        break;
     case START:
     case RUN:
-    case DRAIN:
     case GONE:
         break;
     }
@@ -544,8 +562,7 @@ void app_run_stop(struct app_run *run, struct op *op)
 void app_run_hurry(struct app_run *run)
 {
     for (size_t i = 0; i < run->function_count; i++)
-        if (run->functions[i].listener != NULL)
-            run->functions[i].listener->kind->hurry(run->functions[i].listener);
+        function_run_hurry(&run->functions[i]);
 }
 
 void app_run_free(struct app_run *run)

@@ -17,6 +17,8 @@ bool app_run_is_started(const struct app_run *run); /* every trigger has had its
 void app_run_node_died(struct app_run *run);
 /* app_run_tick: sample backlogs, scale workers, refresh gauges; every few seconds. */
 void app_run_tick(struct app_run *run);
+/* app_run_by_hand_ended: one of function->by_hand has gone out of it. */
+void app_run_by_hand_ended(struct function_run *function);
 /* app_run_stop drains; `op` ends when nothing is left running. app_run_hurry cuts it short. */
 void app_run_stop(struct app_run *run, struct op *op);
 void app_run_hurry(struct app_run *run);

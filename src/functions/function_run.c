@@ -31,6 +31,7 @@ void function_run_init(struct function_run *f, const struct host_options *host,
 {
     *f =
         (struct function_run){.host = host, .function = function, .answered = answered, .ctx = ctx};
+    list_init(&f->by_hand);
 }
 
 void function_run_done(struct function_run *f)
@@ -156,6 +157,16 @@ bool function_run_stop(struct function_run *f, struct op *op)
         return false;
     f->listener->kind->stop(f->listener, op);
     return true;
+}
+
+void function_run_hurry(struct function_run *f)
+{
+    struct job *job;
+
+    if (f->listener != NULL)
+        f->listener->kind->hurry(f->listener);
+    list_each (&f->by_hand, struct job, node, job)
+        delivery_stop(&job->delivery);
 }
 
 /* --- what it tells --- */

@@ -8,6 +8,7 @@
 #include "functions/host.h"
 #include "functions/listener.h"
 #include "functions/scale.h"
+#include "functions/slots.h"
 
 struct function_counts {
     uint64_t succeeded, failed, retried, dead_lettered, dropped;
@@ -25,8 +26,9 @@ struct function_run {
     struct backlog *backlog;      /* NULL without a listener, and for channels */
     struct scale_samples samples;
     struct redis_options *redis;
-    char server[256]; /* what it listens to */
-    char *error;      /* why it does not run; NULL = none, or function->error */
+    char server[256];    /* what it listens to */
+    char *error;         /* why it does not run; NULL = none, or function->error */
+    struct list by_hand; /* of jobs: runs that no trigger began; they are waited for as well */
     struct op stop_op;
     bool has_answered;
     struct function_counts before; /* what it had counted when its app was read again */
@@ -52,6 +54,9 @@ void function_run_prepare(struct function_run *run, struct invoker *invoker);
 void function_run_listen(struct function_run *run);
 /* function_run_stop: no new work. True if `op` ends when nothing runs; else nothing ran. */
 bool function_run_stop(struct function_run *run, struct op *op);
+
+/* function_run_hurry cuts short what still runs. */
+void function_run_hurry(struct function_run *run);
 
 /* function_run_tick refreshes its gauges and samples its backlog. */
 void function_run_tick(struct function_run *run);

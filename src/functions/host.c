@@ -36,8 +36,9 @@ struct leaving {
 
 /* One run by hand. */
 struct manual_run {
-    struct delivery delivery;
+    struct job job; /* in function->by_hand */
     struct host *host;
+    struct function_run *function;
     struct host_call *call;
 };
 
@@ -351,7 +352,7 @@ static void add_result(struct buf *out, const struct rpc_data *data)
 
 static void on_manual_done(struct delivery *delivery, enum err err, const struct cause *why)
 {
-    struct manual_run *manual = container_of(delivery, struct manual_run, delivery);
+    struct manual_run *manual = container_of(delivery, struct manual_run, job.delivery);
     struct host *host = manual->host;
     struct host_call *call = manual->call;
 
@@ -360,6 +361,8 @@ static void on_manual_done(struct delivery *delivery, enum err err, const struct
     call->op.why = *why;
     delivery_release(delivery);
     message_done(&delivery->message);
+    list_remove(&manual->job.node);
+    app_run_by_hand_ended(manual->function);
     free(manual);
     host->calls--;
     loop_later(host->options.loop, &call->op, err);
@@ -381,17 +384,20 @@ enum err host_invoke(struct host *host, struct slice app, struct slice function,
     struct manual_run *manual = mem_new(struct manual_run);
     manual->host = host;
     manual->call = call;
-    manual->delivery.dispatcher = &found->dispatcher;
-    manual->delivery.done = on_manual_done;
-    manual->delivery.is_once = true;
-    message_init(&manual->delivery.message, REQUEST_MAX_BYTES);
-    enum err err = message_set_value(&manual->delivery.message, &found->function->trigger, value);
+    manual->function = found;
+    manual->job.delivery.dispatcher = &found->dispatcher;
+    manual->job.delivery.done = on_manual_done;
+    manual->job.delivery.is_once = true;
+    message_init(&manual->job.delivery.message, REQUEST_MAX_BYTES);
+    enum err err =
+        message_set_value(&manual->job.delivery.message, &found->function->trigger, value);
     if (err != E_OK) {
-        message_done(&manual->delivery.message);
+        message_done(&manual->job.delivery.message);
         free(manual);
         return cause_set(why, err, "the value is larger than %u bytes", REQUEST_MAX_BYTES);
     }
     host->calls++;
-    delivery_start(&manual->delivery);
+    list_push(&found->by_hand, &manual->job.node);
+    delivery_start(&manual->job.delivery);
     return E_OK;
 }

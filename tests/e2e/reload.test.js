@@ -194,3 +194,51 @@ scenario('An app that leaves finishes what runs, also when all of it stops', asy
   assert.equal(code, 0);
   assert.equal(node.succeededCount('F'), 1);
 });
+
+const HELD = {
+  code: `
+import testlib
+
+def main(entry):
+    testlib.record("start")
+    testlib.wait_for("go")
+    return "done"
+`,
+};
+
+// What somebody asked for by hand is waited for like what a trigger began.
+for (const [how, ends] of [
+  ['a reload', (node, app) => edit(app, 'F', '__init__.py')],
+  ['a stop', (node) => node.process.kill('SIGTERM')],
+]) {
+  scenario(`A run by hand outlives ${how}`, async (w) => {
+    await w.redis();
+    const app = w.app({ F: list('q', {}, HELD) });
+    const node = await w.up(app);
+    const answer = fetch(`http://127.0.0.1:${node.port()}/api/functions/F/invoke`, {
+      method: 'POST',
+      body: 'x',
+    });
+    await until(() => w.ledger().length === 1, 'it runs');
+    ends(node, app);
+    await node.line(how === 'a stop' ? /^stopping/ : /files changed/);
+    await stays(() => node.failedCount('F') === 0 && !node.has(/started again/), 'it runs', 300);
+    w.touch('go');
+    assert.equal((await (await answer).json()).result, 'done');
+    if (how === 'a stop') assert.equal((await node.exited).code, 0);
+    else await node.line(/started again after \d+ ms: 1 function listens/);
+  });
+}
+
+scenario('A run by hand is cut short by the limit of a stop', async (w) => {
+  await w.redis();
+  const node = await w.up({ F: list('q', {}, HELD) }, { args: ['--drain-timeout', '300'] });
+  const answer = fetch(`http://127.0.0.1:${node.port()}/api/functions/F/invoke`, {
+    method: 'POST',
+    body: 'x',
+  });
+  await until(() => w.ledger().length === 1, 'it runs');
+  node.process.kill('SIGTERM');
+  assert.equal((await answer).status, 503);
+  assert.equal((await node.exited).code, 0);
+});
