@@ -235,6 +235,36 @@ static void init_writes_every_kind_and_never_twice(void **state)
     }
 }
 
+static void the_doctor_misses_what_an_app_runs_in(void **state)
+{
+    static const struct {
+        const char *language, *said;
+    } rows[] = {
+        {"c", "bad   app c: there is no C compiler 'cc'"},
+        {"python", "bad   app python: there is no 'python3'"},
+        {"custom", "custom/handler'"},
+    };
+    char words[128], *path = getenv("PATH");
+
+    (void)state;
+    path = mem_dup(path, strlen(path));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        snprintf(words, sizeof words, "init --lang %s %s", rows[i].language, rows[i].language);
+        assert_int_equal(redgrid(words), 0);
+        if (i == 2)
+            assert_int_equal(chmod("custom/handler", 0600), 0);
+        setenv("PATH", "/nowhere", 1);
+        snprintf(words, sizeof words, "doctor --store 127.0.0.1:1 --app %s", rows[i].language);
+        assert_int_equal(redgrid(words), 1);
+        assert_said(rows[i].said);
+        setenv("PATH", path, 1);
+    }
+    write_file("c/local.settings.json", "{\"Values\": {\"FUNCTIONS_WORKER_RUNTIME\": \"node\"}}");
+    assert_int_equal(redgrid("doctor --app c"), 1);
+    assert_said("'node' is not known; it is one of: custom, c, python");
+    free(path);
+}
+
 static void init_makes_a_function_name_of_any_name(void **state)
 {
     static const struct {
@@ -483,6 +513,7 @@ int main(int argc, char **argv)
         CASE(without_a_server_the_commands_say_so),
         CASE(what_keeps_up_from_starting_is_one_line),
         CASE(init_writes_every_kind_and_never_twice),
+        CASE(the_doctor_misses_what_an_app_runs_in),
         CASE(init_makes_a_function_name_of_any_name),
         CASE(it_runs_answers_and_drains),
         CASE(pages_fit_the_terminal),

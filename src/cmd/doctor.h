@@ -27,6 +27,9 @@ void note(struct doctor *doctor, enum finding_level level, const char *advice, c
 void check_programs(struct doctor *doctor);
 void check_places(struct doctor *doctor);
 void check_apps(struct doctor *doctor);
+/* check_runtime looks for the compiler, the interpreter or the handler of an app without error. */
+struct app;
+void check_runtime(struct doctor *doctor, const struct app *app);
 
 /* check_redis asks the server behind one connection string. `functions` names who uses it;
  * needs_events: it must publish keyspace events. */

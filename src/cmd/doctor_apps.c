@@ -97,6 +97,8 @@ static void look_at_app(struct doctor *doctor, const char *directory)
              "app %s: %zu function%s, runtime %s", directory, app->function_count,
              app->function_count == 1 ? "" : "s",
              app->runtime[0] != '\0' ? app->runtime : "unknown");
+    if (app->error == NULL)
+        check_runtime(doctor, app);
     for (size_t i = 0; i < app->function_count; i++)
         look_at_function(doctor, app, app->functions[i], &uses);
     for (size_t i = 0; i < uses.count; i++) {
