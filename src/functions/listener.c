@@ -97,6 +97,8 @@ void listener_answered(struct listener *listener)
 void listener_complain(struct listener *listener, enum err err, const struct cause *why)
 {
     const char *text = cause_text(why, err);
+    if (redis_is_outage(text))
+        return;
     if (strncmp(listener->complaint, text, sizeof listener->complaint - 1) == 0)
         return;
     snprintf(listener->complaint, sizeof listener->complaint, "%s", text);
@@ -124,7 +126,7 @@ void listener_recovered(struct listener *listener)
 
 void listener_ack_ended(struct listener *listener, enum err err, const struct cause *why)
 {
-    if (err == E_REDIS && !listener->is_ack_refused)
+    if (err == E_REDIS && !listener->is_ack_refused && !redis_is_outage(cause_text(why, err)))
         log_error("ACK-REFUSED", "%s cannot acknowledge: %s; trying again until it works",
                   listener->prefix, cause_text(why, err));
     listener->is_ack_refused = err == E_REDIS || (listener->is_ack_refused && err != E_OK);

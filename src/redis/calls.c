@@ -214,7 +214,8 @@ void calls_answer(struct redis *redis, struct reply *reply)
     struct cause why = {0};
     if (is_refused) {
         (void)cause_set(&why, E_REDIS, "%.*s", SLICE_ARG(root->text));
-        redis->wants_primary = redis->wants_primary || resp_is_error(root, SLICE("READONLY"));
+        if (resp_is_error(root, SLICE("READONLY")))
+            redis->server->wants_primary = true;
     }
     if (call != NULL) {
         call->reply = reply;

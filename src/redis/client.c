@@ -189,7 +189,6 @@ static enum err ready_start(struct redis *redis)
     op_begin(&redis->op, abort_step, redis);
     timer_clear(redis->timer);
     redis->tried = redis->replicas = 0;
-    redis->wants_primary = false;
     redis->ready_at_ms = loop_now_ms(redis->loop);
     redis->reconnects += redis->epoch > 0;
     redis->epoch++;

@@ -95,6 +95,10 @@ void redis_ready(struct redis *redis, struct op *op);
 enum err redis_call(struct redis *redis, const struct slice *args, size_t count,
                     struct redis_call *call);
 
+/* redis_is_outage: READONLY and the like, by an error's text: the connection tells of it itself,
+ * once for all who use the server. */
+bool redis_is_outage(const char *error);
+
 bool redis_can(const struct redis *redis, enum redis_feature feature);
 /* redis_cannot unlearns a feature until the next connection, after the server refused it (unknown
  * command, NOPERM). */

@@ -115,8 +115,8 @@ static enum err verify(struct redis *redis)
     const struct redis_options *options = redis->server->options;
     enum err err = ask(redis, (struct slice[]){SLICE("PING")}, 1);
 
-    if (err == E_OK &&
-        (options->endpoint_count > 1 || options->service_name != NULL || redis->wants_primary))
+    if (err == E_OK && (options->endpoint_count > 1 || options->service_name != NULL ||
+                        redis->server->wants_primary))
         err = ask(redis, (struct slice[]){SLICE("ROLE")}, 1);
     return err == E_UNSUPPORTED ? E_OK : err;
 }
@@ -273,12 +273,15 @@ static enum err judge_verify(struct redis *redis, uint32_t index, const struct r
 {
     const struct redis_options *options = redis->server->options;
 
-    if (index == 0 || reply->type != RESP_ARRAY || reply->count == 0 ||
-        slice_eq(reply[1].text, SLICE("master")))
+    if (index == 0 || reply->type != RESP_ARRAY || reply->count == 0)
         return E_OK; /* a server that does not tell is taken at its word */
+    if (slice_eq(reply[1].text, SLICE("master"))) {
+        redis->server->wants_primary = false;
+        return E_OK;
+    }
     redis->replicas++;
     /* when all are replicas, one that can be read is better than none */
-    if (options->service_name == NULL && !redis->wants_primary &&
+    if (options->service_name == NULL && !redis->server->wants_primary &&
         redis->replicas >= options->endpoint_count)
         return E_OK;
     return cause_set(why, E_REDIS, "the server is a replica, not the primary");
@@ -342,6 +345,11 @@ bool handshake_refused(const struct resp *error)
         if (resp_is_error(error, codes[i]))
             return true;
     return false;
+}
+
+bool redis_is_outage(const char *error)
+{
+    return handshake_refused(&(struct resp){.type = RESP_ERROR, .text = slice_of(error)});
 }
 
 enum err handshake_start(struct redis *redis)

@@ -65,7 +65,6 @@ struct redis {
     size_t replicas;           /* endpoints of this round that are no primary */
     uint32_t attempt;          /* rounds that failed since the last steady connection */
     bool has_no_hello;         /* the server does not know HELLO */
-    bool wants_primary;        /* a replica refused a write: the next must be a primary */
 
     uint32_t awaited, answered; /* replies of a handshake step */
     enum err step_err;          /* the first of them that was bad */

@@ -21,9 +21,10 @@ struct redis_server {
     uint64_t down_at_ms;  /* monotonic; valid while is_down, as is: */
     struct cause trouble; /* what the last attempt failed with */
     bool is_down;
-    bool is_denied;                               /* the refusal was logged in this outage */
-    bool was_up;                                  /* has ever been */
-    bool is_without_scripts;                      /* that has been told */
+    bool is_denied;          /* the refusal was logged in this outage */
+    bool was_up;             /* has ever been */
+    bool is_without_scripts; /* that has been told */
+    bool wants_primary;      /* a replica refused a write: until there is a primary, none will do */
     struct series *up_series, *reconnects_series; /* NULL = nobody counts */
 };
 

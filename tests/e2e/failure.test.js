@@ -104,6 +104,26 @@ for (const isIdle of [true, false]) {
   });
 }
 
+// A server that becomes a replica closes its connections; some are back before it says what it is.
+for (const [how, stale, outages] of [
+  ['READONLY', 'yes', 2],
+  ['MASTERDOWN', 'no', 1],
+])
+  scenario(`7.2 The server is a replica for a while: ${how}`, async (w) => {
+    const { cli } = await w.redis({ settings: { 'replica-serve-stale-data': stale } });
+    const node = await w.up(all());
+    await oneEach(node, cli, 1);
+    await cli.replicaof('127.0.0.1', '1');
+    await node.line(/connection lost/);
+    await until(() => node.count(LOST) === outages, 'said once');
+    await stays(() => node.count(LOST) === outages && !node.hasExited(), 'and no more', 2000);
+    await cli.replicaof('NO', 'ONE');
+    await oneEach(node, cli, 2);
+    assert.equal(node.count(RESTORED), outages);
+    assert.equal(node.count(/TRIGGER-ERROR|trying again/), 0, 'no trigger complains');
+    assert.equal(node.records.filter((one) => one.level === 'error').length, 0);
+  });
+
 scenario('N15 Stream deleted', async (w) => {
   const { cli } = await w.redis();
   const node = await w.up({ S: stream('s') });
