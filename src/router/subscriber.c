@@ -155,7 +155,8 @@ static void on_failed(struct subscriber *s, enum err err)
 
     if (err == E_REDIS) {
         s->is_open = false; /* most likely the store has lost the stream, or its group */
-        if (!resp_is_error(s->call.reply->root, SLICE("NOGROUP")))
+        if (!resp_is_error(s->call.reply->root, SLICE("NOGROUP")) &&
+            !slice_has_prefix(s->call.reply->root->text, SLICE("ERR no such key")))
             log_warn("STORE-REFUSES", "%s: its queue cannot be read: %s", name,
                      cause_text(&s->call.op.why, err));
     } else {

@@ -1,0 +1,482 @@
+#include "router/catalog.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "router/webhook.h"
+#include "json/scan.h"
+
+#define SUBSCRIPTIONS "/providers/microsoft.eventgrid/eventsubscriptions/"
+#define TOPICS "/providers/microsoft.eventgrid/topics/"
+#define TEXT_MAX_BYTES 4096
+
+struct catalog {
+    struct catalog_options options;
+    struct map scopes;   /* lower-case id -> struct scope */
+    struct map topics;   /* lower-case name -> struct scope */
+    struct list retired; /* struct active */
+    struct op *stopped;
+};
+
+/* ---- active ---- */
+
+struct active *active_ref(struct active *active)
+{
+    active->refs++;
+    return active;
+}
+
+static void end_stop(struct catalog *catalog)
+{
+    struct op *stopped = catalog->stopped;
+
+    if (stopped == NULL || !list_is_empty(&catalog->retired))
+        return;
+    catalog->stopped = NULL;
+    op_end(stopped, E_OK);
+}
+
+struct active *active_unref(struct active *active)
+{
+    if (active == NULL || --active->refs > 0)
+        return NULL;
+    struct catalog *catalog = active->catalog;
+    if (active->subscriber != NULL)
+        subscriber_free(active->subscriber);
+    else
+        queue_free(active->queue);
+    if (active->free_target != NULL)
+        active->free_target(active->target);
+    subscription_done(&active->subscription);
+    list_remove(&active->node);
+    free(active);
+    end_stop(catalog);
+    return NULL;
+}
+
+void active_wake(struct active *active)
+{
+    if (active->subscriber != NULL && !list_holds(&active->node))
+        subscriber_wake(active->subscriber);
+}
+
+static void on_retired(struct op *op, enum err err)
+{
+    (void)err;
+    active_unref(container_of(op, struct active, stopped));
+}
+
+static void retire(struct active *active)
+{
+    list_push(&active->catalog->retired, &active->node);
+    active->stopped = (struct op){.done = on_retired};
+    if (active->subscriber != NULL)
+        subscriber_stop(active->subscriber, &active->stopped);
+    else
+        loop_later(active->catalog->options.loop, &active->stopped, E_OK);
+}
+
+/* ---- documents ---- */
+
+/* The text of a member, for free(); NULL if it is no text. */
+static char *text_of(struct slice document, const char *member)
+{
+    struct slice json = jx_scan_member(document, slice_of(member));
+    struct buf text;
+
+    if (json.len == 0 || json.data[0] != '"')
+        return NULL;
+    buf_init(&text, TEXT_MAX_BYTES);
+    jx_scan_add_string(&text, json);
+    return buf_detach(&text);
+}
+
+static enum err find_target(struct catalog *catalog, struct active *active, struct cause *why)
+{
+    const struct destination *destination = &active->subscription.destination;
+
+    switch (destination->kind) {
+    case DESTINATION_NONE:
+        return E_OK;
+    case DESTINATION_WEBHOOK:
+        active->free_target = webhook_free;
+        return webhook_new(catalog->options.http, &active->subscription, &active->target, why);
+    case DESTINATION_FUNCTION:
+        active->target = catalog->options.find_function(catalog->options.ctx,
+                                                        slice_of(destination->resource_id));
+        break;
+    case DESTINATION_STREAM:
+    case DESTINATION_LIST:
+    case DESTINATION_CHANNEL:
+        break;
+    }
+    if (active->target != NULL)
+        return E_OK;
+    return cause_set(why, E_UNSUPPORTED, "there is nothing here that delivers to its destination");
+}
+
+static void begin(struct active *active, const struct scope *scope, struct slice queue)
+{
+    const struct catalog_options *options = &active->catalog->options;
+
+    if (active->subscription.is_queue) {
+        active->queue = queue_new(options->redis, queue);
+        return;
+    }
+    active->subscriber =
+        subscriber_start(&(struct subscriber_options){.loop = options->loop,
+                                                      .redis = options->redis,
+                                                      .id = queue,
+                                                      .node = options->node,
+                                                      .rules = topic_rules(scope->topic),
+                                                      .subscription = &active->subscription,
+                                                      .target = active->target,
+                                                      .is_dead = options->is_dead,
+                                                      .ctx = options->ctx});
+    active->queue = subscriber_queue(active->subscriber);
+}
+
+static enum err read_subscription(const struct scope *scope, struct slice document,
+                                  struct subscription *ret, struct cause *why)
+{
+    const struct subscription_rules rules = {.input = scope->topic->input,
+                                             .retention_days = scope->topic->retention_days,
+                                             .allows_http = scope->catalog->options.allows_http};
+    char *name = text_of(document, "name");
+
+    subscription_init(ret, slice_of(name != NULL ? name : ""), &rules);
+    free(name);
+    return subscription_read(ret, &rules, jx_scan_member(document, SLICE("properties")), why);
+}
+
+static void activate(struct member *member)
+{
+    struct scope *scope = member->scope;
+    struct slice document = slice_of(member->document);
+    char *queue = text_of(document, "queue"), *state = text_of(document, "state");
+    struct cause why = {0};
+
+    if (scope->topic == NULL || state == NULL || strcmp(state, "Succeeded") != 0) {
+        free(queue);
+        free(state);
+        return;
+    }
+    struct active *active = mem_new(struct active);
+    active->refs = 1;
+    active->catalog = scope->catalog;
+    enum err err = read_subscription(scope, document, &active->subscription, &why);
+    if (err == E_OK)
+        err = find_target(scope->catalog, active, &why);
+    if (err == E_OK && (queue == NULL || queue[0] == '\0'))
+        err = cause_set(&why, E_BAD_INPUT, "its document names no queue");
+    if (err == E_OK) {
+        begin(active, scope, slice_of(queue));
+        member->active = active;
+    } else {
+        log_error("SUBSCRIPTION-BAD", "%s: cannot work: %s", member->id, cause_text(&why, err));
+        active->free_target = active->target != NULL ? active->free_target : NULL;
+        active_unref(active);
+    }
+    free(queue);
+    free(state);
+}
+
+static void deactivate(struct member *member)
+{
+    struct active *active = member->active;
+
+    member->active = NULL;
+    if (active != NULL)
+        retire(active);
+}
+
+/* ---- scopes ---- */
+
+static void forget_matcher(struct scope *scope)
+{
+    matcher_free(scope->matcher);
+    scope->matcher = NULL;
+    free(scope->filters);
+    scope->filters = NULL;
+    free(scope->matching);
+    scope->matching = NULL;
+    scope->matching_count = 0;
+}
+
+static struct scope *scope_of(struct catalog *catalog, struct slice id)
+{
+    struct scope *scope = map_get(&catalog->scopes, id);
+
+    if (scope != NULL)
+        return scope;
+    scope = mem_new(struct scope);
+    scope->catalog = catalog;
+    scope->id = slice_dup(id);
+    list_init(&scope->members);
+    (void)map_set(&catalog->scopes, id, scope);
+    return scope;
+}
+
+static void drop_topic(struct scope *scope)
+{
+    struct member *member;
+
+    if (scope->topic == NULL)
+        return;
+    list_each (&scope->members, struct member, node, member)
+        deactivate(member);
+    forget_matcher(scope);
+    struct slice name =
+        slice_from(slice_of(scope->id), strlen(scope->id) - strlen(scope->topic->name));
+    if (map_get(&scope->catalog->topics, name) == scope)
+        (void)map_remove(&scope->catalog->topics, name);
+    topic_done(scope->topic);
+    free(scope->topic);
+    scope->topic = NULL;
+}
+
+static void drop_if_empty(struct scope *scope)
+{
+    if (scope->topic != NULL || !list_is_empty(&scope->members))
+        return;
+    (void)map_remove(&scope->catalog->scopes, slice_of(scope->id));
+    forget_matcher(scope);
+    free(scope->id);
+    free(scope);
+}
+
+/* Its subscriptions are read anew: how they read events, and whether they can, is the topic's. */
+static void set_topic(struct catalog *catalog, struct slice id, struct slice name,
+                      struct slice document)
+{
+    struct scope *scope = scope_of(catalog, id);
+    char *shown = text_of(document, "name"), *shown_id = text_of(document, "id");
+    struct topic *topic = mem_new(struct topic);
+    struct cause why = {0};
+    struct member *member;
+
+    drop_topic(scope);
+    topic_init(topic, slice_of(shown != NULL ? shown : ""), slice_of(shown_id));
+    enum err err =
+        shown == NULL || shown_id == NULL || !slice_eq_nocase(slice_of(shown), name)
+            ? cause_set(&why, E_BAD_INPUT, "its document does not name it")
+            : topic_read_stored(topic, jx_scan_member(document, SLICE("properties")), &why);
+    free(shown);
+    free(shown_id);
+    if (err != E_OK) {
+        log_error("TOPIC-BAD", "%.*s: cannot work: %s", SLICE_ARG(id), cause_text(&why, err));
+        topic_done(topic);
+        free(topic);
+        drop_if_empty(scope);
+        return;
+    }
+    scope->topic = topic;
+    (void)map_set(&catalog->topics, name, scope);
+    list_each (&scope->members, struct member, node, member)
+        activate(member);
+}
+
+static struct member *find_member(const struct scope *scope, struct slice id)
+{
+    struct member *member;
+
+    list_each (&scope->members, struct member, node, member)
+        if (slice_eq(slice_of(member->id), id))
+            return member;
+    return NULL;
+}
+
+static void drop_member(struct member *member)
+{
+    deactivate(member);
+    list_remove(&member->node);
+    free(member->id);
+    free(member->document);
+    free(member);
+}
+
+static void set_member(struct catalog *catalog, struct slice scope_id, struct slice id,
+                       struct slice document)
+{
+    struct scope *scope = scope_of(catalog, scope_id);
+    struct member *member = find_member(scope, id);
+
+    forget_matcher(scope);
+    if (member != NULL)
+        drop_member(member);
+    if (document.data != NULL) {
+        member = mem_new(struct member);
+        member->scope = scope;
+        member->id = slice_dup(id);
+        member->document = slice_dup(document);
+        list_push(&scope->members, &member->node);
+        activate(member);
+    }
+    drop_if_empty(scope);
+}
+
+/* ---- exported ---- */
+
+struct catalog *catalog_new(const struct catalog_options *options)
+{
+    struct catalog *catalog = mem_new(struct catalog);
+
+    catalog->options = *options;
+    list_init(&catalog->retired);
+    return catalog;
+}
+
+void catalog_set(struct catalog *catalog, struct slice id, struct slice document)
+{
+    size_t at = slice_find(id, SLICE(SUBSCRIPTIONS));
+
+    if (document.data != NULL && !jx_scan_is_object(document)) {
+        log_error("DOCUMENT-BAD", "%.*s: its document is no JSON object", SLICE_ARG(id));
+        document = SLICE_NONE;
+    }
+    if (at < id.len) {
+        set_member(catalog, slice_first(id, at), id, document);
+        return;
+    }
+    at = slice_find(id, SLICE(TOPICS));
+    if (at == id.len)
+        return; /* not the router's */
+    struct slice name = slice_from(id, at + sizeof TOPICS - 1);
+    if (document.data != NULL) {
+        set_topic(catalog, id, name, document);
+        return;
+    }
+    struct scope *scope = map_get(&catalog->scopes, id);
+    if (scope == NULL)
+        return;
+    drop_topic(scope);
+    drop_if_empty(scope);
+}
+
+static struct slice lower(struct slice name, char room[static TEXT_MAX_BYTES])
+{
+    name = slice_first(name, TEXT_MAX_BYTES);
+    for (size_t i = 0; i < name.len; i++)
+        room[i] =
+            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 32 : name.data[i]);
+    return (struct slice){room, name.len};
+}
+
+struct scope *catalog_scope(const struct catalog *catalog, struct slice id)
+{
+    return map_get(&catalog->scopes, id);
+}
+
+struct scope *catalog_topic(const struct catalog *catalog, struct slice name)
+{
+    char room[TEXT_MAX_BYTES];
+
+    return map_get(&catalog->topics, lower(name, room));
+}
+
+struct member *catalog_member(const struct scope *scope, struct slice name)
+{
+    struct member *member;
+
+    list_each (&scope->members, struct member, node, member) {
+        struct slice id = slice_of(member->id);
+        if (id.len > name.len && id.data[id.len - name.len - 1] == '/' &&
+            slice_eq_nocase(slice_from(id, id.len - name.len), name))
+            return member;
+    }
+    return NULL;
+}
+
+size_t scope_match(struct scope *scope, const struct event *event, const size_t **ret)
+{
+    if (scope->matcher == NULL) {
+        struct member *member;
+        size_t count = 0;
+        list_each (&scope->members, struct member, node, member)
+            count += member->active != NULL;
+        struct filter **filters = mem_new_array(count + 1, struct filter *);
+        scope->matching = mem_new_array(count + 1, struct active *);
+        count = 0;
+        list_each (&scope->members, struct member, node, member)
+            if (member->active != NULL) {
+                filters[count] = &member->active->subscription.filter;
+                scope->matching[count++] = member->active;
+            }
+        scope->matching_count = count;
+        scope->matcher = matcher_new(filters, count);
+        scope->filters = filters;
+    }
+    return matcher_match(scope->matcher, event, ret);
+}
+
+static bool next_scope(const struct catalog *catalog, size_t *at, struct scope **ret)
+{
+    struct slice id;
+    void *value;
+
+    if (!map_next(&catalog->scopes, at, &id, &value))
+        return false;
+    *ret = value;
+    return true;
+}
+
+void catalog_recheck(struct catalog *catalog)
+{
+    struct scope *scope;
+    struct member *member;
+
+    for (size_t at = 0; next_scope(catalog, &at, &scope);)
+        list_each (&scope->members, struct member, node, member)
+            if (member->active != NULL && member->active->subscriber != NULL)
+                subscriber_recheck(member->active->subscriber);
+}
+
+void catalog_stop(struct catalog *catalog, struct op *op)
+{
+    struct scope *scope;
+    struct member *member;
+
+    for (size_t at = 0; next_scope(catalog, &at, &scope);) {
+        forget_matcher(scope);
+        list_each (&scope->members, struct member, node, member)
+            deactivate(member);
+    }
+    if (list_is_empty(&catalog->retired)) {
+        loop_later(catalog->options.loop, op, E_OK);
+        return;
+    }
+    op_begin(op, NULL, catalog);
+    catalog->stopped = op;
+}
+
+void catalog_hurry(struct catalog *catalog)
+{
+    struct active *active;
+
+    list_each (&catalog->retired, struct active, node, active)
+        if (active->subscriber != NULL)
+            subscriber_hurry(active->subscriber);
+}
+
+void catalog_free(struct catalog *catalog)
+{
+    struct scope *scope;
+    struct member *member;
+
+    if (catalog == NULL)
+        return;
+    assert(list_is_empty(&catalog->retired));
+    for (size_t at = 0; next_scope(catalog, &at, &scope); at = 0) {
+        drop_topic(scope);
+        list_each (&scope->members, struct member, node, member)
+            drop_member(member);
+        drop_if_empty(scope);
+    }
+    map_done(&catalog->scopes);
+    map_done(&catalog->topics);
+    free(catalog);
+}

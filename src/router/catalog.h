@@ -1,0 +1,92 @@
+/* router/catalog.h - the topics and event subscriptions that there are, as the store's documents
+ * say, each subscription at work.
+ * A scope is the resource that subscriptions hang on: a topic, later a cache. Its documents come in
+ * any order; a subscription begins to work as soon as its topic is there too.
+ * Rules: a faulty document is logged and does nothing; the others go on. When a document changes,
+ * what was made of it is retired: it takes nothing more, ends what is under way, and goes.
+ * Documents, by lower-case resource id:
+ *   TOPIC  {"name":"orders","id":"/subscriptions/..","properties":{as topic_write_stored()}}
+ *   SCOPE/providers/microsoft.eventgrid/eventsubscriptions/NAME
+ *          {"name":"es1","queue":"<guid>","state":"Succeeded",
+ *           "properties":{as subscription_write_stored()}} */
+#ifndef ROUTER_CATALOG_H
+#define ROUTER_CATALOG_H
+
+#include "base/map.h"
+#include "event/matcher.h"
+#include "event/subscription.h"
+#include "event/topic.h"
+#include "router/subscriber.h"
+
+struct catalog;
+struct http_client;
+
+/* A subscription at work, until it is retired. Counted: publications under way hold it too. */
+struct active {
+    unsigned refs;
+    struct catalog *catalog;
+    struct subscription subscription;
+    struct target *target;                      /* NULL in queue mode */
+    void (*free_target)(struct target *target); /* NULL: somebody else's */
+    struct subscriber *subscriber;              /* NULL in queue mode, and once it has stopped */
+    struct queue *queue;                        /* the subscriber's, or in queue mode our own */
+    struct op stopped;
+    struct list_node node; /* among the retired */
+};
+struct active *active_ref(struct active *active);
+struct active *active_unref(struct active *active); /* NULL */
+/* active_wake: something was appended to its queue, or may have been. */
+void active_wake(struct active *active);
+
+struct member {            /* a subscription's document */
+    struct list_node node; /* in its scope */
+    struct scope *scope;
+    char *id;
+    char *document;
+    struct active *active; /* NULL: no topic yet, faulty, or not in state Succeeded */
+};
+
+struct scope {
+    struct catalog *catalog;
+    char *id;            /* lower case */
+    struct topic *topic; /* NULL = not there (yet) */
+    struct list members;
+    struct matcher *matcher;  /* of the active ones; NULL = to be made anew */
+    struct filter **filters;  /* theirs, which the matcher reads */
+    struct active **matching; /* by the matcher's indexes; not counted */
+    size_t matching_count;
+};
+
+struct catalog_options {
+    struct loop *loop;
+    struct redis *redis;      /* the store's */
+    struct http_client *http; /* for webhooks */
+    const char *node;
+    bool (*is_dead)(void *ctx, struct slice node);
+    /* The target of a function, by its resource id; NULL = there is none. */
+    struct target *(*find_function)(void *ctx, struct slice resource_id);
+    void *ctx;
+    bool allows_http; /* delivery.allowHttp */
+};
+
+struct catalog *catalog_new(const struct catalog_options *options);
+/* catalog_set takes in what the store tells; SLICE_NONE = the document is gone. */
+void catalog_set(struct catalog *catalog, struct slice id, struct slice document);
+
+/* catalog_scope finds one by its lower-case id; NULL. */
+struct scope *catalog_scope(const struct catalog *catalog, struct slice id);
+/* catalog_topic finds a topic by its name, in any case; NULL. */
+struct scope *catalog_topic(const struct catalog *catalog, struct slice name);
+/* catalog_member finds a subscription of a scope by name, in any case; NULL. */
+struct member *catalog_member(const struct scope *scope, struct slice name);
+/* scope_match gives who wants an event; stale after the next call and after any change. */
+size_t scope_match(struct scope *scope, const struct event *event, const size_t **ret);
+
+/* catalog_recheck: a node died, or the store was away. */
+void catalog_recheck(struct catalog *catalog);
+/* catalog_stop retires all; the op ends when the last has gone. catalog_hurry cuts it short. */
+void catalog_stop(struct catalog *catalog, struct op *op);
+void catalog_hurry(struct catalog *catalog);
+void catalog_free(struct catalog *catalog); /* after that */
+
+#endif

@@ -1,0 +1,128 @@
+/* Events are matched and appended one after the other, and APPENDS_MAX appends wait for the store
+ * at most, so that one request with many events for many subscriptions takes no more memory. */
+#include "router/router_internal.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define APPENDS_MAX 2000
+#define HEAD_MAX_BYTES 512
+
+struct append {
+    struct redis_call call;
+    struct publication *publication;
+    struct active *active;
+};
+
+static void step(struct publication *p);
+
+static void on_appended(struct op *op, enum err err)
+{
+    struct append *append = container_of(op, struct append, call.op);
+    struct publication *p = append->publication;
+
+    if (err != E_OK && p->err == E_OK) {
+        p->err = err;
+        p->why = op->why;
+    }
+    active_wake(append->active); /* after a failure too: it may have been stored */
+    active_unref(append->active);
+    free(append);
+    p->under_way--;
+    step(p);
+}
+
+/* "published_unix_us id"; the id is there for events that bring none. */
+static void write_head(struct buf *out, const struct event *event)
+{
+    buf_add_u64(out, event->published_unix_us);
+    buf_add_byte(out, ' ');
+    if (event->schema == SCHEMA_CUSTOM)
+        event_write_field(out, event, EVENT_ID);
+}
+
+static void append_to(struct publication *p, struct active *active, const struct event *event)
+{
+    struct append *append = mem_new(struct append);
+    char room[HEAD_MAX_BYTES];
+    struct buf head = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+
+    append->publication = p;
+    append->active = active_ref(active);
+    append->call.op.done = on_appended;
+    write_head(&head, event);
+    p->under_way++;
+    enum err err = buf_err(&head);
+    if (err == E_OK)
+        err = queue_append(active->queue, buf_slice(&head), event->body, &append->call);
+    if (err != E_OK)
+        loop_later(p->router->options.loop, &append->call.op, err);
+}
+
+static void publish_one(struct publication *p, struct scope *scope, const struct event *event)
+{
+    const size_t *wanting;
+    size_t count = scope_match(scope, event, &wanting);
+
+    for (size_t i = 0; i < count; i++)
+        append_to(p, scope->matching[wanting[i]], event);
+    if (count > 0)
+        p->matched++;
+    else
+        p->unmatched++;
+}
+
+static void end(struct publication *p)
+{
+    struct router *router = p->router;
+
+    event_batch_done(&p->batch);
+    free(p->scope);
+    p->scope = NULL;
+    p->op.why = p->why;
+    router->publications--;
+    op_end(&p->op, p->err); /* the publication may be gone now */
+    router_go_on(router);
+}
+
+static void step(struct publication *p)
+{
+    while (p->err == E_OK && p->next < p->batch.count && p->under_way < APPENDS_MAX) {
+        struct scope *scope = catalog_scope(p->router->catalog, slice_of(p->scope));
+        if (scope == NULL || scope->topic == NULL)
+            p->err = cause_set(&p->why, E_NOT_FOUND, "the topic was deleted meanwhile");
+        else
+            publish_one(p, scope, p->batch.events[p->next++]);
+    }
+    bool has_more = p->err == E_OK && p->next < p->batch.count;
+    if (p->under_way == 0 && !has_more)
+        end(p);
+}
+
+static void on_begun(struct op *op, enum err err)
+{
+    (void)err;
+    step(container_of(op, struct publication, begin));
+}
+
+enum err router_publish(struct router *router, const struct scope *scope, struct event_batch *batch,
+                        struct publication *publication)
+{
+    struct publication *p = publication;
+
+    if (router->is_stopping) {
+        event_batch_done(batch);
+        return E_CANCELED;
+    }
+    *p = (struct publication){.op = p->op,
+                              .router = router,
+                              .scope = slice_dup(slice_of(scope->id)),
+                              .batch = *batch,
+                              .begin.done = on_begun};
+    *batch = (struct event_batch){0};
+    router->publications++;
+    op_begin(&p->op, NULL, p);
+    loop_later(router->options.loop, &p->begin, E_OK);
+    return E_OK;
+}

@@ -1,0 +1,105 @@
+/* Stopping:  PUBLICATIONS --none left--> CATALOG --all retired--> RESOURCES --> stopped */
+#include "router/router_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static void on_changed(void *ctx, struct slice id, struct slice document)
+{
+    struct router *router = ctx;
+
+    if (!router->is_stopping)
+        catalog_set(router->catalog, id, document);
+}
+
+struct router *router_start(const struct router_options *options, struct op *loaded)
+{
+    struct router *router = mem_new(struct router);
+
+    router->options = *options;
+    router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
+                                                            .redis = options->redis,
+                                                            .http = options->http,
+                                                            .node = options->node,
+                                                            .is_dead = options->is_dead,
+                                                            .find_function = options->find_function,
+                                                            .ctx = options->ctx,
+                                                            .allows_http = options->allows_http});
+    router->resources = resources_start(&(struct resources_options){.loop = options->loop,
+                                                                    .redis = options->redis,
+                                                                    .feed = options->feed,
+                                                                    .changed = on_changed,
+                                                                    .ctx = router},
+                                        loaded);
+    return router;
+}
+
+struct catalog *router_catalog(struct router *router)
+{
+    return router->catalog;
+}
+
+struct resources *router_resources(struct router *router)
+{
+    return router->resources;
+}
+
+void router_node_died(struct router *router)
+{
+    catalog_recheck(router->catalog);
+}
+
+/* ---- stopping ---- */
+
+static void on_resources_stopped(struct op *op, enum err err)
+{
+    struct router *router = container_of(op, struct router, step);
+
+    (void)err;
+    op_end(router->stopped, E_OK);
+}
+
+static void on_catalog_stopped(struct op *op, enum err err)
+{
+    struct router *router = container_of(op, struct router, step);
+
+    (void)err;
+    router->step.done = on_resources_stopped;
+    resources_stop(router->resources, &router->step);
+}
+
+void router_go_on(struct router *router)
+{
+    if (router->stopped == NULL || router->publications > 0 || router->step.is_busy)
+        return;
+    router->step.done = on_catalog_stopped;
+    catalog_stop(router->catalog, &router->step);
+    if (router->is_hurried)
+        catalog_hurry(router->catalog);
+}
+
+void router_stop(struct router *router, struct op *op)
+{
+    op_begin(op, NULL, router);
+    router->stopped = op;
+    router->is_stopping = true;
+    router_go_on(router);
+}
+
+void router_hurry(struct router *router)
+{
+    router->is_hurried = true;
+    catalog_hurry(router->catalog);
+}
+
+void router_free(struct router *router)
+{
+    if (router == NULL)
+        return;
+    assert(router->publications == 0);
+    catalog_free(router->catalog);
+    resources_free(router->resources);
+    free(router);
+}

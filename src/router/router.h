@@ -1,0 +1,64 @@
+/* router/router.h - events from publishers to subscribers: publish, match, queue, deliver, retry,
+ * dead letter.
+ *
+ *   router_publish() --> scope_match() --> queue_append() of each that matches --> all stored: done
+ *   subscriber: queue_take() --> target --> finish, park or bury
+ *
+ * Rules: a publication that ended with E_OK stands in the queue of every subscription that wanted
+ * it, as durably as the store keeps it. What is delivered, and how often it is tried, is
+ * eventgrid.md 2 to 4. */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "event/publish.h"
+#include "router/catalog.h"
+#include "store/resources.h"
+
+struct router;
+
+struct router_options {
+    struct loop *loop;
+    struct redis *redis;      /* the store's shared connection; borrowed */
+    struct redis *feed;       /* a dedicated one; taken */
+    struct http_client *http; /* for webhooks; borrowed */
+    const char *node;         /* of this run */
+    bool (*is_dead)(void *ctx, struct slice node);
+    struct target *(*find_function)(void *ctx, struct slice resource_id);
+    void *ctx;
+    bool allows_http;
+};
+
+/* router_start: `loaded` ends with E_OK when all topics and subscriptions are known. */
+struct router *router_start(const struct router_options *options, struct op *loaded);
+struct catalog *router_catalog(struct router *router);
+struct resources *router_resources(struct router *router); /* to change what there is */
+/* router_node_died: peers.is_dead() would now say yes for one more. */
+void router_node_died(struct router *router);
+
+/* A publication under way; the owner embeds it. */
+struct publication {
+    struct op op;
+    struct router *router;
+    char *scope;                 /* id of the topic, which may change or go meanwhile */
+    struct event_batch batch;    /* the router's */
+    size_t next;                 /* event that is to be matched */
+    size_t under_way;            /* appends */
+    uint64_t matched, unmatched; /* events, so far */
+    enum err err;                /* the first failure */
+    struct cause why;
+    struct op begin;
+};
+
+/* router_publish takes the events, on failure too. Later: E_OK; E_NOT_FOUND: the topic has gone;
+ * or the store's error, E_CLOSED, E_REDIS, ..: some subscriptions may have some of them, and the
+ * publisher must send all again. Now: E_CANCELED, the router stops. */
+enum err router_publish(struct router *router, const struct scope *scope, struct event_batch *batch,
+                        struct publication *publication);
+
+/* router_stop: publications that have begun end; deliveries under way end, nothing new begins.
+ * router_hurry cuts that short: what is under way stays in its queue. */
+void router_stop(struct router *router, struct op *op);
+void router_hurry(struct router *router);
+void router_free(struct router *router); /* after that; every publication has ended */
+
+#endif

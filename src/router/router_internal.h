@@ -1,0 +1,22 @@
+/* router/router_internal.h - what router.c and publish.c share. */
+#ifndef ROUTER_ROUTER_INTERNAL_H
+#define ROUTER_ROUTER_INTERNAL_H
+
+#include "loop/loop.h"
+#include "router/router.h"
+
+struct router {
+    struct router_options options;
+    struct catalog *catalog;
+    struct resources *resources;
+    size_t publications; /* under way */
+    struct op step;      /* of stopping */
+    struct op *stopped;
+    bool is_stopping;
+    bool is_hurried;
+};
+
+/* router_go_on: a publication has ended; perhaps the last that a stop waits for. */
+void router_go_on(struct router *router);
+
+#endif

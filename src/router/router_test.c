@@ -1,0 +1,310 @@
+/* The router on a real store: documents make topics and subscriptions, events go to those that
+ * want them, over webhooks to a server in this process, which keeps what it was sent. */
+#include "redis/testing.h"
+
+#include "http/client.h"
+#include "http/server.h"
+#include "router/router.h"
+
+#define GROUP "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/"
+#define MEMBER "/providers/Microsoft.EventGrid/eventSubscriptions/"
+
+static struct redis *redis;
+static struct http_client *client;
+static struct http_server *receiver;
+static struct router *router;
+static bool is_done;
+static enum err done_err;
+
+/* What the receiver got: "path:body " .., and the headers of the last. */
+static char got[4096], got_name[64], got_count[16], got_type[64], got_version[16];
+static int got_requests, answer_status;
+
+static void on_request(void *ctx, struct http_request *request)
+{
+    size_t at = strlen(got);
+    struct buf nothing = {0};
+
+    (void)ctx;
+    snprintf(got + at, sizeof got - at, "%.*s:%.*s ", SLICE_ARG(http_request_path(request)),
+             SLICE_ARG(http_request_body(request)));
+#define KEEP(to, name)                                                                             \
+    snprintf(to, sizeof to, "%.*s", SLICE_ARG(http_request_header(request, SLICE(name))))
+    KEEP(got_name, "aeg-subscription-name");
+    KEEP(got_count, "aeg-delivery-count");
+    KEEP(got_type, "aeg-event-type");
+    KEEP(got_version, "aeg-data-version");
+    got_requests++;
+    http_respond(request, answer_status, NULL, &nothing);
+}
+
+static void on_done(struct op *op, enum err err)
+{
+    (void)op;
+    is_done = true;
+    done_err = err;
+}
+
+static bool has_ended(void *ctx)
+{
+    (void)ctx;
+    return is_done;
+}
+
+static bool nobody_is_dead(void *ctx, struct slice node)
+{
+    (void)ctx;
+    (void)node;
+    return false;
+}
+
+static struct target *no_function(void *ctx, struct slice id)
+{
+    (void)ctx;
+    (void)id;
+    return NULL;
+}
+
+static void router_begin(void)
+{
+    struct op loaded = {.done = on_done};
+
+    is_done = false;
+    router = router_start(
+        &(struct router_options){.loop = loop,
+                                 .redis = redis,
+                                 .feed = test_open(hub, server.conn, REDIS_DEDICATED, "feed"),
+                                 .http = client,
+                                 .node = "me",
+                                 .is_dead = nobody_is_dead,
+                                 .find_function = no_function},
+        &loaded);
+    test_wait(loop, has_ended, NULL);
+    assert_int_equal(done_err, E_OK);
+}
+
+static void router_end(void)
+{
+    struct op stopped = {.done = on_done};
+
+    is_done = false;
+    router_stop(router, &stopped);
+    router_hurry(router);
+    test_wait(loop, has_ended, NULL);
+    router_free(router);
+    router = NULL;
+}
+
+static int begin(void **state)
+{
+    struct cause why = {0};
+
+    (void)test_begin(state);
+    test_server_start(&server, "");
+    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+    test_wait(loop, test_is_ready, redis);
+    client = http_client_new(loop, &(struct http_client_options){.connections_max = 8});
+    assert_int_equal(http_server_start(loop,
+                                       &(struct http_server_options){.address = "127.0.0.1:0",
+                                                                     .handler = on_request},
+                                       &receiver, &why),
+                     E_OK);
+    got[0] = '\0';
+    got_requests = 0;
+    answer_status = 200;
+    router_begin();
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct op closed = {.done = on_done};
+
+    if (router != NULL)
+        router_end();
+    http_client_free(client);
+    is_done = false;
+    http_server_close(receiver, 100, &closed);
+    test_wait(loop, has_ended, NULL);
+    redis_close(redis);
+    return test_end(state);
+}
+
+static void put(const char *id, const char *document)
+{
+    struct resource_write write = {.op.done = on_done};
+    enum err err =
+        document != NULL
+            ? resource_put(router_resources(router), slice_of(id), slice_of(document), &write)
+            : resource_delete(router_resources(router), slice_of(id), &write);
+    is_done = false;
+    assert_int_equal(err, E_OK);
+    test_wait(loop, has_ended, NULL);
+    assert_int_equal(done_err, E_OK);
+}
+
+static void put_topic(const char *name)
+{
+    char id[256], document[512];
+
+    snprintf(id, sizeof id, GROUP "%s", name);
+    snprintf(document, sizeof document,
+             "{\"name\":\"%s\",\"id\":\"%s\",\"properties\":{\"inputSchema\":\"EventGridSchema\"}}",
+             name, id);
+    put(id, document);
+}
+
+static void put_member(const char *topic, const char *name, const char *properties)
+{
+    char id[256], document[1024];
+
+    snprintf(id, sizeof id, GROUP "%s" MEMBER "%s", topic, name);
+    snprintf(document, sizeof document,
+             "{\"name\":\"%s\",\"queue\":\"q-%s\",\"state\":\"Succeeded\",\"properties\":{"
+             "\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
+             "\"http://127.0.0.1:%u/%s\"}}%s}}",
+             name, name, http_server_port(receiver), name, properties);
+    put(id, document);
+}
+
+static enum err publish(const char *topic, const char *events)
+{
+    struct scope *scope = catalog_topic(router_catalog(router), slice_of(topic));
+    struct publication publication = {.op.done = on_done};
+    const struct publish_request request = {SLICE("application/json"), NULL, 0, slice_of(events)};
+    struct event_batch batch;
+    struct refusal why;
+
+    assert_non_null(scope);
+    const struct publish_rules rules = {
+        .event = topic_rules(scope->topic), .now_unix_us = clock_unix_us(), .next_id = id_next};
+    if (publish_read(&rules, &request, &batch, &why) != E_OK)
+        fail_msg("%s", why.text.text);
+    is_done = false;
+    assert_int_equal(router_publish(router, scope, &batch, &publication), E_OK);
+    test_wait(loop, has_ended, NULL);
+    return done_err;
+}
+
+#define EVENT(id, type)                                                                            \
+    "{\"id\":\"" id "\",\"subject\":\"s\",\"eventType\":\"" type                                   \
+    "\",\"eventTime\":\"2026-01-01T00:00:00Z\",\"data\":{\"n\":1.10},\"dataVersion\":\"2\"}"
+
+static bool has_requests(void *count)
+{
+    return got_requests >= *(int *)count;
+}
+static void wait_requests(int count)
+{
+    test_wait(loop, has_requests, &count);
+}
+
+static void an_event_reaches_those_who_want_it(void **state)
+{
+    (void)state;
+    put_topic("Orders");
+    put_member("Orders", "all", "");
+    put_member("Orders", "some", ",\"filter\":{\"includedEventTypes\":[\"made\"]}");
+    put_member("Orders", "none", ",\"filter\":{\"includedEventTypes\":[\"never\"]}");
+    assert_int_equal(publish("ORDERS", "[" EVENT("1", "made") "]"), E_OK);
+    wait_requests(2);
+    assert_non_null(strstr(got, "/all:[{"));
+    assert_non_null(strstr(got, "/some:[{"));
+    assert_non_null(strstr(got, "\"n\":1.10"));
+    assert_non_null(strstr(got, "\"topic\":\"" GROUP "Orders\""));
+    assert_string_equal(got_type, "Notification");
+    assert_string_equal(got_count, "0");
+    assert_string_equal(got_version, "2");
+    got[0] = '\0';
+    assert_int_equal(publish("orders", EVENT("2", "else")), E_OK);
+    wait_requests(3);
+    assert_non_null(strstr(got, "/all:[{"));
+    assert_null(strstr(got, "/some"));
+    assert_string_equal(got_name, "ALL");
+}
+
+static void documents_may_come_in_any_order_and_change(void **state)
+{
+    (void)state;
+    put_member("t", "es", "");
+    assert_null(catalog_topic(router_catalog(router), SLICE("t")));
+    put_topic("t");
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    wait_requests(1);
+    put_member("t", "es", ",\"filter\":{\"includedEventTypes\":[\"b\"]}");
+    assert_int_equal(publish("t", "[" EVENT("2", "a") "," EVENT("3", "b") "]"), E_OK);
+    wait_requests(2);
+    assert_null(strstr(got, "\"id\":\"2\""));
+    assert_non_null(strstr(got, "\"id\":\"3\""));
+    put(GROUP "t" MEMBER "es", NULL);
+    assert_int_equal(publish("t", EVENT("4", "b")), E_OK);
+    put(GROUP "t", NULL);
+    assert_null(catalog_topic(router_catalog(router), SLICE("t")));
+    assert_int_equal(got_requests, 2);
+}
+
+static void what_is_stored_is_delivered_by_the_next_run(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_member("t", "es", "");
+    answer_status = 500;
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    wait_requests(1);
+    router_end();
+    test_ask(loop, redis, "ZCARD rg:{q:q-es}:due", "1");
+    test_ask(loop, redis,
+             "EVAL return(redis.call('ZADD',KEYS[1],1,redis.call('ZRANGE',KEYS[1],0,0)[1])) 1 "
+             "rg:{q:q-es}:due",
+             "0");
+    answer_status = 200;
+    router_begin();
+    wait_requests(2);
+    assert_string_equal(got_count, "1");
+}
+
+static void a_faulty_document_harms_nobody_else(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_member("t", "good", "");
+    put_member("t", "bad", ",\"filter\":{\"advancedFilters\":[{\"operatorType\":\"No\"}]}");
+    put(GROUP "t" MEMBER "worse", "{}");
+    put(GROUP "t" MEMBER "worst", "nonsense");
+    put(GROUP "u", "{\"name\":\"other\"}");
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    wait_requests(1);
+    assert_string_equal(got_name, "GOOD");
+    assert_int_equal(test_lines_of(&lines, "SUBSCRIPTION-BAD"), 1);
+    assert_int_equal(test_lines_of(&lines, "TOPIC-BAD"), 1);
+    assert_int_equal(test_lines_of(&lines, "DOCUMENT-BAD"), 1);
+}
+
+static void a_store_that_is_away_refuses_the_publication(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_member("t", "es", "");
+    test_server_kill(&server);
+    test_wait(loop, test_is_down, redis);
+    assert_int_equal(publish("t", EVENT("1", "a")), E_CLOSED);
+    test_server_run(&server, "");
+    test_wait(loop, test_is_ready, redis);
+    put_topic("t");
+    put_member("t", "es", "");
+    assert_int_equal(publish("t", EVENT("2", "a")), E_OK);
+    wait_requests(1);
+}
+
+int main(void)
+{
+#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        ROW(an_event_reaches_those_who_want_it),
+        ROW(documents_may_come_in_any_order_and_change),
+        ROW(what_is_stored_is_delivered_by_the_next_run),
+        ROW(a_faulty_document_harms_nobody_else),
+        ROW(a_store_that_is_away_refuses_the_publication),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
