@@ -172,21 +172,6 @@ void event_write_field(struct buf *out, const struct event *event, enum event_fi
         jx_scan_add_string(out, event->fields[field]);
 }
 
-bool raw_is_null(struct slice json)
-{
-    return json.len == 0 || json.data[0] == 'n';
-}
-
-bool raw_is_string(struct slice json)
-{
-    return json.len > 0 && json.data[0] == '"';
-}
-
-bool raw_is_text(struct slice json)
-{
-    return json.len > 2 && json.data[0] == '"';
-}
-
 bool raw_is_time(struct slice json)
 {
     char text[64];

@@ -27,17 +27,15 @@ static enum err choose_form(const struct publish_rules *rules,
                             const struct publish_request *request, enum form *ret,
                             struct refusal *why)
 {
-    bool is_json = is_type(request, TYPE_JSON);
+    bool is_json = is_type(request, TYPE_JSON), is_structured = is_type(request, TYPE_STRUCTURED);
 
     if (rules->event.schema != SCHEMA_CLOUD_EVENT)
         *ret = FORM_ANY;
     else if (is_type(request, TYPE_BATCH))
         *ret = FORM_ARRAY;
-    else if (is_type(request, TYPE_STRUCTURED))
-        *ret = FORM_OBJECT;
-    else if (binary_is(request) && (is_json || rules->takes_any_type))
+    else if (binary_is(request) && !is_structured && (is_json || rules->takes_any_type))
         *ret = FORM_BINARY;
-    else if (is_json)
+    else if (is_structured || is_json)
         *ret = FORM_OBJECT;
     else
         return refuse(why, REFUSAL_MEDIA_TYPE,

@@ -39,7 +39,7 @@ static const struct {
 };
 
 static const char *const names[] = {
-#define OUTCOME_ROW(outcome, name) [outcome] = name,
+#define OUTCOME_ROW(outcome, name) [outcome] = (name),
     OUTCOMES(OUTCOME_ROW)
 #undef OUTCOME_ROW
 };

@@ -6,7 +6,7 @@
 #include "event/member.h"
 
 static const char *const schema_words[] = {
-#define SCHEMA_WORD(schema, name, wire) [schema] = name,
+#define SCHEMA_WORD(schema, name, wire) [schema] = (name),
     SCHEMAS(SCHEMA_WORD) NULL
 #undef SCHEMA_WORD
 };

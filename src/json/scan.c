@@ -22,9 +22,14 @@ static bool skip_byte(struct cursor *c, char byte)
     return true;
 }
 
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
 static void skip_space(struct cursor *c)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r'))
+    while (c->at < c->end && is_space(*c->at))
         c->at++;
 }
 
@@ -204,7 +209,7 @@ struct slice jx_scan_trim(struct slice text)
 {
     struct cursor c = cursor_at(text);
 
-    while (c.end > c.at && memchr(" \t\n\r", c.end[-1], 4) != NULL)
+    while (c.end > c.at && is_space(c.end[-1]))
         c.end--;
     return between(c.at, c.end);
 }
