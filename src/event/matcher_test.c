@@ -131,6 +131,8 @@ static void add_random(struct world *w)
                               : "\"B\",\"a\"",
              prefix, rand_u64() % 3 ? "false" : "true", rand_u64() % 2 ? "StringIn" : "StringNotIn",
              letters[rand_u64() % 4], letters[rand_u64() % 5], letters[rand_u64() % 5]);
+    if (rand_u64() % 4 == 0)
+        snprintf(json + strlen(json) - 1, 64, ",\"enableAdvancedFilteringOnArrays\":true}");
     add(w, json);
 }
 
@@ -147,8 +149,9 @@ static void the_index_finds_what_each_filter_finds(void **state)
         char subject[8] = "/", data[64];
         for (size_t j = 0; j < rand_u64() % 7; j++)
             subject[j] = letters[rand_u64() % 5];
-        snprintf(data, sizeof data, "{\"a\":\"%c\",\"b\":\"%c\",\"A\":5}", letters[rand_u64() % 5],
-                 letters[rand_u64() % 5]);
+        snprintf(data, sizeof data, "{\"a\":\"%c\",\"b\":%s\"%c\"%s,\"A\":5}",
+                 letters[rand_u64() % 5], i % 2 ? "[" : "", letters[rand_u64() % 5],
+                 i % 2 ? ",\"/\"]" : "");
         struct event *event = make_event(rand_u64() % 2 ? "A" : "b", subject, data);
         check(&w, m, event);
         event_unref(event);
