@@ -54,33 +54,42 @@ static void add(struct fingerprint *fingerprint, const char *name, uint64_t fact
     fingerprint->files[count] = (struct file){mem_dup(name, strlen(name)), facts};
 }
 
+static void read_directory(struct fingerprint *fingerprint, int parent, const char *path,
+                           const char *folder);
+
+static void read_entry(struct fingerprint *fingerprint, int fd, const char *entry,
+                       const char *folder)
+{
+    char name[NAME_MAX_BYTES];
+    struct stat at;
+
+    if (is_ignored(entry) || fstatat(fd, entry, &at, 0) != 0)
+        return;
+    snprintf(name, sizeof name, "%s%s%s", folder != NULL ? folder : "", folder != NULL ? "/" : "",
+             entry);
+    if (S_ISREG(at.st_mode)) {
+        add(fingerprint, name, facts_of(&at));
+    } else if (S_ISDIR(at.st_mode) && folder == NULL) {
+        add(fingerprint, name, 0);
+        read_directory(fingerprint, fd, entry, entry);
+    }
+}
+
 /* `folder` is NULL for the app's own. */
 static void read_directory(struct fingerprint *fingerprint, int parent, const char *path,
                            const char *folder)
 {
     int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
 
     if (directory == NULL) {
         if (fd >= 0)
             close(fd);
         return;
     }
-    for (struct dirent *entry;
-         fingerprint->count < FILES_MAX && (entry = readdir(directory)) != NULL;) {
-        char name[NAME_MAX_BYTES];
-        struct stat at;
-        if (is_ignored(entry->d_name) || fstatat(fd, entry->d_name, &at, 0) != 0)
-            continue;
-        snprintf(name, sizeof name, "%s%s%s", folder != NULL ? folder : "",
-                 folder != NULL ? "/" : "", entry->d_name);
-        if (S_ISREG(at.st_mode)) {
-            add(fingerprint, name, facts_of(&at));
-        } else if (S_ISDIR(at.st_mode) && folder == NULL) {
-            add(fingerprint, name, 0);
-            read_directory(fingerprint, fd, entry->d_name, entry->d_name);
-        }
-    }
+    while (fingerprint->count < FILES_MAX && (entry = readdir(directory)) != NULL)
+        read_entry(fingerprint, fd, entry->d_name, folder);
     closedir(directory);
 }
 
@@ -116,23 +125,29 @@ static void tell(struct buf *out, size_t told, const struct file *file, const ch
                  what);
 }
 
+/* Which of two files comes first by its name; behind the last comes nothing. */
+static int order_of(const struct fingerprint *a, size_t i, const struct fingerprint *b, size_t k)
+{
+    if (i == a->count)
+        return 1;
+    return k == b->count ? -1 : strcmp(a->files[i].name, b->files[k].name);
+}
+
 bool fingerprint_diff(const struct fingerprint *before, const struct fingerprint *after,
                       struct buf *out)
 {
     size_t i = 0, k = 0, told = 0;
 
     while (i < before->count || k < after->count) {
-        const struct file *old = i < before->count ? &before->files[i] : NULL;
-        const struct file *new = k < after->count ? &after->files[k] : NULL;
-        int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
+        int order = order_of(before, i, after, k);
+        if (order < 0)
+            tell(out, told++, &before->files[i], " (gone)");
+        else if (order > 0)
+            tell(out, told++, &after->files[k], " (new)");
+        else if (before->files[i].facts != after->files[k].facts)
+            tell(out, told++, &after->files[k], "");
         i += order <= 0;
         k += order >= 0;
-        if (order < 0)
-            tell(out, told++, old, " (gone)");
-        else if (order > 0)
-            tell(out, told++, new, " (new)");
-        else if (old->facts != new->facts)
-            tell(out, told++, new, "");
     }
     if (told > TOLD_MAX)
         buf_addf(out, " and %zu more", told - TOLD_MAX);

@@ -82,7 +82,8 @@ struct function_status {
 /* host_each calls back for every function, by app and name. */
 void host_each(struct host *host, void (*each)(void *ctx, const struct function_status *status),
                void *ctx);
-/* host_find: false if there is no such function. `app` may be SLICE_NONE: the first of that name. */
+/* host_find: false if there is no such function. `app` may be SLICE_NONE: the first of that name.
+ */
 bool host_find(struct host *host, struct slice app, struct slice function,
                struct function_status *ret);
 
