@@ -37,9 +37,11 @@ struct list_tender {
     size_t dead_count, dead_at;
 };
 
-/* KEYS: consumers. ARGV: consumer. */
+/* KEYS: consumers. ARGV: consumer. The ZREM is for servers that are full, as the HDEL of
+ * fetch_script; so are the HDELs below. */
 static const struct script beat_script = {
     .lua = "local now = redis.call('TIME')\n"
+           "redis.call('ZREM', KEYS[1], '')\n"
            "redis.call('ZADD', KEYS[1], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])\n"
            "return 1\n",
     .plain = list_plain_beat,
@@ -58,7 +60,7 @@ static const struct script find_script = {
 /* Moves a dead consumer's elements back to the pop end, counts one delivery for each, dead-letters
  * what has had its share. Checks again that the heartbeat is old, unless the death is known: the
  * consumer may have come back. An element leaves the processing list after it was written
- * elsewhere: a write that is refused (OOM, WRONGTYPE) ends a script, and takes nothing back. KEYS:
+ * elsewhere: a write that is refused (WRONGTYPE) ends a script, and takes nothing back. KEYS:
  * key, its processing list, consumers, tries, dead-letter stream. ARGV: consumer, side, limit of
  * deliveries, how old in ms ("0": known), number of deliveries' place, fixed fields. */
 static const struct script recover_script = {
@@ -68,6 +70,7 @@ static const struct script recover_script = {
            "if beat and now - beat < tonumber(ARGV[4]) then return {-1, 0} end\n"
            "local limit, moved, dead = tonumber(ARGV[3]), 0, 0\n"
            "redis.call('LLEN', KEYS[1])\n"
+           "redis.call('HDEL', KEYS[4], '')\n"
            "while true do\n"
            "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
            "  if not e then break end\n"
@@ -103,6 +106,7 @@ static const struct script recover_script = {
  * name. */
 static const struct script return_script = {
     .lua = "local moved = 0\n"
+           "redis.call('HDEL', KEYS[4], '')\n"
            "while true do\n"
            "  local e = redis.call('LINDEX', KEYS[2], ARGV[2] == '1' and -1 or 0)\n"
            "  if not e then break end\n"

@@ -36,7 +36,10 @@ enum state { CONNECT, REGISTER, FETCH, HOLD, BACKOFF, END };
 
 /* The first key that has something gives up to n elements, in pop order, to our processing list. A
  * key of the wrong type does not stop the others. KEYS: per source key, processing, consumers,
- * tries. ARGV: n, consumer, side. */
+ * tries. ARGV: n, consumer, side.
+ * The HDEL changes nothing: a server that is full refuses the first write of a script if it is one
+ * that can grow, and lets all pass behind one that cannot. What fills it is often this very list.
+ */
 static const struct script fetch_script = {
     .lua = CUT_SCRIPT
     "local now = redis.call('TIME')\n"
@@ -46,6 +49,7 @@ static const struct script fetch_script = {
     "KEYS[i], -n, -1)\n"
     "  if e.err then wrong = e\n"
     "  elseif #e > 0 then\n"
+    "    redis.call('HDEL', KEYS[i + 3], '')\n"
     "    redis.call('ZADD', KEYS[i + 2], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[2])\n"
     "    local more\n"
     "    e, more = cut(e, side == '1')\n"

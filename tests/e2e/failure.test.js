@@ -141,6 +141,26 @@ scenario('N15 Stream deleted', async (w) => {
   await until(() => node.succeededCount('S') >= 5, 'a new group begins at 0');
 });
 
+// What fills a Redis up is often the backlog itself: to refuse to take it would be to stay full.
+scenario('A Redis that is full: its backlog is worked off', async (w) => {
+  const { cli } = await w.redis();
+  await cli.xgroup('CREATE', 's', 'S', '0', 'MKSTREAM');
+  for (let i = 0; i < 20; i++) {
+    await cli.rpush('q', `${i}`);
+    await cli.xadd('s', '*', 'n', `${i}`);
+  }
+  await cli.config('SET', 'maxmemory', '1');
+  await assert.rejects(cli.rpush('q', 'x'), /OOM/);
+  const node = await w.up({ L: list('q', SHORT), S: stream('s', SHORT) });
+  await node.succeeds('L', 20);
+  await node.succeeds('S', 20);
+  assert.equal(await cli.llen('q'), 0);
+  await until(async () => (await pending(cli, 's', 'S')) === 0, 'all acknowledged');
+  await cli.config('SET', 'maxmemory', '0');
+  await cli.rpush('q', 'x');
+  await node.succeeds('L', 21);
+});
+
 scenario('N16 Wrong type', async (w) => {
   const { cli } = await w.redis();
   await cli.set('q', 'a string');
