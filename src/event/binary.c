@@ -102,7 +102,7 @@ static enum err write_data(struct buf *out, const struct publish_request *reques
         return E_OK;
     if (is_json_type(request->content_type)) {
         data = jx_scan_trim(data);
-        if (!jx_scan_is_value(data))
+        if (!jx_scan_is_value(data, JX_SCAN_DEPTH_MAX))
             return refuse(why, REFUSAL_JSON, "The JSON received is not valid.");
         write_name(out, SLICE("data"));
         buf_add(out, data);

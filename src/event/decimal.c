@@ -37,7 +37,7 @@ bool decimal_parse(struct slice text, struct decimal *ret)
     size_t end, point;
 
     if (text.len == 0 || (!is_digit(text.data[0]) && !d.is_negative) ||
-        !is_digit(text.data[text.len - 1]) || !jx_scan_is_value(text))
+        !is_digit(text.data[text.len - 1]) || !jx_scan_is_value(text, 0))
         return false;
     for (end = 0; end < text.len && (text.data[end] | 0x20) != 'e';)
         end++;

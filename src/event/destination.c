@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "event/draft.h"
 #include "event/member.h"
 #include "wire/url.h"
+#include "json/scan.h"
 
 #define HIDDEN "Hidden"
 
@@ -85,6 +87,29 @@ static bool is_header_value(struct slice value)
         if ((unsigned char)value.data[i] < 0x20 || value.data[i] == 0x7f)
             return false;
     return value.len <= ATTRIBUTE_VALUE_MAX_BYTES;
+}
+
+bool attribute_write(struct buf *out, const struct attribute *attribute, const struct event *event)
+{
+    struct buf text;
+
+    if (attribute->value != NULL) {
+        buf_add(out, slice_of(attribute->value));
+        return true;
+    }
+    struct slice json = event_find(event, slice_of(attribute->source), NULL);
+    if (raw_is_null(json) || json.data[0] == '{' || json.data[0] == '[')
+        return false;
+    buf_init(&text, ATTRIBUTE_VALUE_MAX_BYTES);
+    if (raw_is_string(json))
+        jx_scan_add_string(&text, json);
+    else
+        buf_add(&text, json);
+    bool is_fit = buf_err(&text) == E_OK && is_header_value(buf_slice(&text));
+    if (is_fit)
+        buf_add(out, buf_slice(&text));
+    buf_done(&text);
+    return is_fit;
 }
 
 static void check_attribute(struct jx_view *view, const struct attribute *attribute)

@@ -86,6 +86,9 @@ enum err event_read(const struct event_rules *rules, struct slice body,
                       EVENT_MAX_BYTES);
     if (!utf8_is_valid(draft.body) || !jx_scan_is_object(draft.body))
         return refuse(why, REFUSAL_JSON, "The JSON received is not valid, or is no object.");
+    if (!jx_scan_is_value(draft.body, EVENT_DEPTH_MAX))
+        return refuse(why, REFUSAL_JSON, "The JSON received is nested deeper than %d.",
+                      EVENT_DEPTH_MAX);
     buf_init(&draft.clean, EVENT_MAX_BYTES);
     buf_init(&draft.stamps, STAMPS_MAX_BYTES);
     enum err err = readers[rules->schema](&draft, rules, stamp, why);
@@ -164,6 +167,13 @@ struct slice event_find(const struct event *event, struct slice key, bool *ret_i
     if (ret_is_attribute != NULL)
         *ret_is_attribute = is_attribute;
     return found;
+}
+
+struct slice event_order_key(const struct event *event, struct slice order_by)
+{
+    if (slice_eq_nocase(order_by, SLICE("subject"))) /* of a custom event: the mapped one */
+        return event->fields[EVENT_SUBJECT];
+    return event_find(event, order_by, NULL);
 }
 
 void event_write_field(struct buf *out, const struct event *event, enum event_field field)

@@ -11,6 +11,7 @@
 #include "event/refusal.h"
 
 #define EVENT_MAX_BYTES 1049600
+#define EVENT_DEPTH_MAX 60 /* of arrays and objects; leaves room for what an event is put into */
 
 /* schema, its name in resources, its name in messages, its value of aeg-input-event-schema */
 #define SCHEMAS(X)                                                                                 \
@@ -70,7 +71,7 @@ struct event {
 
 /* event_read makes an event of one JSON object. E_OK and *ret, one reference; or the error of the
  * refusal in `why` (may be NULL): malformed, a member missing, wrong or unknown, another topic's
- * id, larger than EVENT_MAX_BYTES. */
+ * id, larger than EVENT_MAX_BYTES, nested deeper than EVENT_DEPTH_MAX. */
 enum err event_read(const struct event_rules *rules, struct slice body,
                     const struct event_stamp *stamp, struct event **ret, struct refusal *why);
 struct event *event_ref(struct event *event);
@@ -82,8 +83,12 @@ struct event *event_unref(struct event *event); /* NULL; frees with the last ref
  * attribute of a CloudEvent, which has a string form too. No allocation. */
 struct slice event_find(const struct event *event, struct slice key, bool *ret_is_attribute);
 
-/* event_write_field appends a field's text, unescaped (for headers and logs); nothing if absent or
- * no string. */
+/* event_order_key gives the JSON value that says which events keep their order among each other:
+ * that of `order_by`, "subject" or a key as above; SLICE_NONE if there is none. */
+struct slice event_order_key(const struct event *event, struct slice order_by);
+
+/* event_write_field appends a field's text, unescaped; nothing if absent or no string. Any
+ * character may come out, line ends and NUL too. */
 void event_write_field(struct buf *out, const struct event *event, enum event_field field);
 
 #endif

@@ -114,7 +114,7 @@ static enum err read_body(const struct publish_rules *rules, struct slice json, 
                           struct event_batch *batch, struct refusal *why)
 {
     json = jx_scan_trim(json);
-    if (!jx_scan_is_value(json))
+    if (!jx_scan_is_value(json, JX_SCAN_DEPTH_MAX))
         return refuse(why, REFUSAL_JSON, "The JSON received is not valid.");
     if (json.data[0] == '[' && form != FORM_OBJECT)
         return read_array(rules, json, batch, why);

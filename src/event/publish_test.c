@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -441,6 +442,27 @@ static void the_number_of_events_is_limited(void **state)
 }
 
 /* What the queue keeps makes the same event again. */
+static void the_depth_is_limited(void **state)
+{
+    struct event_batch batch;
+    struct refusal why;
+    char text[256];
+
+    (void)state;
+    for (int depth = EVENT_DEPTH_MAX; depth <= EVENT_DEPTH_MAX + 1; depth++) {
+        int arrays = depth - 1;
+        snprintf(text, sizeof text, "[{\"a\":%.*s%.*s}]", arrays,
+                 "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", arrays,
+                 "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+        enum err err = publish(SCHEMA_CUSTOM, JSON, text, &batch, &why);
+        assert_int_equal(err, depth <= EVENT_DEPTH_MAX ? E_OK : E_BAD_INPUT);
+        if (err == E_OK)
+            event_batch_done(&batch);
+        else
+            assert_string_equal(why.text.text, "The JSON received is nested deeper than 60.");
+    }
+}
+
 static void a_kept_event_is_read_again(void **state)
 {
     struct event_batch batch;
@@ -497,6 +519,7 @@ int main(void)
         cmocka_unit_test(what_nobody_maps_is_stamped),
         cmocka_unit_test(sizes_are_limited),
         cmocka_unit_test(the_number_of_events_is_limited),
+        cmocka_unit_test(the_depth_is_limited),
         cmocka_unit_test(a_kept_event_is_read_again),
         cmocka_unit_test(every_beginning_of_a_request_is_refused),
     };

@@ -71,6 +71,11 @@ struct subscription {
     uint64_t expires_unix_ms; /* 0 = never */
 };
 
+/* attribute_write appends the value that a delivery of the event carries in this header: the static
+ * one, or a string, number or boolean of the event. False, and nothing is written, if the event has
+ * none, or one that is too long or no value of a header. */
+bool attribute_write(struct buf *out, const struct attribute *attribute, const struct event *event);
+
 /* What the surroundings say about a subscription. */
 struct subscription_rules {
     enum event_schema input;        /* of the topic */

@@ -231,6 +231,47 @@ static void secrets_are_told_on_request_only(void **state)
     buf_done(&out);
 }
 
+/* D7 */
+static void attributes_take_their_values_from_the_event(void **state)
+{
+    static const struct {
+        const char *source, *value; /* NULL: absent */
+    } rows[] = {
+        {"s", "a \xc3\xa9"}, {"n", "1.10"}, {"b", "true"}, {"o", NULL},     {"l", NULL},
+        {"z", NULL},         {"x", NULL},   {"e", NULL},   {"o.p", "deep"}, {"empty", ""},
+    };
+    struct event_rules rules = {.schema = SCHEMA_CUSTOM, .topic = SLICE("/t")};
+    struct event_stamp stamp = {0, SLICE_INIT("1")};
+    struct event *event = NULL;
+    struct buf out;
+
+    (void)state;
+    assert_int_equal(
+        event_read(
+            &rules,
+            SLICE("{\"s\":\"a \\u00e9\",\"n\":1.10,\"b\":true,\"o\":{\"p\":\"deep\"},\"l\":[1]"
+                  ",\"z\":null,\"e\":\"a\\r\\nb\",\"empty\":\"\"}"),
+            &stamp, &event, NULL),
+        E_OK);
+    buf_init(&out, 8192);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char source[16];
+        snprintf(source, sizeof source, "%s", rows[i].source);
+        struct attribute attribute = {.source = source};
+        buf_clear(&out);
+        if (attribute_write(&out, &attribute, event) != (rows[i].value != NULL) ||
+            strcmp(buf_text(&out), rows[i].value != NULL ? rows[i].value : "") != 0)
+            fail_msg("%s: %s", source, buf_text(&out));
+    }
+    char value[] = "v";
+    struct attribute fixed = {.value = value};
+    buf_clear(&out);
+    assert_true(attribute_write(&out, &fixed, event));
+    assert_string_equal(buf_text(&out), "v");
+    buf_done(&out);
+    event_unref(event);
+}
+
 #define ATTRIBUTE(name, type, properties)                                                          \
     HOOK_WITH("\"deliveryAttributeMappings\":[{\"name\":\"" name "\",\"type\":\"" type             \
               "\",\"properties\":{" properties "}}]")
@@ -389,6 +430,7 @@ int main(void)
         cmocka_unit_test(the_store_gives_back_all_of_it),
         cmocka_unit_test(a_patch_changes_what_it_names),
         cmocka_unit_test(secrets_are_told_on_request_only),
+        cmocka_unit_test(attributes_take_their_values_from_the_event),
         cmocka_unit_test(mistakes_name_their_field),
         cmocka_unit_test(plain_http_is_for_this_machine),
         cmocka_unit_test(the_default_schema_follows_the_topic),

@@ -122,6 +122,22 @@ void event_write(struct buf *out, const struct event *event, enum event_schema o
     buf_add_byte(out, '}');
 }
 
+void event_write_dead_pull(struct buf *out, const struct event *event,
+                           const struct dead_letter *dead)
+{
+    buf_add(out, SLICE("{\"deadLetterProperties\":{"));
+    write_text(out, "deadletterreason", slice_of(dead->reason));
+    write_number(out, "deliveryattempts", dead->attempts);
+    if (dead->outcome != NULL)
+        write_text(out, "deliveryresult", slice_of(dead->outcome));
+    write_time(out, "publishutc", event->published_unix_us);
+    if (dead->attempted_unix_us != 0)
+        write_time(out, "deliveryattemptutc", dead->attempted_unix_us);
+    buf_add(out, SLICE("},\"event\":"));
+    event_write(out, event, SCHEMA_CLOUD_EVENT, NULL);
+    buf_add_byte(out, '}');
+}
+
 void event_write_all(struct buf *out, struct event *const *events, size_t count,
                      enum event_schema output)
 {

@@ -22,6 +22,10 @@ struct dead_letter {
  * into an Event Grid envelope. A miss stays in `out`. */
 void event_write(struct buf *out, const struct event *event, enum event_schema output,
                  const struct dead_letter *dead);
+/* event_write_dead_pull appends the dead letter of queue mode: the event as a CloudEvent, beside it
+ * what is known about its deliveries. */
+void event_write_dead_pull(struct buf *out, const struct event *event,
+                           const struct dead_letter *dead);
 /* event_write_all appends an array of events. */
 void event_write_all(struct buf *out, struct event *const *events, size_t count,
                      enum event_schema output);

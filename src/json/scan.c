@@ -183,11 +183,11 @@ static struct cursor cursor_at(struct slice text)
     return c;
 }
 
-bool jx_scan_is_value(struct slice text)
+bool jx_scan_is_value(struct slice text, unsigned depth_max)
 {
     struct cursor c = cursor_at(text);
 
-    if (!skip_value(&c, JX_SCAN_DEPTH_MAX))
+    if (!skip_value(&c, depth_max < JX_SCAN_DEPTH_MAX ? depth_max : JX_SCAN_DEPTH_MAX))
         return false;
     skip_space(&c);
     return c.at == c.end;
@@ -197,7 +197,7 @@ bool jx_scan_is_object(struct slice text)
 {
     struct cursor c = cursor_at(text);
 
-    return is_at(&c, '{') && jx_scan_is_value(text);
+    return is_at(&c, '{') && jx_scan_is_value(text, JX_SCAN_DEPTH_MAX);
 }
 
 static struct slice between(const char *start, const char *end)

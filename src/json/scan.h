@@ -17,8 +17,9 @@ struct jx_field {
 /* jx_scan_is_object: is all of the text one valid JSON object, nested JX_SCAN_DEPTH_MAX at most?
  * The encoding is not looked at. */
 bool jx_scan_is_object(struct slice text);
-/* jx_scan_is_value: the same for a value of any type. */
-bool jx_scan_is_value(struct slice text);
+/* jx_scan_is_value: the same for a value of any type, nested depth_max at most, which is no more
+ * than JX_SCAN_DEPTH_MAX; 0 = neither array nor object. */
+bool jx_scan_is_value(struct slice text, unsigned depth_max);
 /* jx_scan_trim drops JSON's white space at both ends. */
 struct slice jx_scan_trim(struct slice text);
 

@@ -163,10 +163,13 @@ static void a_member_is_found_by_its_exact_name_first(void **state)
 static void values_of_any_type_are_valid_alone(void **state)
 {
     (void)state;
-    assert_true(jx_scan_is_value(SLICE(" [1] ")));
-    assert_true(jx_scan_is_value(SLICE("null")));
-    assert_false(jx_scan_is_value(SLICE("1 2")));
-    assert_false(jx_scan_is_value(SLICE("")));
+    assert_true(jx_scan_is_value(SLICE(" [1] "), 1));
+    assert_true(jx_scan_is_value(SLICE("null"), 0));
+    assert_false(jx_scan_is_value(SLICE("[1]"), 0));
+    assert_true(jx_scan_is_value(SLICE("[[1],{}]"), 2));
+    assert_false(jx_scan_is_value(SLICE("[[1],{\"a\":[]}]"), 2));
+    assert_false(jx_scan_is_value(SLICE("1 2"), 5));
+    assert_false(jx_scan_is_value(SLICE(""), 5));
     assert_true(slice_eq(jx_scan_trim(SLICE("\t [1] \r\n")), SLICE("[1]")));
     assert_int_equal(jx_scan_trim(SLICE("  ")).len, 0);
 }
