@@ -152,6 +152,16 @@ static void tell_started_again(struct app_run *run)
 
 /* --- starting --- */
 
+/* Some mistakes show only when a worker loads the function. */
+static void count_errors(struct app_run *run)
+{
+    size_t in_error = 0;
+
+    for (size_t i = 0; i < run->function_count; i++)
+        in_error += function_run_error(&run->functions[i]) != NULL;
+    series_set(run->errors_series, (double)in_error);
+}
+
 static void on_loaded(void *ctx, const struct function *function, const char *error)
 {
     struct app_run *run = ctx;
@@ -161,6 +171,7 @@ static void on_loaded(void *ctx, const struct function *function, const char *er
         if (f->function == function && (error != NULL || f->error != NULL))
             function_run_set_error(f, error);
     }
+    count_errors(run);
 }
 
 static void on_invoker_state(void *ctx, enum invoker_state state, const struct cause *why)
@@ -245,7 +256,7 @@ static void on_answered(void *ctx)
 static void start(struct app_run *run)
 {
     const struct app *app = run->app;
-    size_t usable = 0, in_error = 0;
+    size_t usable = 0;
 
     run->limits = run->host->limits;
     run->function_count = app->function_count;
@@ -258,7 +269,6 @@ static void start(struct app_run *run)
         if (counted != NULL)
             f->before = *counted;
         usable += function_run_is_usable(f);
-        in_error += app->functions[i]->error != NULL;
     }
     log_findings(app, usable);
     run->workers_series =
@@ -267,7 +277,6 @@ static void start(struct app_run *run)
                                           (const char *[]){app->name, NULL});
     run->errors_series = metrics_series(run->host->metrics, METRIC_ID_FUNCTION_ERRORS,
                                         (const char *[]){app->name, NULL});
-    series_set(run->errors_series, (double)in_error);
     run->restarts_counted = 0;
     run->has_changed = true; /* perhaps, since it was read: nothing was watched */
     if (app->error != NULL || usable == 0 || !start_invoker(run)) {
@@ -345,6 +354,8 @@ static void stop(struct app_run *run)
 static void clear(struct app_run *run)
 {
     free_functions(run);
+    if (run->workers_series != NULL)
+        series_set(run->workers_series, 0);
     if (run->invoker != NULL)
         run->invoker->kind->free(run->invoker);
     run->invoker = NULL;
@@ -371,6 +382,7 @@ static void end(struct app_run *run)
 
 static void run_start(struct app_run *run)
 {
+    count_errors(run);
     run->answered(run->ctx);
     if (run->is_leaving || run->is_wanted_again) {
         go(run, DRAIN);

@@ -34,8 +34,20 @@ void function_run_init(struct function_run *f, const struct host_options *host,
     list_init(&f->by_hand);
 }
 
+/* What nobody looks after any more must not stand there as if it were so. */
+static void clear_gauges(const struct function_run *f)
+{
+    struct series *const gauges[] = {f->backlog_series, f->pending_series, f->in_flight_series,
+                                     f->oldest_series, f->target_series};
+
+    for (size_t i = 0; i < COUNT_OF(gauges); i++)
+        if (gauges[i] != NULL)
+            series_set(gauges[i], 0);
+}
+
 void function_run_done(struct function_run *f)
 {
+    clear_gauges(f);
     if (f->listener != NULL)
         f->listener->kind->free(f->listener);
     if (f->dispatcher.function != NULL)

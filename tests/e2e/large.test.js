@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, stream } from '../lib/app.js';
+import { GATE } from '../lib/code.js';
 import { deadLetters, pending, processing } from '../lib/keys.js';
 import { NarrowProxy } from '../lib/narrow.js';
 import { Proxy } from '../lib/proxy.js';
@@ -21,27 +22,6 @@ const NOTHING = {
 int NAME(struct redgrid_invocation *run)
 {
     (void)run;
-    return REDGRID_OK;
-}
-`,
-};
-
-// This one holds what it has until the file `go` is there.
-const GATE = {
-  code: `
-#include <redgrid/function.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-int NAME(struct redgrid_invocation *run)
-{
-    char path[1000];
-
-    (void)run;
-    (void)snprintf(path, sizeof path, "%s/go", getenv("TEST_FOLDER"));
-    while (access(path, F_OK) != 0)
-        (void)usleep(5000);
     return REDGRID_OK;
 }
 `,
@@ -124,13 +104,17 @@ class SlowProxy extends Proxy {
 
 scenario('stream entries that are long on their way run once', async (w) => {
   const { cli, port } = await w.redis();
-  const looks = async () => +/cmdstat_xpending:calls=(\d+)/.exec(await cli.info('commandstats'))?.[1];
+  const looks = async () => {
+    const stats = await cli.info('commandstats');
+    return +/cmdstat_xpending:calls=(\d+)/.exec(stats)?.[1];
+  };
   const proxy = await new SlowProxy(port).start();
   try {
     await cli.xadd('s', '*', 'a', 'b');
     const functions = { F: stream('s', { ...SHORT, claimIdleMs: 300 }, NOTHING) };
     const node = await w.up({ functions, lang: 'c', settings: { redis: proxy.address } });
-    await until(async () => (await cli.xpending('s', 'F', 'IDLE', 300, '-', '+', 1)).length, 'idle');
+    const idle = async () => (await cli.xpending('s', 'F', 'IDLE', 300, '-', '+', 1)).length;
+    await until(idle, 'what is on its way is idle');
     const before = await looks();
     await until(async () => (await looks()) > before + 3, 'looks for what is left');
     assert.equal(node.startedCount('F'), 0);

@@ -1,4 +1,4 @@
-// Bodies of test functions, in Python.
+// Bodies of test functions, in Python if they do not say otherwise.
 
 // Records what it was given, then fails.
 export const FAIL = {
@@ -36,3 +36,24 @@ def main(entry: ${annotation}):
     logging.info("triggerValue:%s", ${shown})
 `,
 });
+
+// In C: holds what it has until the file `go` is there.
+export const GATE = {
+  code: `
+#include <redgrid/function.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int NAME(struct redgrid_invocation *run)
+{
+    char path[1000];
+
+    (void)run;
+    (void)snprintf(path, sizeof path, "%s/go", getenv("TEST_FOLDER"));
+    while (access(path, F_OK) != 0)
+        (void)usleep(5000);
+    return REDGRID_OK;
+}
+`,
+};
