@@ -301,11 +301,12 @@ static void nothing_given_out_asks_for_nothing(void **state)
     const struct rpc_data nothing = {.kind = RPC_NONE};
 
     (void)state;
-    add("$return", "DEL", DIRECTION_OUT);
-    add("other", "DEL", DIRECTION_OUT);
+    struct redis_binding *binding = add("$return", "DEL", DIRECTION_OUT);
     bind_all(NULL);
     assert_int_equal(write_returned(NULL), E_EMPTY);
     assert_int_equal(write_returned(&nothing), E_EMPTY);
+    binding->name[0] = 'x'; /* not what is returned */
+    assert_int_equal(write_returned(&TEXT("a")), E_EMPTY);
     assert_int_equal(fake.heard.len, 0);
 }
 

@@ -24,11 +24,16 @@ export class Audit {
     this.functions = functions;
     this.producers = producers;
     this.repeats = new Map(); // label -> how many more runs a fault has asked for
+    this.heldUp = new Map(); // label -> how many faults found it in Redis's hands, not acknowledged
     this.missing = new Set(); // labels that a fault took away
   }
 
   mayRepeat(labels) {
-    for (const label of labels) this.repeats.set(label, (this.repeats.get(label) ?? 0) + 1);
+    count(this.repeats, labels);
+  }
+
+  wasHeldUp(labels) {
+    count(this.heldUp, labels);
   }
 
   mayMiss(labels) {
@@ -58,15 +63,16 @@ export class Audit {
     return open.filter((label) => !dead.has(label));
   }
 
-  // Runs beyond the first that no fault has asked for by name.
+  // Labels with runs beyond the first that no fault has asked for by name, and how many.
   repeated() {
     const { starts } = tally(this.world.ledger());
     const again = [...starts].map(([label, n]) => [label, n - 1 - (this.repeats.get(label) ?? 0)]);
     return again.filter(([, n]) => n > 0);
   }
 
-  repeatedCount() {
-    return this.repeated().reduce((sum, [, n]) => sum + n, 0);
+  // Those of them that no fault held up.
+  unexplained() {
+    return this.repeated().filter(([label, n]) => n > (this.heldUp.get(label) ?? 0));
   }
 
   async summary(cli) {
@@ -76,9 +82,14 @@ export class Audit {
     return (
       `${this.sent().length} messages acknowledged in ${tries} tries, ${ends.size} labels run, ` +
       `${this.missing.size} taken away, ${dead.length} dead letters, ` +
-      `${this.repeatedCount()} runs repeated, ${sum(starts) - sum(ends)} runs cut short`
+      `${sum(starts) - starts.size} runs repeated, ${this.heldUp.size} messages held up, ` +
+      `${sum(starts) - sum(ends)} runs cut short`
     );
   }
+}
+
+function count(counts, labels) {
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
 }
 
 const sum = (counts) => [...counts.values()].reduce((total, n) => total + n, 0);

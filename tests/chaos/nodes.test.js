@@ -26,9 +26,8 @@ function takeover(name, options, ms) {
     do {
       await pause(random.between(100, 500));
       const victim = random.pick(t.nodes);
-      t.expect({ again: 1 });
       t.note(`kill ${victim.name}`);
-      await killAtWork(t, victim);
+      await t.during({ again: 1 }, () => killAtWork(t, victim));
       const sent = t.audit.sent();
       await until(
         () => t.audit.open(sent).length === 0,
