@@ -6,7 +6,6 @@
 
 #include "apps/app.h"
 #include "base/buf.h"
-#include "wire/resp.h"
 
 /* key_tag is what stands between the braces of our own keys so that they share the slot of `key`:
  * its hash tag, or the whole key. false: the key's slot cannot be expressed (it holds '}' but no

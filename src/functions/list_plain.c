@@ -1,54 +1,20 @@
-/* What the scripts of lists do, in plain commands; script.h says when, and by which rule nothing is
- * lost. Each program has KEYS, ARGV and answer of the script of its name, and states named after
- * what they await. */
+/* What the scripts for elements do, in plain commands; script.h says when, and by which rule
+ * nothing is lost. Each program has KEYS, ARGV and answer of the script of its name, and states
+ * named after what they await. */
 #include "functions/list_plain.h"
 
-#define MOVES_MAX 1000 /* in one round */
 #define LOOK_MAX_BYTES ((size_t)1 << 28)
 #define LOOK_LARGE_BYTES (1024 * 1024)
 #define LOOK_PAGE_MAX 1000
-#define TRIES_KEPT_S SLICE("604800")
 
 static const struct resp nil = {.type = RESP_NIL, .span = 1};
 
-static bool is_head(struct slice side)
+bool list_is_head(struct slice side)
 {
     return slice_eq(side, SLICE("1"));
 }
 
-static int64_t int_of_text(struct slice text)
-{
-    int64_t value = 0;
-
-    return slice_to_i64(text, &value) ? value : 0;
-}
-
-static int64_t int_of(const struct resp *node)
-{
-    int64_t value = 0;
-
-    return resp_int(node, &value) ? value : 0;
-}
-
-/* A score is a text in RESP2 and a double in RESP3, which keeps its text. */
-static int64_t ms_of_score(const struct resp *score)
-{
-    double ms = 0;
-
-    return slice_to_f64(score->text, &ms) ? (int64_t)ms : 0;
-}
-
-static struct resp int_node(int64_t number)
-{
-    return (struct resp){.type = RESP_INTEGER, .span = 1, .integer = number};
-}
-
-static struct resp array_node(size_t count)
-{
-    return (struct resp){.type = RESP_ARRAY, .count = (uint32_t)count, .span = (uint32_t)count + 1};
-}
-
-static bool can_move(struct plain *p)
+bool list_can_move(struct plain *p)
 {
     if (redis_can(p->redis, REDIS_LMOVE))
         return true;
@@ -58,7 +24,7 @@ static bool can_move(struct plain *p)
     return false;
 }
 
-static void ask_move(struct plain *p, struct slice from, struct slice to, bool from_left)
+void list_ask_move(struct plain *p, struct slice from, struct slice to, bool from_left)
 {
     PLAIN_ASK(p, SLICE("LMOVE"), from, to, from_left ? SLICE("LEFT") : SLICE("RIGHT"),
               from_left ? SLICE("RIGHT") : SLICE("LEFT"));
@@ -80,16 +46,16 @@ static struct fetch *pick(struct plain *p, size_t skip, size_t sources)
 {
     struct fetch *f = p->own = plain_memory(p, 1, sizeof *f);
     const struct resp *wrong = &nil;
-    int64_t limit = int_of_text(p->args[0]);
+    int64_t limit = plain_int_of_text(p->args[0]);
 
     for (size_t i = 0; i < sources; i++) {
         const struct resp *len = plain_reply(p, skip + i);
         if (len->type == RESP_ERROR)
             wrong = len;
-        if (len->type == RESP_ERROR || int_of(len) <= 0)
+        if (len->type == RESP_ERROR || plain_int(len) <= 0)
             continue;
         f->source = i;
-        f->wanted = (size_t)(int_of(len) < limit ? int_of(len) : limit);
+        f->wanted = (size_t)(plain_int(len) < limit ? plain_int(len) : limit);
         return f;
     }
     plain_end_with(p, wrong);
@@ -121,16 +87,16 @@ static void end_fetched(struct plain *p, const struct fetch *f, const struct res
     size_t total = 5 + f->count + tries_count;
     struct resp *root = plain_memory(p, total, sizeof *root), *node = root;
 
-    *node = array_node(4);
+    *node = plain_array_node(4);
     node++->span = (uint32_t)total;
-    *node++ = int_node((int64_t)f->source);
-    *node++ = array_node(f->count);
+    *node++ = plain_int_node((int64_t)f->source);
+    *node++ = plain_array_node(f->count);
     for (size_t i = 0; i < f->count; i++)
         *node++ = *f->elements[i];
-    *node++ = array_node(tries_count);
+    *node++ = plain_array_node(tries_count);
     for (uint32_t i = 0; i < tries_count; i++)
         *node++ = *resp_child(tries, i);
-    *node = int_node(0);
+    *node = plain_int_node(0);
     plain_end_with(p, root);
 }
 
@@ -150,7 +116,7 @@ static void fetch_moves(struct plain *p)
     struct slice now = plain_number(p, plain_now_ms(plain_reply(p, 0)));
     PLAIN_ASK(p, SLICE("ZADD"), keys[2], now, p->args[1]);
     for (size_t i = 0; i < f->wanted; i++)
-        ask_move(p, keys[0], keys[1], is_head(p->args[2]));
+        list_ask_move(p, keys[0], keys[1], list_is_head(p->args[2]));
     PLAIN_ASK(p, SLICE("ZADD"), keys[2], now, p->args[1]);
     PLAIN_ASK(p, SLICE("EXISTS"), keys[3]);
     p->takes_errors = true;
@@ -163,7 +129,7 @@ static void fetch_tries(struct plain *p)
 
     if (!gather(p, f, 1))
         return;
-    if (int_of(plain_reply(p, f->wanted + 2)) == 0) {
+    if (plain_int(plain_reply(p, f->wanted + 2)) == 0) {
         end_fetched(p, f, NULL);
         return;
     }
@@ -181,7 +147,7 @@ void list_plain_fetch(struct plain *p)
 {
     switch (p->state) {
     case FETCH_BEGIN:
-        if (!can_move(p))
+        if (!list_can_move(p))
             return;
         PLAIN_ASK(p, SLICE("TIME"));
         for (size_t i = 0; i < p->key_count; i += 4)
@@ -205,7 +171,7 @@ static void pop_moves(struct plain *p)
     struct fetch *f = pick(p, 0, p->key_count);
 
     for (size_t i = 0; f != NULL && i < f->wanted; i++)
-        PLAIN_ASK(p, is_head(p->args[1]) ? SLICE("LPOP") : SLICE("RPOP"), p->keys[f->source]);
+        PLAIN_ASK(p, list_is_head(p->args[1]) ? SLICE("LPOP") : SLICE("RPOP"), p->keys[f->source]);
     p->takes_errors = true;
     p->state = FETCH_MOVES;
 }
@@ -234,7 +200,7 @@ enum { ACK_BEGIN, ACK_TRIES, ACK_DIGESTS, ACK_REMOVALS };
 
 static struct slice oldest_first(struct slice side)
 {
-    return is_head(side) ? SLICE("1") : SLICE("-1");
+    return list_is_head(side) ? SLICE("1") : SLICE("-1");
 }
 
 static void ack_digests(struct plain *p)
@@ -267,7 +233,7 @@ static void ack_end(struct plain *p)
         const struct resp *reply = plain_reply(p, i - 1);
         if (reply->type == RESP_ERROR)
             wrong = reply;
-        gone += int_of(reply);
+        gone += plain_int(reply);
     }
     if (wrong == NULL)
         plain_end(p, gone);
@@ -285,7 +251,7 @@ void list_plain_ack(struct plain *p)
         p->state = ACK_TRIES;
         return;
     case ACK_TRIES:
-        if (int_of(plain_reply(p, 0)) > 0)
+        if (plain_int(plain_reply(p, 0)) > 0)
             ack_digests(p);
         else
             ack_removals(p);
@@ -308,8 +274,7 @@ struct bury {
 };
 
 /* XADD letters * fields.. element <element>; the fields are args from `first` on. */
-static struct slice *letter_of(struct plain *p, struct slice letters, size_t first,
-                               struct slice element)
+struct slice *list_letter(struct plain *p, struct slice letters, size_t first, struct slice element)
 {
     size_t fields = p->arg_count - first;
     struct slice *args = plain_memory(p, fields + 5, sizeof *args);
@@ -331,7 +296,7 @@ static void bury_judge(struct plain *p)
     struct bury *b = p->own;
 
     b->removed = plain_reply(p, 0);
-    if (int_of(b->removed) > 0) {
+    if (plain_int(b->removed) > 0) {
         plain_end(p, 1);
         return;
     }
@@ -347,7 +312,7 @@ void list_plain_bury(struct plain *p)
     switch (p->state) {
     case BURY_BEGIN:
         p->own = plain_memory(p, 1, sizeof *b);
-        plain_ask(p, letter_of(p, p->keys[2], 2, p->args[1]), p->arg_count + 3);
+        plain_ask(p, list_letter(p, p->keys[2], 2, p->args[1]), p->arg_count + 3);
         p->state = BURY_LETTER;
         return;
     case BURY_LETTER:
@@ -384,7 +349,7 @@ static void end_looked(struct plain *p, const struct look *look)
 {
     struct resp *root = plain_memory(p, look->count + 1, sizeof *root), *node = root;
 
-    *node++ = array_node(look->count);
+    *node++ = plain_array_node(look->count);
     for (const struct page *page = look->pages; page != NULL; page = page->older)
         for (uint32_t i = 0; i < page->elements->count; i++)
             *node++ = page->elements[1 + i];
@@ -399,7 +364,7 @@ static void look_on(struct plain *p, struct look *look, size_t bytes)
     look->page = bytes > LOOK_LARGE_BYTES         ? 1
                  : look->page * 2 < LOOK_PAGE_MAX ? look->page * 2
                                                   : LOOK_PAGE_MAX;
-    bool is_head_popped = is_head(p->args[0]);
+    bool is_head_popped = list_is_head(p->args[0]);
     int64_t from = (int64_t)look->count, to = from + look->page - 1;
     PLAIN_ASK(p, SLICE("LRANGE"), p->keys[0], plain_number(p, is_head_popped ? from : -to - 1),
               plain_number(p, is_head_popped ? to : -from - 1));
@@ -432,310 +397,4 @@ void list_plain_look(struct plain *p)
     }
     p->own = plain_memory(p, 1, sizeof(struct look));
     look_on(p, p->own, LOOK_LARGE_BYTES + 1); /* one at first */
-}
-
-/* --- beat and find --- */
-
-enum { BEAT_BEGIN, BEAT_TIME, BEAT_WRITTEN };
-
-void list_plain_beat(struct plain *p)
-{
-    switch (p->state) {
-    case BEAT_BEGIN:
-        PLAIN_ASK(p, SLICE("TIME"));
-        p->state = BEAT_TIME;
-        return;
-    case BEAT_TIME:
-        PLAIN_ASK(p, SLICE("ZADD"), p->keys[0], plain_number(p, plain_now_ms(plain_reply(p, 0))),
-                  p->args[0]);
-        p->state = BEAT_WRITTEN;
-        return;
-    case BEAT_WRITTEN:
-        plain_end(p, 1);
-    }
-}
-
-enum { FIND_BEGIN, FIND_NAMES };
-
-/* Members and scores: a flat array before RESP3, then pairs. */
-static void end_found(struct plain *p, int64_t now_ms, const struct resp *all)
-{
-    bool is_flat = all->count > 0 && all[1].type != RESP_ARRAY;
-    uint32_t count = is_flat ? all->count / 2 : all->count;
-    struct resp *root = plain_memory(p, count * 2 + 1, sizeof *root);
-
-    root[0] = array_node(count * 2);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct resp *name = is_flat ? &all[1 + 2 * i] : &all[2 + 3 * i];
-        root[1 + 2 * i] = name[0];
-        root[2 + 2 * i] = int_node(now_ms - ms_of_score(&name[1]));
-    }
-    plain_end_with(p, root);
-}
-
-void list_plain_find(struct plain *p)
-{
-    if (p->state == FIND_NAMES) {
-        end_found(p, plain_now_ms(plain_reply(p, 0)), plain_reply(p, 1));
-        return;
-    }
-    PLAIN_ASK(p, SLICE("TIME"));
-    PLAIN_ASK(p, SLICE("ZRANGE"), p->keys[0], SLICE("0"), SLICE("-1"), SLICE("WITHSCORES"));
-    p->state = FIND_NAMES;
-}
-
-/* --- recover: one element after the other, the newest first ---
- *
- * HEARTBEAT --> NEWEST --> TRIES --> MOVED ---------------> NEWEST ...
- *                  |          +----> LETTER --> REMOVED --> NEWEST ...
- *                  +-none--> FORGOTTEN --(it came back)--> REMEMBERED
- * A move or a letter that is refused: UNCOUNTED, and the error. */
-
-enum {
-    RECOVER_BEGIN,
-    RECOVER_HEARTBEAT,
-    RECOVER_NEWEST,
-    RECOVER_TRIES,
-    RECOVER_MOVED,
-    RECOVER_LETTER,
-    RECOVER_REMOVED,
-    RECOVER_TAKEN_BACK,
-    RECOVER_UNCOUNTED,
-    RECOVER_FORGOTTEN,
-    RECOVER_REMEMBERED,
-};
-
-struct recover {
-    struct slice element, digest, letter;
-    int64_t moved, dead;
-    const struct resp *wrong;
-};
-
-static void end_recovered(struct plain *p, int64_t moved, int64_t dead)
-{
-    struct resp *root = plain_memory(p, 3, sizeof *root);
-
-    root[0] = array_node(2);
-    root[1] = int_node(moved);
-    root[2] = int_node(dead);
-    plain_end_with(p, root);
-}
-
-static void ask_newest(struct plain *p)
-{
-    plain_forget(p);
-    PLAIN_ASK(p, SLICE("LLEN"), p->keys[0]); /* of the wrong type: nothing is counted for it */
-    PLAIN_ASK(p, SLICE("LINDEX"), p->keys[1], is_head(p->args[1]) ? SLICE("-1") : SLICE("0"));
-    p->state = RECOVER_NEWEST;
-}
-
-static void recover_heartbeat(struct plain *p)
-{
-    const struct resp *beat = plain_reply(p, 1);
-    int64_t age_ms = plain_now_ms(plain_reply(p, 0)) - ms_of_score(beat);
-
-    if (beat->type != RESP_NIL && age_ms < int_of_text(p->args[3]))
-        end_recovered(p, -1, 0);
-    else
-        ask_newest(p);
-}
-
-/* It is empty: the name goes, and then we look once more. Whoever comes back writes the name before
- * and after it moves something, so one of us has it stand there. */
-static void recover_newest(struct plain *p, struct recover *r)
-{
-    const struct resp *newest = plain_reply(p, 1);
-
-    if (newest->type != RESP_NIL) {
-        r->element = newest->text;
-        r->digest = plain_digest(p, newest->text);
-        PLAIN_ASK(p, SLICE("HINCRBY"), p->keys[3], r->digest, SLICE("1"));
-        p->state = RECOVER_TRIES;
-        return;
-    }
-    PLAIN_ASK(p, SLICE("ZREM"), p->keys[2], p->args[0]);
-    PLAIN_ASK(p, SLICE("LLEN"), p->keys[1]);
-    if (r->moved > 0)
-        PLAIN_ASK(p, SLICE("EXPIRE"), p->keys[3], TRIES_KEPT_S);
-    p->state = RECOVER_FORGOTTEN;
-}
-
-static void recover_tries(struct plain *p, const struct recover *r)
-{
-    int64_t tries = int_of(plain_reply(p, 0)), limit = int_of_text(p->args[2]);
-
-    p->takes_errors = true;
-    if (limit < 0 || tries < limit) {
-        ask_move(p, p->keys[1], p->keys[0], !is_head(p->args[1]));
-        p->state = RECOVER_MOVED;
-        return;
-    }
-    struct slice *args = letter_of(p, p->keys[4], 5, r->element);
-    args[2 + int_of_text(p->args[4])] = plain_number(p, tries);
-    plain_ask(p, args, p->arg_count);
-    p->state = RECOVER_LETTER;
-}
-
-static void recover_uncount(struct plain *p, struct recover *r, const struct resp *wrong)
-{
-    r->wrong = wrong;
-    PLAIN_ASK(p, SLICE("HINCRBY"), p->keys[3], r->digest, SLICE("-1"));
-    p->takes_errors = true;
-    p->state = RECOVER_UNCOUNTED;
-}
-
-/* Nil: another node was quicker. */
-static void recover_moved(struct plain *p, struct recover *r)
-{
-    const struct resp *moved = plain_reply(p, 0);
-
-    if (moved->type == RESP_ERROR) {
-        recover_uncount(p, r, moved);
-        return;
-    }
-    r->moved += moved->type != RESP_NIL;
-    ask_newest(p);
-}
-
-static void recover_letter(struct plain *p, struct recover *r)
-{
-    const struct resp *id = plain_reply(p, 0);
-
-    if (id->type == RESP_ERROR) {
-        recover_uncount(p, r, id);
-        return;
-    }
-    r->letter = id->text;
-    PLAIN_ASK(p, SLICE("LREM"), p->keys[1], is_head(p->args[1]) ? SLICE("-1") : SLICE("1"),
-              r->element);
-    PLAIN_ASK(p, SLICE("HDEL"), p->keys[3], r->digest);
-    p->takes_errors = true;
-    p->state = RECOVER_REMOVED;
-}
-
-static void recover_removed(struct plain *p, struct recover *r)
-{
-    const struct resp *removed = plain_reply(p, 0);
-
-    if (int_of(removed) > 0) {
-        r->dead++;
-        ask_newest(p);
-        return;
-    }
-    r->wrong = removed->type == RESP_ERROR ? removed : NULL; /* else another node was quicker */
-    PLAIN_ASK(p, SLICE("XDEL"), p->keys[4], r->letter);
-    p->takes_errors = true;
-    p->state = RECOVER_TAKEN_BACK;
-}
-
-static void recover_taken_back(struct plain *p, const struct recover *r)
-{
-    if (r->wrong != NULL)
-        plain_end_with(p, r->wrong);
-    else
-        ask_newest(p);
-}
-
-static void recover_forgotten(struct plain *p, const struct recover *r)
-{
-    if (int_of(plain_reply(p, 1)) == 0) {
-        end_recovered(p, r->moved, r->dead);
-        return;
-    }
-    PLAIN_ASK(p, SLICE("ZADD"), p->keys[2], SLICE("NX"), SLICE("0"), p->args[0]);
-    p->state = RECOVER_REMEMBERED;
-}
-
-static void recover_begin(struct plain *p)
-{
-    if (!can_move(p))
-        return;
-    p->own = plain_memory(p, 1, sizeof(struct recover));
-    PLAIN_ASK(p, SLICE("TIME"));
-    PLAIN_ASK(p, SLICE("ZSCORE"), p->keys[2], p->args[0]);
-    p->state = RECOVER_HEARTBEAT;
-}
-
-void list_plain_recover(struct plain *p)
-{
-    struct recover *r = p->own;
-
-    switch (p->state) {
-    case RECOVER_BEGIN:
-        recover_begin(p);
-        return;
-    case RECOVER_HEARTBEAT:
-        recover_heartbeat(p);
-        return;
-    case RECOVER_NEWEST:
-        recover_newest(p, r);
-        return;
-    case RECOVER_TRIES:
-        recover_tries(p, r);
-        return;
-    case RECOVER_MOVED:
-        recover_moved(p, r);
-        return;
-    case RECOVER_LETTER:
-        recover_letter(p, r);
-        return;
-    case RECOVER_REMOVED:
-        recover_removed(p, r);
-        return;
-    case RECOVER_TAKEN_BACK:
-        recover_taken_back(p, r);
-        return;
-    case RECOVER_UNCOUNTED:
-        plain_end_with(p, r->wrong);
-        return;
-    case RECOVER_FORGOTTEN:
-        recover_forgotten(p, r);
-        return;
-    case RECOVER_REMEMBERED:
-        end_recovered(p, r->moved, r->dead);
-    }
-}
-
-/* --- return --- */
-
-enum { RETURN_BEGIN, RETURN_LENGTH, RETURN_MOVES, RETURN_LEFT };
-
-static void ask_length(struct plain *p)
-{
-    PLAIN_ASK(p, SLICE("LLEN"), p->keys[1]);
-    p->state = RETURN_LENGTH;
-}
-
-static void return_length(struct plain *p)
-{
-    int64_t left = int_of(plain_reply(p, 0));
-
-    for (int64_t i = 0; i < left && i < MOVES_MAX; i++)
-        ask_move(p, p->keys[1], p->keys[0], !is_head(p->args[1]));
-    p->state = RETURN_MOVES;
-    if (left > 0)
-        return;
-    PLAIN_ASK(p, SLICE("EXPIRE"), p->keys[3], TRIES_KEPT_S);
-    if (!slice_eq(p->args[2], SLICE("1")))
-        PLAIN_ASK(p, SLICE("ZREM"), p->keys[2], p->args[0]);
-    p->state = RETURN_LEFT;
-}
-
-void list_plain_return(struct plain *p)
-{
-    switch (p->state) {
-    case RETURN_BEGIN:
-        if (can_move(p))
-            ask_length(p);
-        return;
-    case RETURN_LENGTH:
-        return_length(p);
-        return;
-    case RETURN_MOVES:
-        plain_forget(p);
-        ask_length(p);
-        return;
-    case RETURN_LEFT:
-        plain_end(p, 0);
-    }
 }

@@ -162,22 +162,42 @@ struct slice plain_digest(struct plain *p, struct slice text)
     return (struct slice){digest, SHA1_HEX_BYTES};
 }
 
+int64_t plain_int_of_text(struct slice text)
+{
+    int64_t value = 0;
+
+    return slice_to_i64(text, &value) ? value : 0;
+}
+
+int64_t plain_int(const struct resp *node)
+{
+    int64_t value = 0;
+
+    return resp_int(node, &value) ? value : 0;
+}
+
+struct resp plain_int_node(int64_t number)
+{
+    return (struct resp){.type = RESP_INTEGER, .span = 1, .integer = number};
+}
+
+struct resp plain_array_node(size_t count)
+{
+    return (struct resp){.type = RESP_ARRAY, .count = (uint32_t)count, .span = (uint32_t)count + 1};
+}
+
 int64_t plain_now_ms(const struct resp *time)
 {
-    int64_t s = 0, us = 0;
-
-    if (time->type == RESP_ARRAY && time->count == 2) {
-        resp_int(resp_child(time, 0), &s);
-        resp_int(resp_child(time, 1), &us);
-    }
-    return s * 1000 + us / 1000;
+    if (time->type != RESP_ARRAY || time->count != 2)
+        return 0;
+    return plain_int(resp_child(time, 0)) * 1000 + plain_int(resp_child(time, 1)) / 1000;
 }
 
 void plain_end(struct plain *p, int64_t number)
 {
     struct resp *root = plain_memory(p, 1, sizeof *root);
 
-    *root = (struct resp){.type = RESP_INTEGER, .span = 1, .integer = number};
+    *root = plain_int_node(number);
     p->root = root;
 }
 

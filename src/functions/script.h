@@ -63,11 +63,17 @@ void *plain_memory(struct plain *p, size_t count, size_t size);
 /* plain_number and plain_digest write a number, and the SHA-1 of a text as Redis' Lua gives it. */
 struct slice plain_number(struct plain *p, int64_t number);
 struct slice plain_digest(struct plain *p, struct slice text);
-/* plain_now_ms reads the reply to TIME. */
+/* plain_int and plain_int_of_text: 0 if it is no integer. plain_now_ms reads the reply to TIME. */
+int64_t plain_int(const struct resp *node);
+int64_t plain_int_of_text(struct slice text);
 int64_t plain_now_ms(const struct resp *time);
+/* Nodes to make an answer of; the children of the array have none below them. */
+struct resp plain_int_node(int64_t number);
+struct resp plain_array_node(size_t count);
 
 /* The end: with an integer, with a reply (of this program, or made in its memory; an error ends it
- * with E_REDIS), or with an error of our own. */
+ * with E_REDIS), or with an error of our own. What was asked for before it is still waited for, and
+ * its errors do not matter. */
 void plain_end(struct plain *p, int64_t number);
 void plain_end_with(struct plain *p, const struct resp *root);
 void plain_fail(struct plain *p, enum err err, const char *text);
