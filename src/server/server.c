@@ -343,6 +343,11 @@ static void on_reload(void *ctx)
         return;
     log_info("SERVER-RELOAD", "reading the settings and the apps again");
     reload_settings(server);
+    if (server->cache == NULL && needs_cache(server))
+        log_warn(
+            "SERVER-RESTART",
+            "an app names a connection that no setting explains: the Redis for such is started "
+            "with redgrid only; stop redgrid (SIGTERM) and start it again, or explain it");
     api_token(server->api, text(server, SETTING_LISTEN_TOKEN_ID));
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);

@@ -22,6 +22,25 @@ function edit(app, ...names) {
   fs.appendFileSync(path.join(app, ...names), '\n# edited\n');
 }
 
+// A node whose settings stand in a file: reload() writes other lines, and tells it to read them.
+async function upWith(w, ...lines) {
+  const config = w.path('redgrid.yaml');
+  const write = (...content) => fs.writeFileSync(config, [...content, ''].join('\n'));
+  const node = new Node('node', ['--config', config, '--data', w.path('data')], {
+    REDGRID_LISTEN: '127.0.0.1:0',
+  });
+  write(...lines);
+  w.nodes.push(node);
+  await node.start();
+  const reload = async (...content) => {
+    const before = node.count(/reading the settings and the apps again/);
+    write(...content);
+    node.process.kill('SIGHUP');
+    await until(() => node.count(/reading the settings/) > before, 'it reads again');
+  };
+  return { node, reload };
+}
+
 async function numbersOf(node, f) {
   const status = await (await node.get(`/api/functions/${f}`)).json();
   const metrics = {};
@@ -149,29 +168,15 @@ scenario('A folder that is not there yet, or no longer, is waited for', async (w
 scenario('SIGHUP reads redgrid.yaml again', async (w) => {
   const { cli } = await w.redis();
   const [one, two] = [w.app({ F: list('q') }, 'one'), w.app({ G: list('g') }, 'two')];
-  const config = w.path('redgrid.yaml');
-  const write = (...lines) => fs.writeFileSync(config, [...lines, ''].join('\n'));
-  write(`app: [${one}]`);
-  const node = new Node('node', ['--config', config, '--data', w.path('data')], {
-    REDGRID_LISTEN: '127.0.0.1:0',
-    REDGRID_WORKERS_MIN: '1',
-  });
-  w.nodes.push(node);
-  await node.start();
+  const { node, reload } = await upWith(w, `app: [${one}]`);
   const names = async () => (await (await node.get('/api/functions')).json()).map((f) => f.name);
   const metrics = async () => (await node.get('/metrics')).text();
-  const reloads = async () => {
-    const before = node.count(/reading the settings and the apps again/);
-    node.process.kill('SIGHUP');
-    await until(() => node.count(/reading the settings/) > before, 'it reads again');
-  };
   await cli.rpush('q', 'x');
   await node.succeeds('F', 1);
   assert.match(await metrics(), /function="F"/);
 
   const later = ['store.fsync: no', 'cache.port: 7777'];
-  write(`app: [${two}]`, 'log.level: debug', 'workers.max: 7', ...later);
-  await reloads();
+  await reload(`app: [${two}]`, 'log.level: debug', 'workers.max: 7', ...later);
   await node.line(/^changed: app, log\.level = debug, workers\.max = 7$/);
   await node.line(/only after a restart: store\.fsync, cache\.port; stop redgrid/);
   await until(async () => (await names()).join() === 'G', 'the other app is there');
@@ -181,13 +186,11 @@ scenario('SIGHUP reads redgrid.yaml again', async (w) => {
   await cli.rpush('g', 'x');
   await node.succeeds('G', 1);
 
-  write('log.level: loud');
-  await reloads();
+  await reload('log.level: loud');
   await node.line(/redgrid\.yaml:1:12: log\.level: 'loud' is not one of.*all settings stay/);
   await until(() => node.has(/^two: started again/), 'it goes on with what it had');
 
-  write(`app: [${one}, ${two}]`, 'listen.token: secret');
-  await reloads();
+  await reload(`app: [${one}, ${two}]`, 'listen.token: secret');
   await until(() => node.has(/^one: started after/), 'the first is back');
   assert.equal((await node.get('/api/functions')).status, 401);
   const { status } = await fetch(`http://127.0.0.1:${node.port()}/api/functions`, {
@@ -199,20 +202,25 @@ scenario('SIGHUP reads redgrid.yaml again', async (w) => {
   await node.succeeds('F', 2);
 });
 
+scenario('SIGHUP starts no Redis, but says when one would be started', async (w) => {
+  await w.redis();
+  const [one, two] = [
+    w.app({ F: list('q') }),
+    w.app({ G: list('g', { connectionStringSetting: 'nobodyKnows' }) }),
+  ];
+  const { node, reload } = await upWith(w, `app: ${one}`);
+  await reload(`app: [${one}, ${two}]`);
+  await node.line(/names a connection that no setting explains: .* stop redgrid/);
+  await until(() => node.has(/^app1: started again/), 'the other goes on');
+});
+
 scenario('An app that leaves finishes what runs, also when all of it stops', async (w) => {
   const { cli } = await w.redis();
   const app = w.app({ F: list('q', {}, record('testlib.wait_for("go")')) });
-  const config = w.path('redgrid.yaml');
-  fs.writeFileSync(config, `app: ${app}\n`);
-  const node = new Node('node', ['--config', config, '--data', w.path('data')], {
-    REDGRID_LISTEN: '127.0.0.1:0',
-  });
-  w.nodes.push(node);
-  await node.start();
+  const { node, reload } = await upWith(w, `app: ${app}`);
   await cli.rpush('q', 'x');
   await until(() => w.ledger().length === 1, 'it runs');
-  fs.writeFileSync(config, '');
-  node.process.kill('SIGHUP');
+  await reload();
   await node.line(/is no longer named, stopping it/);
   node.process.kill('SIGTERM');
   await stays(() => !node.hasExited(), 'it waits', 300);
