@@ -8,6 +8,7 @@
 #include "api/answer.h"
 #include "api/log_ring.h"
 #include "api/status_json.h"
+#include "api/topics.h"
 #include "base/mem.h"
 #include "functions/host.h"
 #include "http/server.h"
@@ -22,6 +23,7 @@ struct api {
     struct metrics *metrics;
     struct log_ring *logs;
     struct host *host;
+    struct router *router;
     char *token;
     struct api_program program;
 };
@@ -383,6 +385,10 @@ void api_handle(void *ctx, struct http_request *request)
     struct slice method = http_request_method(request);
     const struct route *other = NULL;
 
+    if (topics_is_path(request)) { /* whoever has a topic's key, from anywhere */
+        topics_handle(api->router, request);
+        return;
+    }
     if (is_foreign_name(api, request)) {
         answer_error(request, 403, "Forbidden",
                      "call this server by localhost or its address, or set listen.token");
@@ -416,6 +422,11 @@ void api_handle(void *ctx, struct http_request *request)
     }
     answer_error(request, 404, "NotFound", "there is nothing at %.*s",
                  SLICE_ARG(http_request_path(request)));
+}
+
+void api_router(struct api *api, struct router *router)
+{
+    api->router = router;
 }
 
 struct api *api_new(const struct api_options *options)

@@ -12,6 +12,7 @@ struct http_request;
 struct log_ring;
 struct loop;
 struct metrics;
+struct router;
 
 /* What the API asks of the program around it. */
 struct api_program {
@@ -38,6 +39,8 @@ struct api *api_new(const struct api_options *options);
 void api_host(struct api *api, struct host *host);
 /* api_token changes what callers must send. */
 void api_token(struct api *api, const char *token);
+/* api_router: the same for the event router. */
+void api_router(struct api *api, struct router *router);
 /* api_handle answers one request; the handler of an http_server, with the api as its ctx. */
 void api_handle(void *ctx, struct http_request *request);
 /* api_free: runs that were asked for must have ended (the host drained). NULL is fine. */

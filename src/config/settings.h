@@ -66,6 +66,12 @@ enum setting_type {
       "Run a Redis for apps that name a connection which nothing explains.")                       \
     X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", RESTART, "--cache-port", "PORT",     \
       "Port of that Redis, on 127.0.0.1; the next free one when it is taken.")                     \
+    X(DELIVERY_ALLOW_HTTP, "delivery.allow_http", BOOL, "false", 0, 0, "", RESTART,                \
+      "--delivery-allow-http", "YES|NO",                                                           \
+      "Let webhooks be http:// beyond loopback too; what they are sent travels unencrypted.")      \
+    X(DELIVERY_ALLOW_PRIVATE, "delivery.allow_private", BOOL, "true", 0, 0, "", RESTART,           \
+      "--delivery-allow-private", "YES|NO",                                                        \
+      "Let webhooks be in private networks (10/8, 192.168/16, fc00::/7, ..).")                     \
     X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms", RESTART,            \
       "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
     X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", RESTART, "--nodes-dead",     \

@@ -149,14 +149,14 @@ static void read_attribute(struct jx_view *view, struct attribute *ret)
     struct jx_view properties;
     size_t type = 0;
 
-    member_take(view, "name", &ret->name);
+    take_text(view, "name", &ret->name);
     (void)jx_word(view, "type", types, &type);
     jx_view_down(view, "properties", &properties);
     if (type == 0) {
-        member_take(&properties, "value", &ret->value);
+        take_text(&properties, "value", &ret->value);
         (void)jx_bool(&properties, "isSecret", &ret->is_secret);
     } else {
-        member_take(&properties, "sourceField", &ret->source);
+        take_text(&properties, "sourceField", &ret->source);
     }
     jx_view_join(view, &properties);
     check_attribute(view, ret);
@@ -208,9 +208,9 @@ static void read_redis(struct jx_view *view, struct destination *d)
     };
     const char *field = fields[d->kind];
 
-    member_take(view, "cacheResourceId", &d->resource_id);
-    member_take(view, "connection", &d->connection);
-    member_take(view, field, &d->key);
+    take_text(view, "cacheResourceId", &d->resource_id);
+    take_text(view, "connection", &d->connection);
+    take_text(view, field, &d->key);
     if ((d->resource_id == NULL) == (d->connection == NULL))
         jx_view_error(view, NULL, "needs either cacheResourceId or connection");
     if (d->key == NULL || d->key[0] == '\0')
@@ -245,13 +245,13 @@ void destination_read(struct jx_view *view, struct destination *d,
     case DESTINATION_NONE:
         break;
     case DESTINATION_WEBHOOK:
-        member_take(&properties, "endpointUrl", &d->url);
-        member_take(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
-        member_take(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
+        take_text(&properties, "endpointUrl", &d->url);
+        take_text(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
+        take_text(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
         check_url(&properties, d->url, rules);
         break;
     case DESTINATION_FUNCTION:
-        member_take(&properties, "resourceId", &d->resource_id);
+        take_text(&properties, "resourceId", &d->resource_id);
         if (d->resource_id == NULL || d->resource_id[0] != '/')
             jx_view_error(&properties, "resourceId",
                           d->resource_id == NULL ? "is missing" : "is not a resource id");
@@ -273,14 +273,14 @@ void destination_write_attributes(struct buf *out, const struct destination *d, 
     for (size_t i = 0; i < d->attribute_count; i++) {
         const struct attribute *a = &d->attributes[i];
         buf_add(out, i == 0 ? SLICE("{") : SLICE(",{"));
-        member_text(out, "name", a->name);
-        member_text(out, "type", a->value != NULL ? "Static" : "Dynamic");
-        member_name(out, "properties");
+        put_text(out, "name", a->name);
+        put_text(out, "type", a->value != NULL ? "Static" : "Dynamic");
+        put_name(out, "properties");
         buf_add_byte(out, '{');
-        member_text(out, "value", a->value != NULL && a->is_secret && !is_open ? HIDDEN : a->value);
-        member_text(out, "sourceField", a->source);
+        put_text(out, "value", a->value != NULL && a->is_secret && !is_open ? HIDDEN : a->value);
+        put_text(out, "sourceField", a->source);
         if (a->value != NULL) {
-            member_name(out, "isSecret");
+            put_name(out, "isSecret");
             buf_add(out, a->is_secret ? SLICE("true") : SLICE("false"));
         }
         buf_add(out, SLICE("}}"));
@@ -293,12 +293,12 @@ static void write_url(struct buf *out, const char *url, bool is_open)
     struct slice whole = slice_of(url);
 
     if (is_open) {
-        member_text(out, "endpointUrl", url);
+        put_text(out, "endpointUrl", url);
         return;
     }
-    member_name(out, "endpointUrl");
+    put_name(out, "endpointUrl");
     buf_add(out, SLICE("null"));
-    member_name(out, "endpointBaseUrl");
+    put_name(out, "endpointBaseUrl");
     jx_write_string(out, slice_first(whole, slice_find_byte(whole, '?')));
 }
 
@@ -307,24 +307,24 @@ void destination_write(struct buf *out, const struct destination *d, bool is_ope
     bool is_redis = d->kind >= DESTINATION_STREAM;
 
     buf_add_byte(out, '{');
-    member_text(out, "endpointType", kind_words[d->kind - 1]);
-    member_name(out, "properties");
+    put_text(out, "endpointType", kind_words[d->kind - 1]);
+    put_name(out, "properties");
     buf_add_byte(out, '{');
     if (d->kind == DESTINATION_WEBHOOK)
         write_url(out, d->url, is_open);
-    member_text(out, is_redis ? "cacheResourceId" : "resourceId", d->resource_id);
-    member_text(out, "connection", d->connection);
-    member_text(out,
-                d->kind == DESTINATION_STREAM ? "stream"
-                : d->kind == DESTINATION_LIST ? "list"
-                                              : "channel",
-                d->key);
-    member_u64(out, "maxEventsPerBatch", d->batch_events);
-    member_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
-    member_text(out, "azureActiveDirectoryTenantId", d->tenant_id);
-    member_text(out, "azureActiveDirectoryApplicationIdOrUri", d->application_id);
+    put_text(out, is_redis ? "cacheResourceId" : "resourceId", d->resource_id);
+    put_text(out, "connection", d->connection);
+    put_text(out,
+             d->kind == DESTINATION_STREAM ? "stream"
+             : d->kind == DESTINATION_LIST ? "list"
+                                           : "channel",
+             d->key);
+    put_u64(out, "maxEventsPerBatch", d->batch_events);
+    put_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
+    put_text(out, "azureActiveDirectoryTenantId", d->tenant_id);
+    put_text(out, "azureActiveDirectoryApplicationIdOrUri", d->application_id);
     if (d->attribute_count > 0) {
-        member_name(out, "deliveryAttributeMappings");
+        put_name(out, "deliveryAttributeMappings");
         destination_write_attributes(out, d, is_open);
     }
     buf_add(out, SLICE("}}"));

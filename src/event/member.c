@@ -2,28 +2,28 @@
 
 #include <stdlib.h>
 
-void member_name(struct buf *out, const char *name)
+void put_name(struct buf *out, const char *name)
 {
     char last = out->len > 0 ? out->data[out->len - 1] : '{';
 
     buf_addf(out, "%s\"%s\":", last == '{' ? "" : ",", name);
 }
 
-void member_text(struct buf *out, const char *name, const char *text)
+void put_text(struct buf *out, const char *name, const char *text)
 {
     if (text == NULL)
         return;
-    member_name(out, name);
+    put_name(out, name);
     jx_write_string(out, slice_of(text));
 }
 
-void member_u64(struct buf *out, const char *name, uint64_t number)
+void put_u64(struct buf *out, const char *name, uint64_t number)
 {
-    member_name(out, name);
+    put_name(out, name);
     buf_add_u64(out, number);
 }
 
-void member_take(struct jx_view *view, const char *field, char **at)
+void take_text(struct jx_view *view, const char *field, char **at)
 {
     const char *text;
 

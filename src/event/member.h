@@ -5,13 +5,13 @@
 
 #include "json/json.h"
 
-/* member_name writes a comma unless the object has just been opened, the name, and a colon. */
-void member_name(struct buf *out, const char *name);
-/* member_text writes the whole member; nothing if the text is NULL. */
-void member_text(struct buf *out, const char *name, const char *text);
-void member_u64(struct buf *out, const char *name, uint64_t number);
+/* put_name writes a comma unless the object has just been opened, the name, and a colon. */
+void put_name(struct buf *out, const char *name);
+/* put_text writes the whole member; nothing if the text is NULL. */
+void put_text(struct buf *out, const char *name, const char *text);
+void put_u64(struct buf *out, const char *name, uint64_t number);
 
-/* member_take replaces the text *at (malloc'ed, or NULL) by that of a member, if there is one. */
-void member_take(struct jx_view *view, const char *field, char **at);
+/* take_text replaces the text *at (malloc'ed, or NULL) by that of a member, if there is one. */
+void take_text(struct jx_view *view, const char *field, char **at);
 
 #endif

@@ -92,8 +92,8 @@ static void read_dead_letter(struct jx_view *view, struct subscription *sub)
         jx_view_error(&dead, "endpointType", "is missing");
     jx_view_down(&dead, "properties", &properties);
     if (type == 0) {
-        member_take(&properties, "resourceId", &sub->dead_letter_account);
-        member_take(&properties, "blobContainerName", &sub->dead_letter_container);
+        take_text(&properties, "resourceId", &sub->dead_letter_account);
+        take_text(&properties, "blobContainerName", &sub->dead_letter_container);
         if (sub->dead_letter_account == NULL)
             jx_view_error(&properties, "resourceId", "is missing");
         if (sub->dead_letter_container == NULL)
@@ -241,7 +241,7 @@ static void read_members(struct jx_view *view, struct subscription *sub,
     read_dead_letters(view, sub);
     read_labels(view, sub);
     read_expiration(view, sub);
-    member_take(view, "orderBy", &sub->order_by);
+    take_text(view, "orderBy", &sub->order_by);
     check(view, sub, rules);
 }
 
@@ -295,7 +295,7 @@ static void write_filter(struct buf *out, const struct subscription *sub,
     struct slice json = slice_of(sub->filter_json), rest = json;
     struct jx_field field;
 
-    member_name(out, "filter");
+    put_name(out, "filter");
     buf_add_byte(out, '{');
     for (bool is_first = true; jx_scan_next(&rest, &field); is_first = false) {
         buf_add(out, is_first ? SLICE("") : SLICE(","));
@@ -304,12 +304,12 @@ static void write_filter(struct buf *out, const struct subscription *sub,
         buf_add(out, field.value);
     }
     if (jx_scan_member(json, SLICE("subjectBeginsWith")).data == NULL)
-        member_text(out, "subjectBeginsWith", "");
+        put_text(out, "subjectBeginsWith", "");
     if (jx_scan_member(json, SLICE("subjectEndsWith")).data == NULL)
-        member_text(out, "subjectEndsWith", "");
+        put_text(out, "subjectEndsWith", "");
     if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL &&
         rules->event_types != NULL) {
-        member_name(out, "includedEventTypes");
+        put_name(out, "includedEventTypes");
         for (size_t i = 0; rules->event_types[i] != NULL; i++) {
             buf_add_byte(out, i == 0 ? '[' : ',');
             jx_write_string(out, slice_of(rules->event_types[i]));
@@ -321,23 +321,23 @@ static void write_filter(struct buf *out, const struct subscription *sub,
 
 static void write_dead_letter(struct buf *out, const struct subscription *sub)
 {
-    member_name(out, "deadLetterDestination");
+    put_name(out, "deadLetterDestination");
     if (sub->dead_letter_account == NULL) {
         buf_add(out, SLICE("null"));
         return;
     }
     buf_add(out, SLICE("{\"endpointType\":\"StorageBlob\",\"properties\":{"));
-    member_text(out, "resourceId", sub->dead_letter_account);
-    member_text(out, "blobContainerName", sub->dead_letter_container);
+    put_text(out, "resourceId", sub->dead_letter_account);
+    put_text(out, "blobContainerName", sub->dead_letter_container);
     buf_add(out, SLICE("}}"));
 }
 
 static void write_queue(struct buf *out, const struct subscription *sub)
 {
-    member_name(out, "deliveryConfiguration");
+    put_name(out, "deliveryConfiguration");
     buf_add(out, SLICE("{\"deliveryMode\":\"Queue\",\"queue\":{"));
-    member_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
-    member_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
+    put_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
+    put_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
     if (sub->queue.ttl_ms != 0)
         buf_addf(out, ",\"eventTimeToLive\":\"PT%lluS\"",
                  (unsigned long long)sub->queue.ttl_ms / 1000);
@@ -350,25 +350,25 @@ static void write_members(struct buf *out, const struct subscription *sub,
     if (sub->is_queue) {
         write_queue(out, sub);
     } else {
-        member_name(out, "destination");
+        put_name(out, "destination");
         destination_write(out, &sub->destination, is_stored);
     }
     if (!is_stored)
         write_filter(out, sub, rules);
     else if (sub->filter_json != NULL) {
-        member_name(out, "filter");
+        put_name(out, "filter");
         buf_add(out, slice_of(sub->filter_json));
     }
-    member_name(out, "labels");
+    put_name(out, "labels");
     buf_add(out, slice_of(sub->labels_json != NULL ? sub->labels_json : "null"));
-    member_text(out, "eventDeliverySchema", delivery_words[sub->delivery]);
-    member_name(out, "retryPolicy");
+    put_text(out, "eventDeliverySchema", delivery_words[sub->delivery]);
+    put_name(out, "retryPolicy");
     buf_addf(out, "{\"maxDeliveryAttempts\":%u,\"eventTimeToLiveInMinutes\":%u}",
              sub->retry.attempts, sub->retry.ttl_minutes);
     write_dead_letter(out, sub);
-    member_text(out, "orderBy", sub->order_by);
+    put_text(out, "orderBy", sub->order_by);
     if (sub->expires_unix_ms != 0) {
-        member_name(out, "expirationTimeUtc");
+        put_name(out, "expirationTimeUtc");
         buf_add_byte(out, '"');
         clock_add_rfc3339(out, sub->expires_unix_ms * 1000, 3);
         buf_add_byte(out, '"');

@@ -50,8 +50,8 @@ static void read_mapped(struct jx_view *fields, size_t i, struct event_mapping *
     struct jx_view field;
 
     jx_view_down(fields, mapped[i].name, &field);
-    member_take(&field, "sourceField", &mapping->fields[i].source);
-    member_take(&field, "defaultValue", &mapping->fields[i].fallback);
+    take_text(&field, "sourceField", &mapping->fields[i].source);
+    take_text(&field, "defaultValue", &mapping->fields[i].fallback);
     if (mapping->fields[i].source != NULL && mapping->fields[i].source[0] == '\0')
         jx_view_error(&field, "sourceField", "is empty");
     if (mapping->fields[i].fallback != NULL && !mapped[i].takes_default)
@@ -102,8 +102,8 @@ static void read_members(struct jx_view *view, struct topic *topic, bool is_stor
     read_mapping(view, topic);
     (void)jx_bool(view, "disableLocalAuth", &topic->is_local_auth_disabled);
     (void)jx_u32(view, "eventRetentionInDays", days, &topic->retention_days);
-    member_take(view, "source", &topic->source);
-    member_take(view, "topicType", &topic->type);
+    take_text(view, "source", &topic->source);
+    take_text(view, "topicType", &topic->type);
     if (is_stored) {
         read_key(view, "key1", topic->keys.text[0]);
         read_key(view, "key2", topic->keys.text[1]);
@@ -146,8 +146,8 @@ static void write_mapping(struct buf *out, const struct event_mapping *mapping)
                        "\"properties\":{"));
     for (size_t i = 0; i < EVENT_MAPPED_FIELDS; i++) {
         buf_addf(out, "%s\"%s\":{", i == 0 ? "" : ",", mapped[i].name);
-        member_text(out, "sourceField", mapping->fields[i].source);
-        member_text(out, "defaultValue", mapping->fields[i].fallback);
+        put_text(out, "sourceField", mapping->fields[i].source);
+        put_text(out, "defaultValue", mapping->fields[i].fallback);
         buf_add_byte(out, '}');
     }
     buf_add(out, SLICE("}}"));
@@ -155,21 +155,21 @@ static void write_mapping(struct buf *out, const struct event_mapping *mapping)
 
 void topic_write(struct buf *out, const struct topic *topic)
 {
-    member_text(out, "inputSchema", schema_name(topic->input));
+    put_text(out, "inputSchema", schema_name(topic->input));
     if (topic->input == SCHEMA_CUSTOM)
         write_mapping(out, &topic->mapping);
     buf_addf(out, ",\"disableLocalAuth\":%s,\"eventRetentionInDays\":%u",
              topic->is_local_auth_disabled ? "true" : "false", topic->retention_days);
-    member_text(out, "source", topic->source);
-    member_text(out, "topicType", topic->type);
+    put_text(out, "source", topic->source);
+    put_text(out, "topicType", topic->type);
 }
 
 void topic_write_stored(struct buf *out, const struct topic *topic)
 {
     buf_add_byte(out, '{');
     topic_write(out, topic);
-    member_text(out, "key1", topic->keys.text[0]);
-    member_text(out, "key2", topic->keys.text[1]);
+    put_text(out, "key1", topic->keys.text[0]);
+    put_text(out, "key2", topic->keys.text[1]);
     buf_add_byte(out, '}');
 }
 

@@ -189,6 +189,32 @@ struct slice http_request_header(const struct http_request *request, struct slic
     return value == NULL ? SLICE("") : (struct slice){value, len};
 }
 
+struct walk {
+    void (*each)(void *ctx, struct slice name, struct slice value);
+    void *ctx;
+};
+
+static enum MHD_Result on_field(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                size_t name_len, const char *value, size_t value_len)
+{
+    const struct walk *walk = ctx;
+
+    (void)kind;
+    walk->each(walk->ctx, (struct slice){name, name_len},
+               value == NULL ? SLICE("") : (struct slice){value, value_len});
+    return MHD_YES;
+}
+
+void http_request_each_header(const struct http_request *request,
+                              void (*each)(void *ctx, struct slice name, struct slice value),
+                              void *ctx)
+{
+    struct walk walk = {each, ctx};
+
+    if (!request->is_cut)
+        (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, on_field, &walk);
+}
+
 struct slice http_request_body(const struct http_request *request)
 {
     return buf_slice(&request->body);

@@ -66,6 +66,10 @@ struct slice http_request_segment(const struct http_request *request, size_t ind
 struct slice http_request_parameter(const struct http_request *request, struct slice name);
 /* http_request_header: the first field of that name (any case), or SLICE_NONE. */
 struct slice http_request_header(const struct http_request *request, struct slice name);
+/* http_request_each_header calls `each` with all fields of the head, in their order. */
+void http_request_each_header(const struct http_request *request,
+                              void (*each)(void *ctx, struct slice name, struct slice value),
+                              void *ctx);
 struct slice http_request_body(const struct http_request *request);
 
 /* http_reply_header adds a field to the answer to come. False, and nothing added, if name or value

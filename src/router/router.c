@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "loop/timer.h"
 
 static void on_changed(void *ctx, struct slice id, struct slice document)
 {
@@ -14,11 +15,20 @@ static void on_changed(void *ctx, struct slice id, struct slice document)
         catalog_set(router->catalog, id, document);
 }
 
+static void on_late(void *ctx)
+{
+    struct router *router = ctx;
+
+    router->is_late = true;
+    catalog_hurry(router->catalog);
+}
+
 struct router *router_start(const struct router_options *options, struct op *loaded)
 {
     struct router *router = mem_new(struct router);
 
     router->options = *options;
+    router->timer = timer_new(options->loop, on_late, router);
     router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
                                                             .redis = options->redis,
                                                             .http = options->http,
@@ -58,7 +68,8 @@ static void on_resources_stopped(struct op *op, enum err err)
     struct router *router = container_of(op, struct router, step);
 
     (void)err;
-    op_end(router->stopped, E_OK);
+    timer_clear(router->timer);
+    op_end(router->stopped, router->is_late ? E_TIMEOUT : E_OK);
 }
 
 static void on_catalog_stopped(struct op *op, enum err err)
@@ -76,22 +87,17 @@ void router_go_on(struct router *router)
         return;
     router->step.done = on_catalog_stopped;
     catalog_stop(router->catalog, &router->step);
-    if (router->is_hurried)
+    if (router->is_late)
         catalog_hurry(router->catalog);
 }
 
-void router_stop(struct router *router, struct op *op)
+void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
 {
     op_begin(op, NULL, router);
     router->stopped = op;
     router->is_stopping = true;
+    timer_set(router->timer, limit_ms);
     router_go_on(router);
-}
-
-void router_hurry(struct router *router)
-{
-    router->is_hurried = true;
-    catalog_hurry(router->catalog);
 }
 
 void router_free(struct router *router)
@@ -99,6 +105,7 @@ void router_free(struct router *router)
     if (router == NULL)
         return;
     assert(router->publications == 0);
+    timer_free(router->timer);
     catalog_free(router->catalog);
     resources_free(router->resources);
     free(router);

@@ -55,10 +55,10 @@ struct publication {
 enum err router_publish(struct router *router, const struct scope *scope, struct event_batch *batch,
                         struct publication *publication);
 
-/* router_stop: publications that have begun end; deliveries under way end, nothing new begins.
- * router_hurry cuts that short: what is under way stays in its queue. */
-void router_stop(struct router *router, struct op *op);
-void router_hurry(struct router *router);
+/* router_stop: publications that have begun end; deliveries under way end, nothing new begins. The
+ * op ends with E_OK; or E_TIMEOUT when limit_ms cut it short: what was under way then stays in its
+ * queue, and is delivered again. */
+void router_stop(struct router *router, uint32_t limit_ms, struct op *op);
 void router_free(struct router *router); /* after that; every publication has ended */
 
 #endif

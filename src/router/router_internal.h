@@ -12,8 +12,9 @@ struct router {
     size_t publications; /* under way */
     struct op step;      /* of stopping */
     struct op *stopped;
+    struct timer *timer; /* the limit of a stop */
     bool is_stopping;
-    bool is_hurried;
+    bool is_late;
 };
 
 /* router_go_on: a publication has ended; perhaps the last that a stop waits for. */

@@ -88,8 +88,7 @@ static void router_end(void)
     struct op stopped = {.done = on_done};
 
     is_done = false;
-    router_stop(router, &stopped);
-    router_hurry(router);
+    router_stop(router, 0, &stopped);
     test_wait(loop, has_ended, NULL);
     router_free(router);
     router = NULL;

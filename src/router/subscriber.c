@@ -4,7 +4,7 @@
  *   HOLDERS   whose entries are pending; ADOPT those of each that is gone, batch by batch
  *   FRESH     and, by turns with it, DUE when something is due
  *
- * What comes is held (delivery.h) and delivered at once. A call that fails is made again when the
+ * What comes is held (shipment.h) and delivered at once. A call that fails is made again when the
  * store answers. */
 #include "router/subscriber.h"
 
@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/timer.h"
-#include "router/delivery.h"
+#include "router/shipment.h"
 
 #define AGAIN_MS 200
 #define LARGE_BYTES (64 * 1024) /* what entries are thought to be before the first came */
@@ -44,7 +44,7 @@ static void deliver(struct subscriber *s, struct held *const *held, size_t count
         while (n < count && n < most && held[n]->failed == held[0]->failed &&
                bytes + held[n]->event->body.len <= batch_bytes(s))
             bytes += held[n++]->event->body.len;
-        delivery_start(s, held, n);
+        shipment_start(s, held, n);
         held += n;
         count -= n;
     }
@@ -348,7 +348,7 @@ struct subscriber *subscriber_start(const struct subscriber_options *options)
     endings_init(&s->endings, options->loop, s->queue, on_told);
     s->largest_bytes = LARGE_BYTES;
     list_init(&s->held);
-    list_init(&s->deliveries);
+    list_init(&s->shipments);
     s->window = 2 * batch > SUBSCRIBER_WINDOW ? 2 * batch : SUBSCRIBER_WINDOW;
     s->timer = timer_new(options->loop, on_timer, s);
     s->turn.run = on_turn;
@@ -402,7 +402,7 @@ void subscriber_stop(struct subscriber *subscriber, struct op *op)
 
 void subscriber_hurry(struct subscriber *subscriber)
 {
-    delivery_abort_all(subscriber);
+    shipment_abort_all(subscriber);
     endings_drop(&subscriber->endings);
 }
 

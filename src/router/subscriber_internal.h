@@ -14,7 +14,7 @@ struct subscriber {
     struct endings endings;
     struct breaker breaker;
     struct list held;       /* all entries under way */
-    struct list deliveries; /* the attempts */
+    struct list shipments; /* the attempts */
     size_t in_flight;       /* entries that were taken and whose ending is not told */
     size_t window;
     struct subscriber_counts counts;

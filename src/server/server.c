@@ -1,5 +1,5 @@
-/* Up:   HTTP --> STORE --> CACHE --> NODES --> FUNCTIONS --> (runs)
- * Down: DRAIN --> NODES --> HTTP --> CACHE --> STORE --> (ended)
+/* Up:   HTTP --> STORE --> CACHE --> NODES --> ROUTER --> FUNCTIONS --> (runs)
+ * Down: DRAIN --> ROUTER --> NODES --> HTTP --> CACHE --> STORE --> (ended)
  * A row starts its one operation, or is done at once (E_EMPTY: nothing to wait for). A failure on
  * the way up, or a signal at any moment, leads to the first row down; what was never made is
  * skipped there. */
@@ -23,10 +23,13 @@
 #include "functions/host.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "loop/address.h"
 #include "loop/loop.h"
 #include "loop/process.h"
+#include "loop/stream.h"
 #include "loop/timer.h"
 #include "redis/client.h"
+#include "router/router.h"
 #include "server/places.h"
 #include "store/datadir.h"
 #include "store/instance.h"
@@ -51,7 +54,10 @@ struct server {
     struct log_ring *logs;
     struct api *api;
     struct http_server *http;
-    struct http_client *client;
+    struct http_client *client;   /* of custom handlers */
+    struct http_client *webhooks; /* of deliveries */
+    struct tls *tls;
+    struct router *router;
     struct redis_hub *hub;
     struct store *store;
     struct instance *cache;
@@ -186,6 +192,8 @@ static void on_node_died(void *ctx)
 
     if (server->host != NULL)
         host_node_died(server->host);
+    if (server->router != NULL)
+        router_node_died(server->router);
 }
 
 static enum err join_nodes(struct server *server, struct cause *why)
@@ -208,6 +216,55 @@ static bool on_is_dead(void *ctx, struct slice node_id)
     const struct server *server = ctx;
 
     return server->nodes != NULL && nodes_is_dead(server->nodes, node_id);
+}
+
+/* Apps come later than what is delivered to them. */
+static struct target *on_find_function(void *ctx, struct slice resource_id)
+{
+    (void)ctx;
+    (void)resource_id;
+    return NULL;
+}
+
+static void open_webhooks(struct server *server)
+{
+    unsigned own = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_PRIVATE_ID)
+                       ? ADDRESS_LOOPBACK | ADDRESS_PRIVATE
+                       : ADDRESS_LOOPBACK;
+    struct cause why = {0};
+    enum err err = tls_new(&(struct tls_options){0}, &server->tls, &why);
+
+    if (err)
+        log_warn("DELIVERY-TLS", "webhooks at https:// cannot be called: %s",
+                 cause_text(&why, err));
+    server->webhooks = http_client_new(
+        server->loop,
+        &(struct http_client_options){
+            .tls = server->tls,
+            .tls_reaches = own | ADDRESS_PUBLIC,
+            .plain_reaches = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID)
+                                 ? own | ADDRESS_PUBLIC
+                                 : ADDRESS_LOOPBACK});
+}
+
+static enum err open_router(struct server *server, struct cause *why)
+{
+    (void)why;
+    open_webhooks(server);
+    server->router = router_start(
+        &(struct router_options){
+            .loop = server->loop,
+            .redis = store_redis(server->store),
+            .feed = store_open(server->store, "redgrid-resources"),
+            .http = server->webhooks,
+            .node = server->id.text,
+            .is_dead = on_is_dead,
+            .find_function = on_find_function,
+            .ctx = server,
+            .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID)},
+        &server->up);
+    api_router(server->api, server->router);
+    return E_OK;
 }
 
 static struct host_limits limits_of(const struct server *server)
@@ -365,6 +422,15 @@ static enum err drain_host(struct server *server, struct cause *why)
     return E_OK;
 }
 
+static enum err stop_router(struct server *server, struct cause *why)
+{
+    (void)why;
+    if (server->router == NULL)
+        return E_EMPTY;
+    router_stop(server->router, number(server, SETTING_DRAIN_TIMEOUT_ID), &server->down);
+    return E_OK;
+}
+
 static enum err leave_nodes(struct server *server, struct cause *why)
 {
     (void)why;
@@ -394,12 +460,19 @@ static enum err close_clients(struct server *server, struct cause *why)
 {
     (void)why;
     if (server->api != NULL) /* the address was refused before it was made */
+    {
         api_host(server->api, NULL);
+        api_router(server->api, NULL);
+    }
     if (server->host != NULL)
         host_free(server->host);
     server->host = NULL;
     nodes_free(server->nodes);
     server->nodes = NULL;
+    router_free(server->router);
+    server->router = NULL;
+    http_client_free(server->webhooks);
+    server->webhooks = NULL;
     http_client_free(server->client);
     server->client = NULL;
     return E_EMPTY;
@@ -437,13 +510,14 @@ struct step {
     enum err (*start)(struct server *server, struct cause *why);
 };
 static const struct step up_steps[] = {
-    {"begin", begin},      {"http", open_http},      {"store", open_store},   {"cache", open_cache},
-    {"nodes", join_nodes}, {"functions", open_host}, {"banner", show_banner},
+    {"begin", begin},         {"http", open_http},     {"store", open_store},
+    {"cache", open_cache},    {"nodes", join_nodes},   {"router", open_router},
+    {"functions", open_host}, {"banner", show_banner},
 };
 static const struct step down_steps[] = {
-    {"functions", drain_host},  {"nodes", leave_nodes}, {"http", close_http},
-    {"clients", close_clients}, {"cache", close_cache}, {"store", close_store},
-    {"loop", end_loop},
+    {"functions", drain_host}, {"router", stop_router},    {"nodes", leave_nodes},
+    {"http", close_http},      {"clients", close_clients}, {"cache", close_cache},
+    {"store", close_store},    {"loop", end_loop},
 };
 
 /* walk goes on from server->step until a step waits for its op. */
@@ -630,6 +704,7 @@ static void server_done(struct server *server)
     redis_hub_free(server->hub);
     log_ring_free(server->logs);
     loop_free(server->loop);
+    tls_free(server->tls);
     metrics_free(server->metrics);
     datadir_close(server->data);
     free(server->worker_dir);

@@ -16,7 +16,8 @@ struct store {
     struct loop *loop;
     struct redis_hub *hub;
     struct redis *redis;
-    struct instance *instance; /* NULL = somebody else's server */
+    struct redis_options *options; /* how it was reached */
+    struct instance *instance;     /* NULL = somebody else's server */
     char name[NAME_MAX_BYTES];
     struct op *ready;
     struct op *stopped;
@@ -66,8 +67,13 @@ static enum err connect_to(struct store *store, const char *connection, struct c
         return err;
     redis_options_name(options, store->name, sizeof store->name);
     store->redis = redis_open(store->hub, options, REDIS_SHARED, "redgrid-store");
-    redis_options_unref(options);
+    store->options = options;
     return E_OK;
+}
+
+struct redis *store_open(const struct store *store, const char *name)
+{
+    return redis_open(store->hub, store->options, REDIS_DEDICATED, name);
 }
 
 static void wait_for_redis(struct store *store)
@@ -186,5 +192,6 @@ void store_free(struct store *store)
     if (store->redis != NULL)
         redis_close(store->redis);
     instance_free(store->instance);
+    redis_options_unref(store->options);
     free(store);
 }

@@ -30,6 +30,8 @@ enum err store_start(const struct store_options *options, struct op *ready, stru
                      struct cause *why);
 /* The shared connection; valid once ready. Borrowed. */
 struct redis *store_redis(const struct store *store);
+/* store_open gives another connection, for commands that block; the caller's to close. */
+struct redis *store_open(const struct store *store, const char *name);
 /* store_name is the address without secrets, for people. */
 const char *store_name(const struct store *store);
 bool store_is_private(const struct store *store);

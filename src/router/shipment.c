@@ -1,7 +1,7 @@
 /* TAKEN --deliver--> judged --> finished, parked or dead --told--> freed
  * Canceled (the daemon leaves): freed at once; the entry stays pending, and whoever takes over
  * finds it as it was. */
-#include "router/delivery.h"
+#include "router/shipment.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define TEXTS_MAX_BYTES 1024
 
-struct delivery {
+struct shipment {
     struct op op;
     struct subscriber *subscriber;
     struct list_node node;
@@ -210,7 +210,7 @@ static void tell_breaker(struct subscriber *s, enum outcome outcome)
 
 static void on_delivered(struct op *op, enum err err)
 {
-    struct delivery *d = container_of(op, struct delivery, op);
+    struct shipment *d = container_of(op, struct shipment, op);
     struct subscriber *s = d->subscriber;
 
     list_remove(&d->node);
@@ -228,11 +228,11 @@ static void on_delivered(struct op *op, enum err err)
     subscriber_pump(s);
 }
 
-void delivery_start(struct subscriber *subscriber, struct held *const *held, size_t count)
+void shipment_start(struct subscriber *subscriber, struct held *const *held, size_t count)
 {
     struct target *target = subscriber->options.target;
-    size_t bytes = sizeof(struct delivery) + 2 * (count - 1) * sizeof(void *);
-    struct delivery *d = mem_zeroed(1, bytes);
+    size_t bytes = sizeof(struct shipment) + 2 * (count - 1) * sizeof(void *);
+    struct shipment *d = mem_zeroed(1, bytes);
 
     d->subscriber = subscriber;
     d->op.done = on_delivered;
@@ -247,7 +247,7 @@ void delivery_start(struct subscriber *subscriber, struct held *const *held, siz
                                 .events = d->events,
                                 .count = count,
                                 .attempt = held[0]->failed + 1};
-    list_push(&subscriber->deliveries, &d->node);
+    list_push(&subscriber->shipments, &d->node);
     enum err err = target->deliver(target, &d->parcel, &d->result, &d->op);
     if (err == E_OK)
         return;
@@ -255,10 +255,10 @@ void delivery_start(struct subscriber *subscriber, struct held *const *held, siz
     loop_later(subscriber->options.loop, &d->op, E_OK);
 }
 
-void delivery_abort_all(struct subscriber *subscriber)
+void shipment_abort_all(struct subscriber *subscriber)
 {
-    struct delivery *d;
+    struct shipment *d;
 
-    list_each (&subscriber->deliveries, struct delivery, node, d)
+    list_each (&subscriber->shipments, struct shipment, node, d)
         op_abort(&d->op);
 }

@@ -1,7 +1,7 @@
-/* router/delivery.h - one attempt to deliver one entry, or a batch of them, and what follows for
+/* router/shipment.h - one attempt to deliver one entry, or a batch of them, and what follows for
  * each: finished, parked until the next attempt, or dead. */
-#ifndef ROUTER_DELIVERY_H
-#define ROUTER_DELIVERY_H
+#ifndef ROUTER_SHIPMENT_H
+#define ROUTER_SHIPMENT_H
 
 #include "router/subscriber_internal.h"
 
@@ -25,9 +25,9 @@ void held_free(struct held *held);
 /* held_bury ends it as a dead letter. */
 void held_bury(struct held *held, const char *reason);
 
-/* delivery_start attempts to deliver; `held` are the delivery's from now on. */
-void delivery_start(struct subscriber *subscriber, struct held *const *held, size_t count);
-/* delivery_abort_all ends those under way soon. */
-void delivery_abort_all(struct subscriber *subscriber);
+/* shipment_start attempts to deliver; `held` are the delivery's from now on. */
+void shipment_start(struct subscriber *subscriber, struct held *const *held, size_t count);
+/* shipment_abort_all ends those under way soon. */
+void shipment_abort_all(struct subscriber *subscriber);
 
 #endif

@@ -1,0 +1,17 @@
+/* api/topics.h - what publishers send to: POST /topics/NAME/api/events (eventgrid.md 2).
+ * Checked in this order: route, method, authorization, size, content type, events; then the store.
+ * Errors have the bodies that clients of Azure Event Grid know. */
+#ifndef API_TOPICS_H
+#define API_TOPICS_H
+
+#include "http/server.h"
+
+struct loop;
+struct router;
+
+/* topics_is_path: does the request go here? */
+bool topics_is_path(const struct http_request *request);
+/* topics_handle answers it, now or when the events are stored. `router` NULL: 503. */
+void topics_handle(struct router *router, struct http_request *request);
+
+#endif
