@@ -6,7 +6,7 @@
 
 static void write_string(struct buf *out, const char *name, struct slice text)
 {
-    member_name(out, name);
+    put_name(out, name);
     jx_write_string(out, text);
 }
 
@@ -15,16 +15,16 @@ static void open_event(struct buf *out, const struct handshake *handshake)
     buf_add(out, SLICE("[{"));
     write_string(out, "id", handshake->event_id);
     write_string(out, "topic", handshake->scope);
-    member_text(out, "subject", "");
-    member_name(out, "data");
+    put_text(out, "subject", "");
+    put_name(out, "data");
     buf_add_byte(out, '{');
 }
 
 static void close_event(struct buf *out, const char *type, uint64_t now_unix_us)
 {
     buf_add_byte(out, '}');
-    member_text(out, "eventType", type);
-    member_name(out, "eventTime");
+    put_text(out, "eventType", type);
+    put_name(out, "eventTime");
     buf_add_byte(out, '"');
     clock_add_rfc3339(out, now_unix_us, 6);
     buf_add(out, SLICE("\",\"metadataVersion\":\"1\",\"dataVersion\":\"1\"}]"));
