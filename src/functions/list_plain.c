@@ -67,7 +67,7 @@ static bool gather(struct plain *p, struct fetch *f, size_t skip)
 {
     const struct resp *wrong = &nil;
 
-    f->elements = plain_memory(p, f->wanted, sizeof(*f->elements));
+    f->elements = plain_memory(p, f->wanted, sizeof(const struct resp *));
     for (size_t i = 0; i < f->wanted; i++) {
         const struct resp *element = plain_reply(p, skip + i);
         if (element->type == RESP_BULK)

@@ -110,7 +110,7 @@ void plain_ask(struct plain *p, const struct slice *args, size_t count)
 
     if (p->reply_count == p->reply_cap) {
         p->reply_cap = p->reply_cap == 0 ? 8 : p->reply_cap * 2;
-        p->replies = mem_resize(p->replies, p->reply_cap, sizeof *p->replies);
+        p->replies = mem_resize(p->replies, p->reply_cap, sizeof(struct reply *));
     }
     one->program = p;
     one->place = p->reply_count;

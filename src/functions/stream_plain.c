@@ -90,7 +90,8 @@ static struct slice prefixed(struct plain *p, struct slice name)
 {
     char *text = plain_memory(p, name.len + 2, 1);
 
-    memcpy(text, "f:", 2);
+    text[0] = 'f';
+    text[1] = ':';
     if (name.len > 0)
         memcpy(text + 2, name.data, name.len);
     return (struct slice){text, name.len + 2};
