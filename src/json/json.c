@@ -402,7 +402,8 @@ static void write_escape(struct buf *out, unsigned char c, bool is_twice)
  * so they are escaped here, and every word is stored before it is judged. */
 static size_t write_common(struct buf *out, struct slice text, bool is_twice)
 {
-    size_t escape_bytes = is_twice ? 3 : 1;
+    static const char slashes[] = {'\\', '\\', '\\'};
+    size_t escape_bytes = is_twice ? sizeof slashes : 1;
     size_t need = (1 + escape_bytes) * text.len + sizeof(uint64_t); /* JX_INSIDE_ROOM */
     if (out->missed || need > out->max_bytes - out->len)
         return 0; /* near the limit: run by run */
@@ -423,7 +424,7 @@ static size_t write_common(struct buf *out, struct slice text, bool is_twice)
         char c = text.data[at];
         if (c != '"' && c != '\\')
             break;
-        memcpy(to, "\\\\\\", 3);
+        memcpy(to, slashes, sizeof slashes);
         to[escape_bytes] = c;
         to += escape_bytes + 1;
         at++;
