@@ -290,6 +290,10 @@ static void init_makes_a_function_name_of_any_name(void **state)
         assert_said(rows[i].next);
     }
     assert_int_equal(redgrid("init /"), 2);
+    assert_int_equal(redgrid("init 'a \"b\"' --lang c --output json"), 0);
+    assert_string_equal(
+        text, "{\"app\":\"a "
+              "\\\"b\\\"\",\"function\":\"a__b_\",\"language\":\"c\",\"trigger\":\"list\"}\n");
 }
 
 /* ---- a running server ---- */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "cmd/init_templates.h"
+#include "json/json.h"
 
 #define PATH_BYTES_MAX 4096
 #define TEXT_BYTES_MAX 65536
@@ -19,6 +20,7 @@ static const struct option options[] = {
     {"--lang", "LANGUAGE", "c, python or custom (any program that answers HTTP) [python].",
      "c python custom"},
     {"--trigger", "KIND", "list, stream or pubsub [list].", "list stream pubsub"},
+    {"--output", "FORMAT", "table or json [table].", "table json"},
 };
 
 struct app {
@@ -182,10 +184,31 @@ static int tell_next(const struct app *app)
     return print(&out);
 }
 
+static int tell_json(const struct app *app)
+{
+    const struct {
+        const char *name, *value;
+    } members[] = {{"{\"app\":", app->folder},
+                   {",\"function\":", app->name},
+                   {",\"language\":", app->language->name},
+                   {",\"trigger\":", app->trigger->name}};
+    struct buf out;
+
+    buf_init(&out, TEXT_BYTES_MAX);
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        buf_addf(&out, "%s", members[i].name);
+        jx_write_string(&out, slice_of(members[i].value));
+    }
+    buf_add(&out, SLICE("}\n"));
+    return print(&out);
+}
+
 static int run(const struct cmdline *line)
 {
     const char *language = cmdline_value(line, "--lang");
     const char *trigger = cmdline_value(line, "--trigger");
+    const char *output = cmdline_value(line, "--output");
+    bool is_json = output != NULL && strcmp(output, "json") == 0;
     struct app app = {.folder = line->words[0]};
 
     language = language != NULL ? language : "python";
@@ -200,13 +223,17 @@ static int run(const struct cmdline *line)
         return complain(EXIT_USAGE, "--lang: '%s' is not c, python or custom", language);
     if (app.trigger == NULL)
         return complain(EXIT_USAGE, "--trigger: '%s' is not list, stream or pubsub", trigger);
+    if (output != NULL && !is_json && strcmp(output, "table") != 0)
+        return complain(EXIT_USAGE, "--output: '%s' is not table or json", output);
     name_function(&app);
     if (app.name[0] == '\0')
         return complain(EXIT_USAGE, "'%s' is no name for an app", app.folder);
     int code = each_file(&app, true);
     if (code == EXIT_OK)
         code = each_file(&app, false);
-    return code == EXIT_OK ? tell_next(&app) : code;
+    if (code != EXIT_OK)
+        return code;
+    return is_json ? tell_json(&app) : tell_next(&app);
 }
 
 const struct command init_command = {

@@ -86,6 +86,14 @@ static void add_choices(struct buf *out, const char *flag, const char *choices)
              flag, choices);
 }
 
+static bool is_shared(const struct option *option)
+{
+    for (size_t i = 0; i < server_option_count; i++)
+        if (strcmp(server_options[i].flag, option->flag) == 0)
+            return true;
+    return false;
+}
+
 /* The words that an option takes; no two commands differ about them. */
 static void add_values(struct buf *out)
 {
@@ -99,7 +107,7 @@ static void add_values(struct buf *out)
             add_choices(out, server_options[i].flag, server_options[i].choices);
     for (size_t i = 0; i < command_count; i++)
         for (size_t j = 0; j < commands[i]->option_count; j++)
-            if (commands[i]->options[j].choices != NULL)
+            if (commands[i]->options[j].choices != NULL && !is_shared(&commands[i]->options[j]))
                 add_choices(out, commands[i]->options[j].flag, commands[i]->options[j].choices);
 }
 
