@@ -102,12 +102,20 @@ static void write_member(struct buf *out, struct slice name, const struct rpc_da
     write_value(out, data);
 }
 
+/* Names that are written for every run: a message that is JSON may have members of the same name.
+ */
+static bool is_ours(struct slice name)
+{
+    return slice_eq_nocase(name, SLICE("sys")) || slice_eq_nocase(name, SLICE("RetryContext"));
+}
+
 static bool is_left_out(const struct rpc_named *entry)
 {
     bool is_null =
         entry->data.kind == RPC_NONE ||
         (entry->data.kind == RPC_JSON && slice_eq(slice_trim(entry->data.text), SLICE("null")));
-    return is_null || slice_has_suffix_nocase(entry->name, SLICE("trigger"));
+    return is_null || is_ours(entry->name) ||
+           slice_has_suffix_nocase(entry->name, SLICE("trigger"));
 }
 
 static void write_sys(struct buf *out, const struct function *function)

@@ -66,6 +66,8 @@ static void metadata_leaves_out_nulls_and_triggers(void **state)
         {SLICE("Trigger"), {.kind = RPC_STRING, .text = SLICE("streamTest")}},
         {SLICE("RedisTRIGGER"), {.kind = RPC_STRING, .text = SLICE("x")}},
         {SLICE("Nothing"), {.kind = RPC_NONE}},
+        {SLICE("Sys"), {.kind = RPC_STRING, .text = SLICE("of the message")}},
+        {SLICE("retryContext"), {.kind = RPC_STRING, .text = SLICE("of the message")}},
         {SLICE("Null"), {.kind = RPC_JSON, .text = SLICE("null")}},
         {SLICE("Values"), {.kind = RPC_JSON, .text = SLICE("{\"a\":\"b\"}")}},
     };
@@ -83,6 +85,7 @@ static void metadata_leaves_out_nulls_and_triggers(void **state)
     assert_int_equal(jx_slice(jx_member(sys, "UtcNow")).len,
                      strlen("2023-05-24T12:00:00.0000000Z"));
     json_decref(root);
+    assert_null(strstr(buf_text(&out), "of the message"));
     buf_done(&out);
 }
 
