@@ -34,6 +34,7 @@ struct pubsub_listener {
     bool has_checked;    /* of notify-keyspace-events */
     bool is_overflowing; /* logged once per overflow */
     bool has_released;
+    bool is_lease_refused; /* the last time that the server was asked */
 };
 
 static struct pubsub_listener *of(struct listener *listener)
@@ -280,9 +281,10 @@ static void on_lease_answered(void *ctx, enum err err, const struct cause *why)
     if (err != E_OK) {
         listener_complain(&l->base, err, why);
         listener_answered(&l->base);
-    } else if (l->pubsub == NULL) { /* else it is the subscription that may have a complaint */
+    } else if (l->is_lease_refused) { /* else it may be the subscription that has a complaint */
         listener_recovered(&l->base);
     }
+    l->is_lease_refused = err != E_OK;
 }
 
 static void on_turn(struct turn *turn)

@@ -192,6 +192,12 @@ scenario('N16 No permission: said once each, and over when it is given', async (
   await cli.rpush('q', 'x');
   await cli.xadd('s', '*', 'a', 'b');
   for (const f of ['L', 'S']) await node.succeeds(f, 1, 20000);
+  const well = () => node.count(/^\[Name:P\].* works again$/);
+  assert.equal(well(), 1);
+  await cli.acl('SETUSER', 'app', 'resetkeys', '~nothing'); // while it holds the lease
+  await until(() => about('P').length === 2, 'the lease is refused');
+  await cli.acl('SETUSER', 'app', '~*');
+  await until(() => well() === 2, 'and given again');
 });
 
 scenario('N16 A stream that may not be read: said once, nothing is skipped', async (w) => {
