@@ -188,7 +188,7 @@ enum err queue_park(struct queue *queue, const struct queue_parking *parkings, s
                     struct redis_call *call)
 {
     struct queue_number due[QUEUE_BATCH_MAX];
-    struct slice args[3 * QUEUE_BATCH_MAX];
+    struct slice args[3 * QUEUE_BATCH_MAX] = {0};
 
     assert(count > 0 && count <= QUEUE_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
