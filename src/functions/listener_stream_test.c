@@ -422,16 +422,18 @@ static bool is_acknowledged(void *ctx)
 }
 
 /* As if this node had been stopped for a while, and another had claimed what it ran. */
-static void what_others_took_over_is_left_to_them(void **state)
+static void leave_to_others(const char *more)
 {
-    (void)state;
+    char conn[256];
+
     test_server_start(&server, "");
+    snprintf(conn, sizeof conn, "%s%s", server.conn, more);
     struct redis *other = test_open(hub, server.conn, REDIS_DEDICATED, "other");
     trigger()->claim_idle_ms = 60;
     world.outcome = '.';
     test_ask(loop, other, "XADD s 1-0 a 1", "1-0");
     test_ask(loop, other, "XADD s 2-0 a 2", "2-0");
-    world_start_at(server.conn);
+    world_start_at(conn);
     world_await_runs(2);
     test_ask(loop, other, "XCLAIM s f n2 0 1-0 JUSTID", "[1-0]");
     test_wait_line("ENTRIES-TAKEN");
@@ -445,6 +447,18 @@ static void what_others_took_over_is_left_to_them(void **state)
     test_wait(loop, is_acknowledged, NULL);
     test_ask(loop, other, "XPENDING s f", "[0 nil nil nil]");
     redis_close(other);
+}
+
+static void what_others_took_over_is_left_to_them(void **state)
+{
+    (void)state;
+    leave_to_others("");
+}
+
+static void without_scripts_it_is_too(void **state)
+{
+    (void)state;
+    leave_to_others(",$EVAL=");
 }
 
 static void what_ran_well_elsewhere_is_not_buried(void **state)
@@ -558,6 +572,7 @@ int main(void)
         TEST(old_servers_are_looked_through_and_rid_of_deleted_entries),
         TEST(what_runs_here_is_kept),
         TEST(what_others_took_over_is_left_to_them),
+        TEST(without_scripts_it_is_too),
         TEST(what_ran_well_elsewhere_is_not_buried),
         TEST(a_stop_waits_for_what_runs_and_leaves_the_group),
         TEST(a_hurried_stop_leaves_what_runs_to_others),

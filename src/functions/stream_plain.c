@@ -26,6 +26,7 @@ static void keep_ours(struct plain *p)
 {
     struct slice *args = plain_memory(p, p->arg_count + 4, sizeof *args);
     size_t count = 0;
+    int64_t taken = 0;
 
     args[count++] = SLICE("XCLAIM");
     args[count++] = p->keys[0];
@@ -36,13 +37,17 @@ static void keep_ours(struct plain *p)
         const struct resp *row = resp_child(plain_reply(p, i - 2), 0);
         if (row != NULL && row->count == 4 && slice_eq(row[2].text, p->args[1]))
             args[count++] = p->args[i];
+        else if (row != NULL)
+            taken++;
     }
     args[count++] = SLICE("JUSTID");
+    p->own = plain_memory(p, 1, sizeof taken);
+    *(int64_t *)p->own = taken;
     p->state = KEEP_DONE;
     if (count > 6)
         plain_ask(p, args, count);
     else
-        plain_end(p, 0);
+        plain_end(p, taken);
 }
 
 void stream_plain_keep(struct plain *p)
@@ -58,7 +63,7 @@ void stream_plain_keep(struct plain *p)
         keep_ours(p);
         return;
     case KEEP_DONE:
-        plain_end(p, 0);
+        plain_end(p, *(int64_t *)p->own);
     }
 }
 
