@@ -1,7 +1,6 @@
 #include "router/headers.h"
 
 #include "event/write.h"
-#include "json/scan.h"
 
 #define TEXTS_MAX_BYTES (64 * 1024)
 #define ORIGIN "eventgrid.azure.net"
@@ -49,34 +48,14 @@ static void add_data_version(struct headers *headers, const struct parcel *parce
         add(headers, SLICE("aeg-data-version"), value);
 }
 
-static bool write_dynamic(struct buf *out, const struct event *event, const char *key)
-{
-    struct slice json = event_find(event, slice_of(key), NULL);
-
-    if (json.len == 0 || json.data[0] == '{' || json.data[0] == '[' || json.data[0] == 'n')
-        return false;
-    if (json.data[0] == '"')
-        jx_scan_add_string(out, json);
-    else
-        buf_add(out, json);
-    return true;
-}
-
 static void add_attribute(struct headers *headers, const struct attribute *attribute,
                           const struct event *event)
 {
-    struct slice name = slice_of(attribute->name), value = slice_of(attribute->value);
+    struct slice name = slice_of(attribute->name);
     size_t start = headers->texts.len;
 
-    if (attribute->value == NULL) {
-        if (!write_dynamic(&headers->texts, event, attribute->source))
-            return;
-        value = since(headers, start);
-    }
-    if (http1_is_token(name) && http1_is_value(value) && value.len <= ATTRIBUTE_VALUE_MAX_BYTES)
-        add(headers, name, value);
-    else
-        headers->texts.len = start;
+    if (http1_is_token(name) && attribute_write(&headers->texts, attribute, event))
+        add(headers, name, since(headers, start));
 }
 
 void headers_init(struct headers *headers, const struct parcel *parcel)

@@ -1,15 +1,12 @@
 #include "router/webhook.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "event/write.h"
 #include "http/client.h"
 #include "router/headers.h"
-#include "json/scan.h"
 
 #define BODY_MAX_BYTES (64u * 1024 * 1024)
 
