@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/answer.h"
@@ -41,6 +42,8 @@
 #define SAME_SIGNAL_MS 100 /* timeout(1) tells a process, then its group: one stop, not two */
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
+#define HANDLER_CONNECTIONS 10000 /* the trigger limits them: what waited here would time out */
+#define FILES_MAX 65536
 #define CHANGES_MAX_BYTES 4096
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 
@@ -665,6 +668,17 @@ static const char *const *child_environment(const char *const *all)
     return some;
 }
 
+/* Every run of a custom handler has a connection; 1024 files, as is usual, would not be enough. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MAX)
+        return;
+    files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static void server_init(struct server *server, const struct server_options *options,
                         struct cause *why)
 {
@@ -683,7 +697,9 @@ static void server_init(struct server *server, const struct server_options *opti
     server->logs = log_ring_new(server->loop);
     server->hub = redis_hub_new(server->loop);
     redis_hub_metrics(server->hub, server->metrics);
-    server->client = http_client_new(server->loop, &(struct http_client_options){0});
+    raise_file_limit();
+    server->client = http_client_new(
+        server->loop, &(struct http_client_options){.connections_max = HANDLER_CONNECTIONS});
     series_set(metrics_series(server->metrics, METRIC_ID_BUILD_INFO,
                               (const char *const[]){REDGRID_VERSION, NULL}),
                1);

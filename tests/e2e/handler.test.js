@@ -78,6 +78,18 @@ scenario('N41 Handler: encoding', async (w) => {
     await node.succeeds(f, 1);
 });
 
+scenario('14.2 Handler: as many requests at once as the trigger allows', async (w) => {
+  const { cli } = await w.redis();
+  // Nobody is answered before all have come.
+  const behaviour = `
+  globalThis.waiting = [...(globalThis.waiting ?? []), res];
+  if (globalThis.waiting.length === 300) for (const one of globalThis.waiting) reply(one, 200, {});`;
+  const functions = { F: list('q', { count: 300 }) };
+  const node = await w.up({ functions, ...handler({ behaviour }) });
+  await cli.rpush('q', ...Array.from({ length: 300 }, (_, i) => String(i)));
+  await node.succeeds('F', 300);
+});
+
 scenario('N41 Handler: input bindings', async (w) => {
   const { cli } = await w.redis();
   const input = (name, command, more = {}) => ({
