@@ -180,7 +180,8 @@ static char *find_directory(const char *path, struct cause *why)
     else if (errno == ENOENT)
         (void)cause_set(why, E_NOT_FOUND, "there is no folder '%s'", path);
     else
-        (void)cause_set(why, E_NOT_FOUND, "%s: %s", path, strerror(errno));
+        (void)cause_set(why, E_NOT_FOUND, "the folder '%s' cannot be read: %s", path,
+                        strerror(errno));
     free(directory);
     return NULL;
 }

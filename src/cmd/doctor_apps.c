@@ -78,6 +78,18 @@ static void look_at_function(struct doctor *doctor, const struct app *app,
     use->needs_events = use->needs_events || is_event_channel(&function->trigger);
 }
 
+static void note_app(struct doctor *doctor, const struct app *app, const char *directory)
+{
+    if (app->error != NULL) {
+        note(doctor, FINDING_BAD, NULL, "%s: %s", directory, app->error);
+        return;
+    }
+    note(doctor, app->function_count > 0 ? FINDING_OK : FINDING_HINT, NULL,
+         "app %s: %zu function%s, runtime %s", directory, app->function_count,
+         app->function_count == 1 ? "" : "s", app->runtime[0] != '\0' ? app->runtime : "unknown");
+    check_runtime(doctor, app);
+}
+
 static void look_at_app(struct doctor *doctor, const char *directory)
 {
     const char *const *only = settings_list(doctor->settings, SETTING_FUNCTIONS_ID);
@@ -88,17 +100,7 @@ static void look_at_app(struct doctor *doctor, const char *directory)
 
     for (char **warning = app->warnings; warning != NULL && *warning != NULL; warning++)
         note(doctor, FINDING_HINT, NULL, "%s: %s", directory, *warning);
-    if (app->error != NULL && slice_has_prefix(slice_of(app->error), slice_of(directory)))
-        note(doctor, FINDING_BAD, NULL, "%s", app->error);
-    else if (app->error != NULL)
-        note(doctor, FINDING_BAD, NULL, "%s: %s", directory, app->error);
-    else
-        note(doctor, app->function_count > 0 ? FINDING_OK : FINDING_HINT, NULL,
-             "app %s: %zu function%s, runtime %s", directory, app->function_count,
-             app->function_count == 1 ? "" : "s",
-             app->runtime[0] != '\0' ? app->runtime : "unknown");
-    if (app->error == NULL)
-        check_runtime(doctor, app);
+    note_app(doctor, app, directory);
     for (size_t i = 0; i < app->function_count; i++)
         look_at_function(doctor, app, app->functions[i], &uses);
     for (size_t i = 0; i < uses.count; i++) {

@@ -62,6 +62,16 @@ static void add_row(struct table *table, const json_t *function, const json_t *b
         table_fixed(table, (double)(runs - runs_before) * 1000 / (double)span_ms);
 }
 
+/* The first function from `at` on that suffers from it; their number if there is none. */
+static size_t next_with(const json_t *functions, size_t at, const char *error)
+{
+    size_t count = json_array_size(functions);
+
+    while (at < count && strcmp(field_text(json_array_get(functions, at), "error", ""), error) != 0)
+        at++;
+    return at;
+}
+
 /* Functions that suffer from the same, a Redis that is down, share one line. */
 static void add_errors(struct buf *out, const json_t *functions)
 {
@@ -69,17 +79,13 @@ static void add_errors(struct buf *out, const json_t *functions)
 
     for (size_t i = 0; i < count; i++) {
         const char *error = field_text(json_array_get(functions, i), "error", NULL);
-        bool is_told = error == NULL;
-        for (size_t j = 0; !is_told && j < i; j++)
-            is_told = strcmp(field_text(json_array_get(functions, j), "error", ""), error) == 0;
-        if (is_told)
+        if (error == NULL || next_with(functions, 0, error) < i)
             continue;
         if (lines++ == 0)
             buf_add_byte(out, '\n');
-        for (size_t j = i; j < count; j++)
-            if (strcmp(field_text(json_array_get(functions, j), "error", ""), error) == 0)
-                buf_addf(out, "%s%s", j == i ? "" : ", ",
-                         field_text(json_array_get(functions, j), "name", "?"));
+        for (size_t j = i; j < count; j = next_with(functions, j + 1, error))
+            buf_addf(out, "%s%s", j == i ? "" : ", ",
+                     field_text(json_array_get(functions, j), "name", "?"));
         buf_addf(out, ": %s\n", error);
     }
 }
