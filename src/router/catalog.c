@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "router/reception.h"
 #include "router/webhook.h"
 #include "json/scan.h"
 
@@ -58,8 +59,17 @@ struct active *active_unref(struct active *active)
     return NULL;
 }
 
+struct loop *active_loop(const struct active *active)
+{
+    return active->catalog->options.loop;
+}
+
 void active_wake(struct active *active)
 {
+    struct reception *reception;
+
+    list_each (&active->receptions, struct reception, node, reception)
+        reception_wake(reception);
     if (active->subscriber != NULL && !list_holds(&active->node))
         subscriber_wake(active->subscriber);
 }
@@ -72,7 +82,11 @@ static void on_retired(struct op *op, enum err err)
 
 static void retire(struct active *active)
 {
+    struct reception *reception;
+
     list_push(&active->catalog->retired, &active->node);
+    list_each (&active->receptions, struct reception, node, reception)
+        reception_cancel(reception);
     active->stopped = (struct op){.done = on_retired};
     if (active->subscriber != NULL)
         subscriber_stop(active->subscriber, &active->stopped);
@@ -168,6 +182,7 @@ static void activate(struct member *member)
     struct active *active = mem_new(struct active);
     active->refs = 1;
     active->catalog = scope->catalog;
+    list_init(&active->receptions);
     enum err err = read_subscription(scope, document, &active->subscription, &why);
     if (err == E_OK)
         err = find_target(scope->catalog, active, &why);

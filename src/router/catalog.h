@@ -30,11 +30,13 @@ struct active {
     void (*free_target)(struct target *target); /* NULL: somebody else's */
     struct subscriber *subscriber;              /* NULL in queue mode, and once it has stopped */
     struct queue *queue;                        /* the subscriber's, or in queue mode our own */
+    struct list receptions;                     /* of queue mode: who waits for events */
     struct op stopped;
     struct list_node node; /* among the retired */
 };
 struct active *active_ref(struct active *active);
 struct active *active_unref(struct active *active); /* NULL */
+struct loop *active_loop(const struct active *active);
 /* active_wake: something was appended to its queue, or may have been. */
 void active_wake(struct active *active);
 

@@ -4,6 +4,7 @@
 
 #include "http/client.h"
 #include "http/server.h"
+#include "router/reception.h"
 #include "router/router.h"
 
 #define GROUP "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/"
@@ -49,6 +50,11 @@ static bool has_ended(void *ctx)
 {
     (void)ctx;
     return is_done;
+}
+
+static bool is_idle(void *op)
+{
+    return !((struct op *)op)->is_busy;
 }
 
 static bool nobody_is_dead(void *ctx, struct slice node)
@@ -242,6 +248,22 @@ static void documents_may_come_in_any_order_and_change(void **state)
     assert_int_equal(got_requests, 2);
 }
 
+static struct active *active_of(const char *topic, const char *name)
+{
+    struct scope *scope = catalog_topic(router_catalog(router), slice_of(topic));
+    struct member *member = catalog_member(scope, slice_of(name));
+
+    assert_non_null(member);
+    assert_non_null(member->active);
+    return member->active;
+}
+
+static bool has_parked(void *active)
+{
+    const struct subscriber *subscriber = ((struct active *)active)->subscriber;
+    return subscriber_counts(subscriber).retried > 0 && subscriber_in_flight(subscriber) == 0;
+}
+
 static void what_is_stored_is_delivered_by_the_next_run(void **state)
 {
     (void)state;
@@ -249,7 +271,7 @@ static void what_is_stored_is_delivered_by_the_next_run(void **state)
     put_member("t", "es", "");
     answer_status = 500;
     assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
-    wait_requests(1);
+    test_wait(loop, has_parked, active_of("t", "es"));
     router_end();
     test_ask(loop, redis, "ZCARD rg:{q:q-es}:due", "1");
     test_ask(loop, redis,
@@ -295,6 +317,79 @@ static void a_store_that_is_away_refuses_the_publication(void **state)
     wait_requests(1);
 }
 
+/* ---- pull ---- */
+
+static char came[512];
+static int receptions;
+static enum err receive_err;
+
+static void on_received(struct op *op, enum err err)
+{
+    struct reception *reception = container_of(op, struct reception, op);
+    struct queue_cursor cursor;
+    struct queue_entry entry;
+
+    receptions++;
+    receive_err = err;
+    came[0] = '\0';
+    if (err != E_OK)
+        return;
+    queue_cursor_init(&cursor, reception->call.reply);
+    while (queue_cursor_next(&cursor, &entry)) {
+        size_t at = strlen(came);
+        snprintf(came + at, sizeof came - at, "%.8s ", entry.body.data);
+    }
+}
+
+static void put_queue(const char *topic, const char *name)
+{
+    char id[256], document[512];
+
+    snprintf(id, sizeof id, GROUP "%s" MEMBER "%s", topic, name);
+    snprintf(document, sizeof document,
+             "{\"name\":\"%s\",\"queue\":\"q-%s\",\"state\":\"Succeeded\",\"properties\":{"
+             "\"deliveryConfiguration\":{\"deliveryMode\":\"Queue\",\"queue\":{}}}}",
+             name, name);
+    put(id, document);
+}
+
+static void a_pull_client_gets_what_is_there_and_waits_for_what_is_not(void **state)
+{
+    struct reception reception = {.op.done = on_received};
+
+    (void)state;
+    receptions = 0;
+    put_topic("t");
+    put_queue("t", "pull");
+    assert_int_equal(publish("t", "[" EVENT("1", "a") "," EVENT("2", "a") "]"), E_OK);
+    reception_start(&reception, active_of("t", "PULL"), 10, 0);
+    test_wait(loop, is_idle, &reception.op);
+    assert_string_equal(came, "{\"id\":\"1 {\"id\":\"2 ");
+    reception_start(&reception, active_of("t", "pull"), 10, 0);
+    test_wait(loop, is_idle, &reception.op);
+    assert_string_equal(came, ""); /* both are locked */
+    struct reception waiting = {.op.done = on_received};
+    reception_start(&waiting, active_of("t", "pull"), 10, 3600000);
+    assert_int_equal(publish("t", EVENT("3", "a")), E_OK);
+    test_wait(loop, is_idle, &waiting.op);
+    assert_int_equal(receptions, 3);
+    assert_string_equal(came, "{\"id\":\"3 ");
+}
+
+static void a_waiting_pull_client_is_sent_away_when_its_subscription_goes(void **state)
+{
+    struct reception reception = {.op.done = on_received};
+
+    (void)state;
+    put_topic("t");
+    put_queue("t", "pull");
+    reception_start(&reception, active_of("t", "pull"), 1, 3600000);
+    (void)test_wait_ms(loop, test_never, NULL, 20);
+    put(GROUP "t" MEMBER "pull", NULL);
+    test_wait(loop, is_idle, &reception.op);
+    assert_int_equal(receive_err, E_CANCELED);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -303,6 +398,8 @@ int main(void)
         ROW(documents_may_come_in_any_order_and_change),
         ROW(what_is_stored_is_delivered_by_the_next_run),
         ROW(a_faulty_document_harms_nobody_else),
+        ROW(a_pull_client_gets_what_is_there_and_waits_for_what_is_not),
+        ROW(a_waiting_pull_client_is_sent_away_when_its_subscription_goes),
         ROW(a_store_that_is_away_refuses_the_publication),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

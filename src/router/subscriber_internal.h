@@ -13,9 +13,9 @@ struct subscriber {
     struct queue *queue;
     struct endings endings;
     struct breaker breaker;
-    struct list held;       /* all entries under way */
+    struct list held;      /* all entries under way */
     struct list shipments; /* the attempts */
-    size_t in_flight;       /* entries that were taken and whose ending is not told */
+    size_t in_flight;      /* entries that were taken and whose ending is not told */
     size_t window;
     struct subscriber_counts counts;
 

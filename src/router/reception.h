@@ -1,0 +1,36 @@
+/* router/reception.h - a pull client that asks for events, and waits when there are none.
+ * Rules: what comes is locked for that client (store/queue.h) and is in the reply until op.done
+ * returns. Those who wait are served in the order in which they asked. */
+#ifndef ROUTER_RECEPTION_H
+#define ROUTER_RECEPTION_H
+
+#include "loop/op.h"
+#include "router/catalog.h"
+
+struct timer;
+
+struct reception {
+    struct op op;
+    struct active *active;  /* counted until it ends */
+    size_t count;           /* at most so many events */
+    uint64_t until_ms;      /* monotonic: when an empty answer is given */
+    struct redis_call call; /* call.reply: read it with queue_cursor_init() */
+    struct timer *timer;
+    struct list_node node; /* in active->waiting */
+    enum { RECEPTION_ASK, RECEPTION_OPEN, RECEPTION_WAIT } step;
+    bool is_woken; /* something came while the call was under way */
+    bool is_canceled;
+};
+
+/* reception_start asks for 1..QUEUE_BATCH_MAX events, for wait_ms at most; the rest of the struct
+ * than op.done need not be set. `active` is in queue mode. Later: E_OK and events in call.reply,
+ * which may be none; E_CANCELED: the subscription goes, or the router stops; or the store's error.
+ */
+void reception_start(struct reception *reception, struct active *active, size_t count,
+                     uint64_t wait_ms);
+/* reception_wake: its queue has something, or may have. */
+void reception_wake(struct reception *reception);
+/* reception_cancel ends it soon. */
+void reception_cancel(struct reception *reception);
+
+#endif
