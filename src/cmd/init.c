@@ -203,6 +203,16 @@ static int tell_json(const struct app *app)
     return print(&out);
 }
 
+static void choose(struct app *app, const char *language, const char *trigger)
+{
+    for (size_t i = 0; i < template_language_count; i++)
+        if (strcmp(template_languages[i].name, language) == 0)
+            app->language = &template_languages[i];
+    for (size_t i = 0; i < template_trigger_count; i++)
+        if (strcmp(template_triggers[i].name, trigger) == 0)
+            app->trigger = &template_triggers[i];
+}
+
 static int run(const struct cmdline *line)
 {
     const char *language = cmdline_value(line, "--lang");
@@ -213,12 +223,7 @@ static int run(const struct cmdline *line)
 
     language = language != NULL ? language : "python";
     trigger = trigger != NULL ? trigger : "list";
-    for (size_t i = 0; i < template_language_count; i++)
-        if (strcmp(template_languages[i].name, language) == 0)
-            app.language = &template_languages[i];
-    for (size_t i = 0; i < template_trigger_count; i++)
-        if (strcmp(template_triggers[i].name, trigger) == 0)
-            app.trigger = &template_triggers[i];
+    choose(&app, language, trigger);
     if (app.language == NULL)
         return complain(EXIT_USAGE, "--lang: '%s' is not c, python or custom", language);
     if (app.trigger == NULL)

@@ -200,7 +200,7 @@ enum err settings_read_file(struct settings *settings, const char *path, struct 
     FILE *file = NULL;
     enum err err = open_file(path, &file, why);
 
-    if (err)
+    if (file == NULL)
         return err;
     if (slash != NULL) /* "/redgrid.yaml" lies in "/", which join() writes as "//": the same */
         reader.base = mem_dup(path, slash == path ? 1 : (size_t)(slash - path));
