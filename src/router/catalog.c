@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "router/document.h"
 #include "router/reception.h"
 #include "router/webhook.h"
 #include "json/scan.h"
@@ -96,41 +97,31 @@ static void retire(struct active *active)
 
 /* ---- documents ---- */
 
-/* The text of a member, for free(); NULL if it is no text. */
-static char *text_of(struct slice document, const char *member)
+static struct target *find_function(const struct catalog *catalog,
+                                    const struct destination *destination)
 {
-    struct slice json = jx_scan_member(document, slice_of(member));
-    struct buf text;
-
-    if (json.len == 0 || json.data[0] != '"')
+    if (destination->kind != DESTINATION_FUNCTION)
         return NULL;
-    buf_init(&text, TEXT_MAX_BYTES);
-    jx_scan_add_string(&text, json);
-    return buf_detach(&text);
+    return catalog->options.find_function(catalog->options.ctx, slice_of(destination->resource_id));
+}
+
+static enum err no_target(struct cause *why)
+{
+    return cause_set(why, E_UNSUPPORTED, "destination: there is nothing here that delivers to it");
 }
 
 static enum err find_target(struct catalog *catalog, struct active *active, struct cause *why)
 {
     const struct destination *destination = &active->subscription.destination;
 
-    switch (destination->kind) {
-    case DESTINATION_NONE:
+    if (destination->kind == DESTINATION_NONE)
         return E_OK;
-    case DESTINATION_WEBHOOK:
+    if (destination->kind == DESTINATION_WEBHOOK) {
         active->free_target = webhook_free;
         return webhook_new(catalog->options.http, &active->subscription, &active->target, why);
-    case DESTINATION_FUNCTION:
-        active->target = catalog->options.find_function(catalog->options.ctx,
-                                                        slice_of(destination->resource_id));
-        break;
-    case DESTINATION_STREAM:
-    case DESTINATION_LIST:
-    case DESTINATION_CHANNEL:
-        break;
     }
-    if (active->target != NULL)
-        return E_OK;
-    return cause_set(why, E_UNSUPPORTED, "there is nothing here that delivers to its destination");
+    active->target = find_function(catalog, destination);
+    return active->target != NULL ? E_OK : no_target(why);
 }
 
 static void begin(struct active *active, const struct scope *scope, struct slice queue)
@@ -157,10 +148,8 @@ static void begin(struct active *active, const struct scope *scope, struct slice
 static enum err read_subscription(const struct scope *scope, struct slice document,
                                   struct subscription *ret, struct cause *why)
 {
-    const struct subscription_rules rules = {.input = scope->topic->input,
-                                             .retention_days = scope->topic->retention_days,
-                                             .allows_http = scope->catalog->options.allows_http};
-    char *name = text_of(document, "name");
+    const struct subscription_rules rules = scope_rules(scope);
+    char *name = document_text(document, "name");
 
     subscription_init(ret, slice_of(name != NULL ? name : ""), &rules);
     free(name);
@@ -171,10 +160,10 @@ static void activate(struct member *member)
 {
     struct scope *scope = member->scope;
     struct slice document = slice_of(member->document);
-    char *queue = text_of(document, "queue"), *state = text_of(document, "state");
+    char *queue = document_text(document, "queue"), *state = document_text(document, "state");
     struct cause why = {0};
 
-    if (scope->topic == NULL || state == NULL || strcmp(state, "Succeeded") != 0) {
+    if (scope->topic == NULL || state == NULL || strcmp(state, STATE_SUCCEEDED) != 0) {
         free(queue);
         free(state);
         return;
@@ -269,7 +258,7 @@ static void set_topic(struct catalog *catalog, struct slice id, struct slice nam
                       struct slice document)
 {
     struct scope *scope = scope_of(catalog, id);
-    char *shown = text_of(document, "name"), *shown_id = text_of(document, "id");
+    char *shown = document_text(document, "name"), *shown_id = document_text(document, "id");
     struct topic *topic = mem_new(struct topic);
     struct cause why = {0};
     struct member *member;
@@ -353,6 +342,8 @@ void catalog_set(struct catalog *catalog, struct slice id, struct slice document
         log_error("DOCUMENT-BAD", "%.*s: its document is no JSON object", SLICE_ARG(id));
         document = SLICE_NONE;
     }
+    if (at == id.len && document_is(document, STATE_DELETING))
+        document = SLICE_NONE; /* its subscriptions have nothing to do any more */
     if (at < id.len) {
         set_member(catalog, slice_first(id, at), id, document);
         return;
@@ -384,6 +375,29 @@ static struct slice lower(struct slice name, char room[static TEXT_MAX_BYTES])
 struct scope *catalog_scope(const struct catalog *catalog, struct slice id)
 {
     return map_get(&catalog->scopes, id);
+}
+
+struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
+{
+    char room[TEXT_MAX_BYTES];
+
+    return map_get(&catalog->scopes, lower(id, room));
+}
+
+struct subscription_rules scope_rules(const struct scope *scope)
+{
+    return (struct subscription_rules){.input = scope->topic->input,
+                                       .retention_days = scope->topic->retention_days,
+                                       .allows_http = scope->catalog->options.allows_http};
+}
+
+enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,
+                             struct cause *why)
+{
+    const struct destination *destination = &subscription->destination;
+    bool is_own = destination->kind == DESTINATION_NONE || destination->kind == DESTINATION_WEBHOOK;
+
+    return is_own || find_function(catalog, destination) != NULL ? E_OK : no_target(why);
 }
 
 struct scope *catalog_topic(const struct catalog *catalog, struct slice name)
@@ -428,7 +442,7 @@ size_t scope_match(struct scope *scope, const struct event *event, const size_t 
     return matcher_match(scope->matcher, event, ret);
 }
 
-static bool next_scope(const struct catalog *catalog, size_t *at, struct scope **ret)
+bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope **ret)
 {
     struct slice id;
     void *value;
@@ -444,7 +458,7 @@ void catalog_recheck(struct catalog *catalog)
     struct scope *scope;
     struct member *member;
 
-    for (size_t at = 0; next_scope(catalog, &at, &scope);)
+    for (size_t at = 0; catalog_next_scope(catalog, &at, &scope);)
         list_each (&scope->members, struct member, node, member)
             if (member->active != NULL && member->active->subscriber != NULL)
                 subscriber_recheck(member->active->subscriber);
@@ -455,7 +469,7 @@ void catalog_stop(struct catalog *catalog, struct op *op)
     struct scope *scope;
     struct member *member;
 
-    for (size_t at = 0; next_scope(catalog, &at, &scope);) {
+    for (size_t at = 0; catalog_next_scope(catalog, &at, &scope);) {
         forget_matcher(scope);
         list_each (&scope->members, struct member, node, member)
             deactivate(member);
@@ -485,7 +499,7 @@ void catalog_free(struct catalog *catalog)
     if (catalog == NULL)
         return;
     assert(list_is_empty(&catalog->retired));
-    for (size_t at = 0; next_scope(catalog, &at, &scope); at = 0) {
+    for (size_t at = 0; catalog_next_scope(catalog, &at, &scope); at = 0) {
         drop_topic(scope);
         list_each (&scope->members, struct member, node, member)
             drop_member(member);

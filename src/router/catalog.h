@@ -7,8 +7,9 @@
  * Documents, by lower-case resource id:
  *   TOPIC  {"name":"orders","id":"/subscriptions/..","properties":{as topic_write_stored()}}
  *   SCOPE/providers/microsoft.eventgrid/eventsubscriptions/NAME
- *          {"name":"es1","queue":"<guid>","state":"Succeeded",
- *           "properties":{as subscription_write_stored()}} */
+ *          {"name":"es1","id":"/subscriptions/..","queue":"<guid>","state":"Succeeded",
+ *           "properties":{as subscription_write_stored()},"waiting":{as document.h}}
+ * In any other state a subscription gets no events; a topic that is being removed is not there. */
 #ifndef ROUTER_CATALOG_H
 #define ROUTER_CATALOG_H
 
@@ -75,8 +76,17 @@ struct catalog *catalog_new(const struct catalog_options *options);
 /* catalog_set takes in what the store tells; SLICE_NONE = the document is gone. */
 void catalog_set(struct catalog *catalog, struct slice id, struct slice document);
 
-/* catalog_scope finds one by its lower-case id; NULL. */
+/* catalog_scope finds one by its lower-case id, catalog_find_scope by its id in any case; NULL. */
 struct scope *catalog_scope(const struct catalog *catalog, struct slice id);
+struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id);
+/* catalog_next_scope walks all, in no order: start with *at = 0. */
+bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope **ret);
+/* scope_rules is what subscriptions of a scope that has its topic keep to. */
+struct subscription_rules scope_rules(const struct scope *scope);
+/* catalog_can_deliver: is there something that delivers to its destination? E_OK; or E_UNSUPPORTED,
+ * E_BAD_INPUT with the field in `why`. */
+enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,
+                             struct cause *why);
 /* catalog_topic finds a topic by its name, in any case; NULL. */
 struct scope *catalog_topic(const struct catalog *catalog, struct slice name);
 /* catalog_member finds a subscription of a scope by name, in any case; NULL. */

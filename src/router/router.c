@@ -1,4 +1,4 @@
-/* Stopping:  PUBLICATIONS --none left--> CATALOG --all retired--> RESOURCES --> stopped */
+/* Stopping:  PUBLICATIONS, CHANGES --none left--> CATALOG --all retired--> RESOURCES --> stopped */
 #include "router/router_internal.h"
 
 #include <assert.h>
@@ -23,11 +23,29 @@ static void on_late(void *ctx)
     catalog_hurry(router->catalog);
 }
 
+static void on_loaded(struct op *op, enum err err)
+{
+    struct router *router = container_of(op, struct router, loading);
+
+    router->loaded->why = op->why;
+    if (err == E_OK)
+        changes_resume(router->changes);
+    op_end(router->loaded, err);
+}
+
+static void on_change_ended(void *ctx)
+{
+    router_go_on(ctx);
+}
+
 struct router *router_start(const struct router_options *options, struct op *loaded)
 {
     struct router *router = mem_new(struct router);
 
     router->options = *options;
+    router->loading.done = on_loaded;
+    router->loaded = loaded;
+    op_begin(loaded, NULL, router);
     router->timer = timer_new(options->loop, on_late, router);
     router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
                                                             .redis = options->redis,
@@ -42,7 +60,17 @@ struct router *router_start(const struct router_options *options, struct op *loa
                                                                     .feed = options->feed,
                                                                     .changed = on_changed,
                                                                     .ctx = router},
-                                        loaded);
+                                        &router->loading);
+    router->changes = changes_new(&(struct changes_options){
+        .loop = options->loop,
+        .redis = options->redis,
+        .http = options->http,
+        .catalog = router->catalog,
+        .resources = router->resources,
+        .window_ms = options->window_ms,
+        .retry_ms = options->retry_ms > 0 ? options->retry_ms : VALIDATION_RETRY_MS,
+        .ended = on_change_ended,
+        .ctx = router});
     return router;
 }
 
@@ -56,8 +84,14 @@ struct resources *router_resources(struct router *router)
     return router->resources;
 }
 
+struct changes *router_changes(struct router *router)
+{
+    return router->changes;
+}
+
 void router_node_died(struct router *router)
 {
+    changes_resume(router->changes);
     catalog_recheck(router->catalog);
 }
 
@@ -83,7 +117,8 @@ static void on_catalog_stopped(struct op *op, enum err err)
 
 void router_go_on(struct router *router)
 {
-    if (router->stopped == NULL || router->publications > 0 || router->step.is_busy)
+    if (router->stopped == NULL || router->publications > 0 ||
+        changes_under_way(router->changes) > 0 || router->step.is_busy)
         return;
     router->step.done = on_catalog_stopped;
     catalog_stop(router->catalog, &router->step);
@@ -96,6 +131,7 @@ void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
     op_begin(op, NULL, router);
     router->stopped = op;
     router->is_stopping = true;
+    changes_stop(router->changes);
     timer_set(router->timer, limit_ms);
     router_go_on(router);
 }
@@ -106,6 +142,7 @@ void router_free(struct router *router)
         return;
     assert(router->publications == 0);
     timer_free(router->timer);
+    changes_free(router->changes);
     catalog_free(router->catalog);
     resources_free(router->resources);
     free(router);

@@ -12,6 +12,7 @@
 
 #include "event/publish.h"
 #include "router/catalog.h"
+#include "router/change.h"
 #include "store/resources.h"
 
 struct router;
@@ -26,12 +27,15 @@ struct router_options {
     struct target *(*find_function)(void *ctx, struct slice resource_id);
     void *ctx;
     bool allows_http;
+    uint64_t window_ms; /* how long an endpoint may be confirmed by hand */
+    uint32_t retry_ms;  /* between two attempts of a handshake; 0 = VALIDATION_RETRY_MS */
 };
 
 /* router_start: `loaded` ends with E_OK when all topics and subscriptions are known. */
 struct router *router_start(const struct router_options *options, struct op *loaded);
 struct catalog *router_catalog(struct router *router);
-struct resources *router_resources(struct router *router); /* to change what there is */
+struct resources *router_resources(struct router *router);
+struct changes *router_changes(struct router *router); /* to change what there is */
 /* router_node_died: peers.is_dead() would now say yes for one more. */
 void router_node_died(struct router *router);
 

@@ -9,6 +9,8 @@ struct router {
     struct router_options options;
     struct catalog *catalog;
     struct resources *resources;
+    struct changes *changes;
+    struct op loading, *loaded;
     size_t publications; /* under way */
     struct op step;      /* of stopping */
     struct op *stopped;
@@ -17,7 +19,7 @@ struct router {
     bool is_late;
 };
 
-/* router_go_on: a publication has ended; perhaps the last that a stop waits for. */
+/* router_go_on: a publication or a change has ended; perhaps the last that a stop waits for. */
 void router_go_on(struct router *router);
 
 #endif

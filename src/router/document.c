@@ -1,0 +1,139 @@
+#include "router/document.h"
+
+#include "event/member.h"
+#include "json/scan.h"
+
+#define TEXT_MAX_BYTES 4096
+
+char *document_text(struct slice document, const char *member)
+{
+    struct slice json = jx_scan_member(document, slice_of(member));
+    struct buf text;
+
+    if (json.len == 0 || json.data[0] != '"')
+        return NULL;
+    buf_init(&text, TEXT_MAX_BYTES);
+    jx_scan_add_string(&text, json);
+    return buf_detach(&text);
+}
+
+bool document_is(struct slice document, const char *state)
+{
+    struct slice json = jx_scan_member(document, SLICE("state"));
+    return json.len > 0 && json.data[0] == '"' && jx_scan_is_text(json, slice_of(state));
+}
+
+/* What we wrote ourselves, without anything escaped. */
+static struct slice plain_text(struct slice json)
+{
+    return json.len >= 2 && json.data[0] == '"' ? (struct slice){json.data + 1, json.len - 2}
+                                                : SLICE_NONE;
+}
+
+bool document_waiting(struct slice document, struct waiting *ret)
+{
+    struct slice json = jx_scan_member(document, SLICE("waiting"));
+    uint64_t until;
+
+    if (json.len == 0 || json.data[0] != '{')
+        return false;
+    struct slice code = plain_text(jx_scan_member(json, SLICE("code")));
+    struct slice token = plain_text(jx_scan_member(json, SLICE("token")));
+    if (code.len == 0 || token.len == 0 ||
+        !slice_to_u64(jx_scan_member(json, SLICE("until")), &until))
+        return false;
+    *ret = (struct waiting){code, token, until};
+    return true;
+}
+
+const char *document_state(struct slice document, uint64_t now_unix_ms)
+{
+    struct waiting waiting;
+
+    if (document_is(document, STATE_DELETING))
+        return STATE_DELETING;
+    if (document_waiting(document, &waiting) && now_unix_ms <= waiting.until_unix_ms)
+        return STATE_AWAITING;
+    return document_is(document, STATE_SUCCEEDED) ? STATE_SUCCEEDED : STATE_FAILED;
+}
+
+static void put_slice(struct buf *out, const char *name, struct slice text)
+{
+    put_name(out, name);
+    jx_write_string(out, text);
+}
+
+static void put_json(struct buf *out, const char *name, struct slice json)
+{
+    put_name(out, name);
+    buf_add(out, json);
+}
+
+void document_write_topic(struct buf *out, const struct topic *topic)
+{
+    buf_add_byte(out, '{');
+    put_text(out, "name", topic->name);
+    put_text(out, "id", topic->id);
+    put_name(out, "properties");
+    topic_write_stored(out, topic);
+    buf_add_byte(out, '}');
+}
+
+static void put_waiting(struct buf *out, const struct waiting *waiting, struct slice later)
+{
+    put_name(out, "waiting");
+    buf_add_byte(out, '{');
+    put_slice(out, "code", waiting->code);
+    put_slice(out, "token", waiting->token);
+    put_u64(out, "until", waiting->until_unix_ms);
+    if (later.data != NULL)
+        put_json(out, "properties", later);
+    buf_add_byte(out, '}');
+}
+
+void document_write_member(struct buf *out, const struct member_draft *draft)
+{
+    buf_add_byte(out, '{');
+    put_slice(out, "name", draft->name);
+    put_slice(out, "id", draft->id);
+    put_slice(out, "queue", draft->queue);
+    put_text(out, "state", draft->state);
+    put_json(out, "properties", draft->properties);
+    if (draft->waiting != NULL)
+        put_waiting(out, draft->waiting, draft->later);
+    buf_add_byte(out, '}');
+}
+
+/* The document with another state, other properties (unless SLICE_NONE), and nothing waiting. */
+static void rewrite(struct buf *out, struct slice document, const char *state,
+                    struct slice properties)
+{
+    struct jx_field field;
+
+    buf_add_byte(out, '{');
+    put_text(out, "state", state);
+    while (jx_scan_next(&document, &field)) {
+        bool is_properties = jx_scan_is_text(field.name, SLICE("properties"));
+        if (jx_scan_is_text(field.name, SLICE("state")) ||
+            jx_scan_is_text(field.name, SLICE("waiting")))
+            continue;
+        buf_add_byte(out, ',');
+        buf_add(out, field.name);
+        buf_add_byte(out, ':');
+        buf_add(out, is_properties && properties.data != NULL ? properties : field.value);
+    }
+    buf_add_byte(out, '}');
+}
+
+void document_write_confirmed(struct buf *out, struct slice document)
+{
+    struct slice waiting = jx_scan_member(document, SLICE("waiting"));
+
+    rewrite(out, document, STATE_SUCCEEDED,
+            waiting.data != NULL ? jx_scan_member(waiting, SLICE("properties")) : SLICE_NONE);
+}
+
+void document_write_deleting(struct buf *out, struct slice document)
+{
+    rewrite(out, document, STATE_DELETING, SLICE_NONE);
+}

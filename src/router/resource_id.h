@@ -1,0 +1,22 @@
+/* router/resource_id.h - what topics and subscriptions are called in full, as Azure Resource
+ * Manager has it. What is made without saying where it belongs belongs to RESOURCE_GROUP. */
+#ifndef ROUTER_RESOURCE_ID_H
+#define ROUTER_RESOURCE_ID_H
+
+#include "base/buf.h"
+
+#define RESOURCE_GROUP "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/redgrid"
+
+/* resource_id_topic appends the id of a topic in RESOURCE_GROUP. */
+void resource_id_topic(struct buf *out, struct slice name);
+/* resource_id_subscription appends the id of a subscription of the resource `scope`. */
+void resource_id_subscription(struct buf *out, struct slice scope, struct slice name);
+/* resource_id_lower appends an id in lower case, which is how documents are known. */
+void resource_id_lower(struct buf *out, struct slice id);
+/* resource_id_scope is the id of what a subscription belongs to; of anything else the whole id. */
+struct slice resource_id_scope(struct slice id);
+/* resource_id_is_within: is `id` that of `outer`, or of something that belongs to it? Both in lower
+ * case. */
+bool resource_id_is_within(struct slice id, struct slice outer);
+
+#endif
