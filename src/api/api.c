@@ -8,6 +8,8 @@
 #include "api/answer.h"
 #include "api/log_ring.h"
 #include "api/status_json.h"
+#include "api/subscription_routes.h"
+#include "api/topic_routes.h"
 #include "api/topics.h"
 #include "base/mem.h"
 #include "functions/host.h"
@@ -16,6 +18,7 @@
 
 #define RESULT_MAX_BYTES (8 * 1024 * 1024)
 #define REASONS_MAX_BYTES 16384
+#define ALLOWED_MAX_BYTES 128
 #define LOG_LINES 100 /* of the past, when nobody says how many */
 
 struct api {
@@ -287,28 +290,66 @@ static void post_reload(struct api *api, struct http_request *request)
     answer_json(request, 202, &body);
 }
 
+enum access {
+    WITH_TOKEN, /* if there is one; else from this machine */
+    OPEN,       /* asks for no token */
+    ANYWHERE,   /* under any name of this server too */
+};
+
 static const struct route {
     const char *method;
     const char *path; /* a segment in braces takes any text */
-    bool is_open;     /* asks for no token */
+    enum access access;
     void (*handle)(struct api *api, struct http_request *request);
+    void (*handle_events)(struct router *router, struct http_request *request); /* or this */
     const char *description;
 } routes[] = {
-    {"GET", "/healthz", true, get_health, "200 while the process answers."},
-    {"GET", "/readyz", true, get_ready,
+    {"GET", "/healthz", OPEN, get_health, NULL, "200 while the process answers."},
+    {"GET", "/readyz", OPEN, get_ready, NULL,
      "200 once everything has started, else 503 with the reasons."},
-    {"GET", "/metrics", false, get_metrics, "Metrics for Prometheus."},
-    {"GET", "/api/status", false, get_status, "All of it: versions, addresses, functions."},
-    {"GET", "/api/functions", false, get_functions, "The functions with their state and counts."},
-    {"GET", "/api/functions/{name}", false, get_function,
+    {"GET", "/metrics", WITH_TOKEN, get_metrics, NULL, "Metrics for Prometheus."},
+    {"GET", "/api/status", WITH_TOKEN, get_status, NULL,
+     "All of it: versions, addresses, functions."},
+    {"GET", "/api/functions", WITH_TOKEN, get_functions, NULL,
+     "The functions with their state and counts."},
+    {"GET", "/api/functions/{name}", WITH_TOKEN, get_function, NULL,
      "One function; ?app=NAME if several apps have one of that name, here and below."},
-    {"POST", "/api/functions/{name}/invoke", false, post_invoke,
+    {"POST", "/api/functions/{name}/invoke", WITH_TOKEN, post_invoke, NULL,
      "Runs a function once with the body as its message; answers what it returned."},
-    {"GET", "/api/logs", false, get_logs,
+    {"GET", "/api/logs", WITH_TOKEN, get_logs, NULL,
      "Log lines, one JSON object each; ?function=NAME&lines=N&follow=1."},
-    {"GET", "/api/scale/{function}", false, get_scale,
+    {"GET", "/api/scale/{function}", WITH_TOKEN, get_scale, NULL,
      "Numbers for an outside scaler, as KEDA's metrics-api reads them."},
-    {"POST", "/api/reload", false, post_reload, "Reads the settings and the apps again."},
+    {"POST", "/api/reload", WITH_TOKEN, post_reload, NULL,
+     "Reads the settings and the apps again."},
+    {"GET", "/api/topics", WITH_TOKEN, NULL, topics_get, "The topics."},
+    {"GET", "/api/topics/{name}", WITH_TOKEN, NULL, topic_get, "One topic."},
+    {"PUT", "/api/topics/{name}", WITH_TOKEN, NULL, topic_put,
+     "Makes a topic, or says anew what it is: `{\"properties\":{\"inputSchema\":..}}`."},
+    {"PATCH", "/api/topics/{name}", WITH_TOKEN, NULL, topic_patch,
+     "Changes of a topic what the body names."},
+    {"DELETE", "/api/topics/{name}", WITH_TOKEN, NULL, topic_delete,
+     "Removes a topic with its subscriptions and all that they still had to deliver."},
+    {"GET", "/api/topics/{name}/keys", WITH_TOKEN, NULL, topic_get_keys,
+     "The two keys that publishers may use."},
+    {"POST", "/api/topics/{name}/regenerate", WITH_TOKEN, NULL, topic_renew_key,
+     "Makes a key anew, `{\"keyName\":\"key1\"}`; the old one is refused from then on."},
+    {"GET", "/api/subscriptions", WITH_TOKEN, NULL, subscriptions_get,
+     "The event subscriptions, all or those of ?topic=NAME or ?scope=RESOURCE-ID."},
+    {"GET", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_get,
+     "One event subscription of ?topic=NAME or ?scope=RESOURCE-ID, here and below."},
+    {"PUT", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_put,
+     "Makes one, or says anew what it is: `{\"properties\":{\"destination\":..}}`; answers when "
+     "its "
+     "endpoint has been asked."},
+    {"PATCH", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_patch,
+     "Changes of one what the body names; another endpoint is asked first."},
+    {"DELETE", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_delete,
+     "Removes one with its dead letters and all that it still had to deliver."},
+    {"GET", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,
+     "What the owner of an endpoint opens to confirm it by hand."},
+    {"POST", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,
+     "The same, for endpoints of CloudEvents."},
 };
 
 static bool path_matches(const struct http_request *request, const char *path)
@@ -379,49 +420,83 @@ static bool is_foreign_name(const struct api *api, const struct http_request *re
     return api->token == NULL && host.len > 0 && !is_own_name(host);
 }
 
+/* find_route adds the methods of that path to `allowed`; NULL if none is the request's. */
+static const struct route *find_route(const struct http_request *request, struct buf *allowed)
+{
+    struct slice method = http_request_method(request);
+
+    if (slice_eq(method, SLICE("HEAD")))
+        method = SLICE("GET");
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        if (!path_matches(request, routes[i].path))
+            continue;
+        if (slice_eq(method, slice_of(routes[i].method)))
+            return &routes[i];
+        buf_addf(allowed, "%s%s", allowed->len > 0 ? ", " : "", routes[i].method);
+    }
+    return NULL;
+}
+
+static void answer_no_route(struct http_request *request, struct buf *allowed)
+{
+    if (allowed->len == 0) {
+        answer_error(request, 404, "NotFound", "there is nothing at %.*s",
+                     SLICE_ARG(http_request_path(request)));
+        return;
+    }
+    (void)http_reply_header(request, SLICE("Allow"), buf_slice(allowed));
+    answer_error(request, 405, "MethodNotAllowed", "use %.*s", SLICE_ARG(buf_slice(allowed)));
+}
+
+/* may_go_on answers the request itself if it may not. */
+static bool may_go_on(const struct api *api, const struct route *route,
+                      struct http_request *request)
+{
+    bool is_reading = slice_eq(slice_of(route->method), SLICE("GET"));
+
+    if (route->access == WITH_TOKEN && !is_allowed(api, request)) {
+        (void)http_reply_header(request, SLICE("WWW-Authenticate"), SLICE("Bearer"));
+        answer_error(request, 401, "Unauthorized",
+                     "send 'Authorization: Bearer TOKEN' with the setting listen.token");
+        return false;
+    }
+    if (route->access != ANYWHERE && !is_reading && is_foreign_page(request)) {
+        answer_error(request, 403, "Forbidden", "not from a page of another origin");
+        return false;
+    }
+    return true;
+}
+
+static void answer_route(struct api *api, const struct route *route, struct http_request *request)
+{
+    if (!may_go_on(api, route, request))
+        return;
+    if (route->handle != NULL)
+        route->handle(api, request);
+    else if (api->router != NULL)
+        route->handle_events(api->router, request);
+    else
+        answer_error(request, 503, "Starting", "the event router has not started yet");
+}
+
 void api_handle(void *ctx, struct http_request *request)
 {
     struct api *api = ctx;
-    struct slice method = http_request_method(request);
-    const struct route *other = NULL;
+    char room[ALLOWED_MAX_BYTES];
+    struct buf allowed = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
     if (topics_is_path(request)) { /* whoever has a topic's key, from anywhere */
         topics_handle(api->router, request);
         return;
     }
-    if (is_foreign_name(api, request)) {
+    const struct route *route = find_route(request, &allowed);
+    if ((route == NULL || route->access != ANYWHERE) && is_foreign_name(api, request))
         answer_error(request, 403, "Forbidden",
                      "call this server by localhost or its address, or set listen.token");
-        return;
-    }
-    if (slice_eq(method, SLICE("HEAD")))
-        method = SLICE("GET");
-    for (size_t i = 0; i < COUNT_OF(routes); i++) {
-        const struct route *route = &routes[i];
-        if (!path_matches(request, route->path))
-            continue;
-        if (!slice_eq(method, slice_of(route->method))) {
-            other = route;
-        } else if (!route->is_open && !is_allowed(api, request)) {
-            (void)http_reply_header(request, SLICE("WWW-Authenticate"), SLICE("Bearer"));
-            answer_error(request, 401, "Unauthorized",
-                         "send 'Authorization: Bearer TOKEN' with the setting listen.token");
-            return;
-        } else if (slice_eq(method, SLICE("POST")) && is_foreign_page(request)) {
-            answer_error(request, 403, "Forbidden", "not from a page of another origin");
-            return;
-        } else {
-            route->handle(api, request);
-            return;
-        }
-    }
-    if (other != NULL) {
-        (void)http_reply_header(request, SLICE("Allow"), slice_of(other->method));
-        answer_error(request, 405, "MethodNotAllowed", "use %s", other->method);
-        return;
-    }
-    answer_error(request, 404, "NotFound", "there is nothing at %.*s",
-                 SLICE_ARG(http_request_path(request)));
+    else if (route == NULL)
+        answer_no_route(request, &allowed);
+    else
+        answer_route(api, route, request);
 }
 
 void api_router(struct api *api, struct router *router)

@@ -283,6 +283,9 @@ static void routes_answer(void **state)
         {"GET", "/api/functions/orders/invoke", NULL, 405, "use POST"},
         {"GET", "/api/functions/orders/none", NULL, 404, "NotFound"},
         {"GET", "/", NULL, 404, "there is nothing at /"},
+        {"GET", "/api/topics", NULL, 503, "the event router has not started yet"},
+        {"PUT", "/api/topics/t", "{}", 503, "the event router has not started yet"},
+        {"POST", "/api/topics/t", "{}", 405, "use GET, PUT, PATCH, DELETE"},
         {"GET", "/api/logs?function=none", NULL, 404, "FunctionNotFound"},
         {"GET", "/api/logs?lines=x", NULL, 400, "lines: 'x' is not a number"},
     };
@@ -345,6 +348,8 @@ static void pages_of_other_origins_cannot_post(void **state)
     assert_int_equal(world.status, 403);
     assert_int_equal(world.reloads, 0);
     snprintf(own, sizeof own, "http://127.0.0.1:%u", http_server_port(world.server));
+    ask("DELETE", "/api/topics/t", NULL, "Origin", "https://evil.example");
+    assert_int_equal(world.status, 403);
     ask("POST", "/api/reload", NULL, "Origin", own);
     assert_int_equal(world.status, 202);
 }

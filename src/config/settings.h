@@ -72,6 +72,9 @@ enum setting_type {
     X(DELIVERY_ALLOW_PRIVATE, "delivery.allow_private", BOOL, "true", 0, 0, "", RESTART,           \
       "--delivery-allow-private", "YES|NO",                                                        \
       "Let webhooks be in private networks (10/8, 192.168/16, fc00::/7, ..).")                     \
+    X(DELIVERY_VALIDATION, "delivery.validation_ms", NUMBER, "600000", 1, 86400000, "ms", RESTART, \
+      "--delivery-validation", "MS",                                                               \
+      "How long a webhook that did not answer its handshake may be confirmed by hand.")            \
     X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms", RESTART,            \
       "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
     X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", RESTART, "--nodes-dead",     \

@@ -264,7 +264,8 @@ static enum err open_router(struct server *server, struct cause *why)
             .is_dead = on_is_dead,
             .find_function = on_find_function,
             .ctx = server,
-            .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID)},
+            .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
+            .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
         &server->up);
     api_router(server->api, server->router);
     return E_OK;

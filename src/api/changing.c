@@ -1,0 +1,94 @@
+#include "api/changing.h"
+
+#include <stdlib.h>
+
+#include "api/answer.h"
+#include "base/mem.h"
+#include "json/scan.h"
+
+static void answer_failure(struct http_request *request, enum err err, const struct cause *why)
+{
+    static const struct {
+        enum err err;
+        int status;
+        const char *code;
+    } rows[] = {
+        {E_BAD_INPUT, 400, "BadRequest"},   {E_LIMIT, 400, "BadRequest"},
+        {E_UNSUPPORTED, 400, "BadRequest"}, {E_DENIED, 400, "Url validation"},
+        {E_TIMEOUT, 400, "Url validation"}, {E_NOT_FOUND, 404, "ResourceNotFound"},
+        {E_EXISTS, 409, "Conflict"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].err == err) {
+            answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
+            return;
+        }
+    answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
+                 cause_text(why, err));
+}
+
+static void changing_free(struct changing *changing)
+{
+    free(changing->scope);
+    free(changing->name);
+    free(changing);
+}
+
+static void on_changed(struct op *op, enum err err)
+{
+    struct changing *changing = container_of(op, struct changing, change.op);
+
+    if (err != E_OK)
+        answer_failure(changing->request, err, &op->why);
+    else if (changing->answer != NULL)
+        changing->answer(changing);
+    else
+        http_respond(changing->request, 204, NULL, NULL);
+    changing_free(changing);
+}
+
+struct changing *changing_new(struct router *router, struct http_request *request,
+                              struct slice scope, struct slice name)
+{
+    struct changing *changing = mem_new(struct changing);
+
+    changing->change.op.done = on_changed;
+    changing->router = router;
+    changing->request = request;
+    changing->scope = slice_dup(scope);
+    changing->name = name.data != NULL ? slice_dup(name) : NULL;
+    return changing;
+}
+
+void changing_begun(struct changing *changing, enum err err)
+{
+    if (err == E_OK)
+        return;
+    answer_failure(changing->request, err, &changing->change.op.why);
+    changing_free(changing);
+}
+
+bool changing_properties(struct http_request *request, struct slice *ret)
+{
+    struct slice body = jx_scan_trim(http_request_body(request));
+
+    if (body.len == 0) {
+        *ret = SLICE("{}");
+        return true;
+    }
+    if (!jx_scan_is_object(body)) {
+        answer_error(request, 400, "BadRequest", "the body is not a JSON object");
+        return false;
+    }
+    struct slice properties = jx_scan_member(body, SLICE("properties"));
+    *ret = properties.data != NULL ? properties : body;
+    return true;
+}
+
+void changing_add_url(struct buf *out, const struct http_request *request)
+{
+    struct slice host = http_request_header(request, SLICE("Host"));
+
+    buf_add(out, SLICE("http://"));
+    buf_add(out, host.len > 0 ? host : SLICE("localhost"));
+}

@@ -1,0 +1,31 @@
+/* api/changing.h - requests that change topics and subscriptions, until they are answered, and what
+ * several routes of them share. */
+#ifndef API_CHANGING_H
+#define API_CHANGING_H
+
+#include "http/server.h"
+#include "router/router.h"
+
+/* One request under way. */
+struct changing {
+    struct change change;
+    struct router *router;
+    struct http_request *request;
+    char *scope; /* resource id of what was changed, or of what the subscription belongs to */
+    char *name;  /* of the subscription; NULL = a topic */
+    void (*answer)(struct changing *changing); /* when it went well; 204 if NULL */
+};
+
+/* changing_new makes one; `name` may be SLICE_NONE. */
+struct changing *changing_new(struct router *router, struct http_request *request,
+                              struct slice scope, struct slice name);
+/* changing_begun ends it with an answer if its change could not begin. */
+void changing_begun(struct changing *changing, enum err err);
+
+/* What the request asks for: `properties` of its body, or the whole of it if it has none; false,
+ * and answered, if the body is no JSON object. */
+bool changing_properties(struct http_request *request, struct slice *ret);
+/* changing_add_url appends this server's address as the client knows it. */
+void changing_add_url(struct buf *out, const struct http_request *request);
+
+#endif

@@ -1,0 +1,231 @@
+#include "api/subscription_routes.h"
+
+#include <stdlib.h>
+
+#include "api/answer.h"
+#include "api/changing.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "router/document.h"
+#include "router/resource_id.h"
+#include "json/scan.h"
+
+#define ID_MAX_BYTES 4096
+
+/* ---- answers ---- */
+
+static void write_settings(struct buf *out, const struct scope *scope, struct slice name,
+                           struct slice document)
+{
+    const struct subscription_rules rules = scope_rules(scope);
+    struct subscription subscription;
+    struct cause why;
+
+    subscription_init(&subscription, name, &rules);
+    if (subscription_read(&subscription, &rules, jx_scan_member(document, SLICE("properties")),
+                          &why) == E_OK)
+        subscription_write(out, &subscription, &rules);
+    else
+        member_text(out, "error", slice_of(why.text)); /* what it was made by is no longer valid */
+    subscription_done(&subscription);
+}
+
+static void write_subscription(struct buf *out, const struct member *member)
+{
+    const struct scope *scope = member->scope;
+    struct slice document = slice_of(member->document);
+    char *name = document_text(document, "name");
+    struct buf id;
+
+    buf_init(&id, ID_MAX_BYTES);
+    resource_id_subscription(&id, slice_of(scope->topic->id), slice_of(name));
+    member_text(out, "id", buf_slice(&id));
+    member_text(out, "name", slice_of(name));
+    member_text(out, "type", SLICE("Microsoft.EventGrid/eventSubscriptions"));
+    member_open(out, "properties");
+    member_text(out, "topic", slice_of(scope->topic->id));
+    member_text(out, "provisioningState", slice_of(document_state(document, clock_unix_ms())));
+    write_settings(out, scope, slice_of(name), document);
+    buf_add(out, SLICE("}}"));
+    buf_done(&id);
+    free(name);
+}
+
+static void answer_subscription(struct http_request *request, const struct member *member)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write_subscription(&body, member);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+static void answer_changed(struct changing *changing)
+{
+    const struct scope *scope =
+        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
+    const struct member *member = scope != NULL && scope->topic != NULL
+                                      ? catalog_member(scope, slice_of(changing->name))
+                                      : NULL;
+
+    if (member != NULL)
+        answer_subscription(changing->request, member);
+    else
+        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+}
+
+static void answer_confirmed(struct changing *changing)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_text(&body, "message",
+                SLICE("Webhook successfully validated as a subscription endpoint."));
+    buf_add(&body, SLICE("}\n"));
+    answer_json(changing->request, 200, &body);
+}
+
+/* ---- what is meant ---- */
+
+/* What the query names; else NULL, and answered. */
+static struct scope *find_scope(struct router *router, struct http_request *request)
+{
+    struct slice topic = http_request_parameter(request, SLICE("topic"));
+    struct slice id = http_request_parameter(request, SLICE("scope"));
+    struct scope *scope = NULL;
+
+    if ((topic.len == 0) == (id.len == 0)) {
+        answer_error(request, 400, "BadRequest",
+                     "say what it belongs to: topic=NAME or scope=RESOURCE-ID");
+        return NULL;
+    }
+    if (topic.len > 0)
+        scope = catalog_topic(router_catalog(router), topic);
+    else
+        scope = catalog_find_scope(router_catalog(router), id);
+    if (scope != NULL && scope->topic != NULL)
+        return scope;
+    answer_error(request, 404, "ResourceNotFound",
+                 "there is no topic '%.*s': `redgrid topic list` shows all",
+                 SLICE_ARG(topic.len > 0 ? topic : id));
+    return NULL;
+}
+
+/* ---- routes ---- */
+
+static void write_members(struct buf *out, const struct scope *scope)
+{
+    const struct member *member;
+
+    list_each (&scope->members, struct member, node, member) {
+        buf_add(out, out->data[out->len - 1] == '[' ? SLICE("") : SLICE(","));
+        write_subscription(out, member);
+    }
+}
+
+void subscriptions_get(struct router *router, struct http_request *request)
+{
+    struct slice topic = http_request_parameter(request, SLICE("topic"));
+    struct slice id = http_request_parameter(request, SLICE("scope"));
+    struct scope *scope = NULL;
+    struct buf body;
+
+    if (topic.data != NULL || id.data != NULL) {
+        scope = find_scope(router, request);
+        if (scope == NULL)
+            return;
+    }
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_open(&body, "value");
+    buf_add_byte(&body, '[');
+    if (scope != NULL)
+        write_members(&body, scope);
+    else
+        for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);)
+            if (scope->topic != NULL)
+                write_members(&body, scope);
+    buf_add(&body, SLICE("]}\n"));
+    answer_json(request, 200, &body);
+}
+
+void subscription_get(struct router *router, struct http_request *request)
+{
+    struct slice name = http_request_segment(request, 2);
+    const struct scope *scope = find_scope(router, request);
+
+    if (scope == NULL)
+        return;
+    const struct member *member = catalog_member(scope, name);
+    if (member != NULL)
+        answer_subscription(request, member);
+    else
+        answer_error(request, 404, "ResourceNotFound",
+                     "topic '%s' has no subscription '%.*s': `redgrid subscription list` shows all",
+                     scope->topic->name, SLICE_ARG(name));
+}
+
+static void change(struct router *router, struct http_request *request, bool is_patch)
+{
+    struct slice name = http_request_segment(request, 2), properties;
+    const struct scope *scope = find_scope(router, request);
+    struct buf url;
+
+    if (scope == NULL || !changing_properties(request, &properties))
+        return;
+    buf_init(&url, ID_MAX_BYTES);
+    changing_add_url(&url, request);
+    struct changing *changing = changing_new(router, request, slice_of(scope->topic->id), name);
+    changing->answer = answer_changed;
+    changing_begun(changing,
+                   change_subscription(router_changes(router),
+                                       &(struct change_request){.scope = slice_of(changing->scope),
+                                                                .name = name,
+                                                                .properties = properties,
+                                                                .url = buf_slice(&url),
+                                                                .is_patch = is_patch},
+                                       &changing->change));
+    buf_done(&url);
+}
+
+void subscription_put(struct router *router, struct http_request *request)
+{
+    change(router, request, false);
+}
+
+void subscription_patch(struct router *router, struct http_request *request)
+{
+    change(router, request, true);
+}
+
+/* Removing what is not there is done already. */
+void subscription_delete(struct router *router, struct http_request *request)
+{
+    const struct scope *scope = find_scope(router, request);
+
+    if (scope == NULL)
+        return;
+    const struct member *member = catalog_member(scope, http_request_segment(request, 2));
+    if (member == NULL) {
+        http_respond(request, 204, NULL, NULL);
+        return;
+    }
+    struct changing *changing =
+        changing_new(router, request, slice_of(scope->topic->id), SLICE_NONE);
+    changing_begun(changing,
+                   change_remove(router_changes(router), slice_of(member->id), &changing->change));
+}
+
+void subscription_confirm(struct router *router, struct http_request *request)
+{
+    struct changing *changing = changing_new(router, request, SLICE(""), SLICE_NONE);
+
+    changing->answer = answer_confirmed;
+    changing_begun(changing,
+                   change_confirm(router_changes(router),
+                                  &(struct confirmation){
+                                      .name = http_request_segment(request, 1),
+                                      .code = http_request_parameter(request, SLICE("id")),
+                                      .token = http_request_parameter(request, SLICE("token"))},
+                                  &changing->change));
+}

@@ -1,0 +1,17 @@
+/* api/subscription_routes.h - what the API answers about event subscriptions; bodies as
+ * azure-api.md 7.1. What a subscription belongs to is ?topic=NAME or ?scope=RESOURCE-ID. */
+#ifndef API_SUBSCRIPTION_ROUTES_H
+#define API_SUBSCRIPTION_ROUTES_H
+
+struct http_request;
+struct router;
+
+void subscriptions_get(struct router *router, struct http_request *request);
+void subscription_get(struct router *router, struct http_request *request);
+void subscription_put(struct router *router, struct http_request *request);
+void subscription_patch(struct router *router, struct http_request *request);
+void subscription_delete(struct router *router, struct http_request *request);
+/* subscription_confirm is what the owner of an endpoint opens to confirm it by hand. */
+void subscription_confirm(struct router *router, struct http_request *request);
+
+#endif

@@ -1,0 +1,218 @@
+#include "api/topic_routes.h"
+
+#include <stdlib.h>
+
+#include "api/answer.h"
+#include "api/changing.h"
+#include "base/mem.h"
+#include "router/resource_id.h"
+#include "json/scan.h"
+
+#define ID_MAX_BYTES 2048
+
+/* ---- answers ---- */
+
+static void write_topic(struct buf *out, const struct scope *scope,
+                        const struct http_request *request)
+{
+    const struct topic *topic = scope->topic;
+    struct buf endpoint;
+
+    buf_init(&endpoint, ID_MAX_BYTES);
+    changing_add_url(&endpoint, request);
+    buf_addf(&endpoint, "/topics/%s/api/events", topic->name);
+    member_text(out, "id", slice_of(topic->id));
+    member_text(out, "name", slice_of(topic->name));
+    member_text(out, "type", SLICE("Microsoft.EventGrid/topics"));
+    member_open(out, "properties");
+    member_text(out, "provisioningState", SLICE("Succeeded"));
+    member_text(out, "endpoint", buf_slice(&endpoint));
+    buf_done(&endpoint);
+    topic_write(out, topic);
+    buf_add(out, SLICE("}}"));
+}
+
+static void answer_topic(struct changing *changing)
+{
+    const struct scope *scope =
+        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
+    struct buf body;
+
+    if (scope == NULL || scope->topic == NULL) {
+        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+        return;
+    }
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write_topic(&body, scope, changing->request);
+    buf_add_byte(&body, '\n');
+    answer_json(changing->request, 200, &body);
+}
+
+static void write_keys(struct buf *out, const struct topic *topic)
+{
+    member_text(out, "key1", slice_of(topic->keys.text[0]));
+    member_text(out, "key2", slice_of(topic->keys.text[1]));
+    buf_add(out, SLICE("}\n"));
+}
+
+static void answer_keys(struct changing *changing)
+{
+    const struct scope *scope =
+        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
+    struct buf body;
+
+    if (scope == NULL || scope->topic == NULL) {
+        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+        return;
+    }
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write_keys(&body, scope->topic);
+    answer_json(changing->request, 200, &body);
+}
+
+/* The topic that the path names; else NULL, and answered. */
+static const struct scope *find_topic(struct router *router, struct http_request *request)
+{
+    struct slice name = http_request_segment(request, 2);
+    const struct scope *scope = catalog_topic(router_catalog(router), name);
+
+    if (scope == NULL)
+        answer_error(request, 404, "ResourceNotFound",
+                     "there is no topic '%.*s': `redgrid topic list` shows all", SLICE_ARG(name));
+    return scope;
+}
+
+/* ---- routes ---- */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct scope *const *one = a, *const *other = b;
+    return slice_cmp(slice_of((*one)->id), slice_of((*other)->id));
+}
+
+void topics_get(struct router *router, struct http_request *request)
+{
+    const struct scope **all = NULL;
+    size_t count = 0, room = 0;
+    struct scope *scope;
+    struct buf body;
+
+    for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);) {
+        if (scope->topic == NULL)
+            continue;
+        if (count == room) {
+            room = room == 0 ? 64 : 2 * room;
+            all = mem_resize((void *)(uintptr_t)all, room, sizeof *all);
+        }
+        all[count++] = scope;
+    }
+    if (count > 0)
+        qsort((void *)(uintptr_t)all, count, sizeof *all, by_id);
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_open(&body, "value");
+    buf_add_byte(&body, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_add(&body, i > 0 ? SLICE(",") : SLICE(""));
+        write_topic(&body, all[i], request);
+    }
+    buf_add(&body, SLICE("]}\n"));
+    free((void *)(uintptr_t)all);
+    answer_json(request, 200, &body);
+}
+
+void topic_get(struct router *router, struct http_request *request)
+{
+    const struct scope *scope = find_topic(router, request);
+    struct buf body;
+
+    if (scope == NULL)
+        return;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write_topic(&body, scope, request);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+static void change(struct router *router, struct http_request *request, bool is_patch)
+{
+    struct slice name = http_request_segment(request, 2), properties;
+    const struct scope *scope = catalog_topic(router_catalog(router), name);
+    struct buf id;
+
+    if (!changing_properties(request, &properties))
+        return;
+    buf_init(&id, ID_MAX_BYTES);
+    if (scope != NULL)
+        buf_add(&id, slice_of(scope->topic->id));
+    else
+        resource_id_topic(&id, name);
+    struct changing *changing = changing_new(router, request, buf_slice(&id), SLICE_NONE);
+    changing->answer = answer_topic;
+    changing_begun(changing,
+                   change_topic(router_changes(router),
+                                &(struct change_request){.scope = slice_of(changing->scope),
+                                                         .name = name,
+                                                         .properties = properties,
+                                                         .is_patch = is_patch},
+                                &changing->change));
+    buf_done(&id);
+}
+
+void topic_put(struct router *router, struct http_request *request)
+{
+    change(router, request, false);
+}
+
+void topic_patch(struct router *router, struct http_request *request)
+{
+    change(router, request, true);
+}
+
+/* Removing what is not there is done already. */
+void topic_delete(struct router *router, struct http_request *request)
+{
+    const struct scope *scope =
+        catalog_topic(router_catalog(router), http_request_segment(request, 2));
+
+    if (scope == NULL) {
+        http_respond(request, 204, NULL, NULL);
+        return;
+    }
+    struct changing *changing =
+        changing_new(router, request, slice_of(scope->topic->id), SLICE_NONE);
+    changing_begun(changing, change_remove(router_changes(router), slice_of(changing->scope),
+                                           &changing->change));
+}
+
+void topic_get_keys(struct router *router, struct http_request *request)
+{
+    const struct scope *scope = find_topic(router, request);
+    struct buf body;
+
+    if (scope == NULL)
+        return;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write_keys(&body, scope->topic);
+    answer_json(request, 200, &body);
+}
+
+void topic_renew_key(struct router *router, struct http_request *request)
+{
+    const struct scope *scope = find_topic(router, request);
+    struct slice body = jx_scan_trim(http_request_body(request)), name = SLICE_NONE;
+
+    if (scope == NULL)
+        return;
+    if (jx_scan_is_object(body))
+        name = jx_scan_member(body, SLICE("keyName"));
+    bool is_first = slice_eq_nocase(name, SLICE("\"key1\""));
+    if (!is_first && !slice_eq_nocase(name, SLICE("\"key2\""))) {
+        answer_error(request, 400, "BadRequest", "keyName: is neither key1 nor key2");
+        return;
+    }
+    struct changing *changing =
+        changing_new(router, request, slice_of(scope->topic->id), SLICE_NONE);
+    changing->answer = answer_keys;
+    changing_begun(changing, change_topic_key(router_changes(router), slice_of(changing->scope),
+                                              is_first ? 0 : 1, &changing->change));
+}
