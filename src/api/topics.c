@@ -1,5 +1,6 @@
 #include "api/topics.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "api/answer.h"
@@ -70,47 +71,66 @@ static enum err check_token(const struct http_request *request, const struct top
     return sas_verify(&topic->keys, token, url, clock_unix_ms(), why);
 }
 
-/* The first of these that is there decides. */
-static enum err check_credential(const struct http_request *request, const struct topic *topic,
-                                 struct refusal *why)
+/* What came first of: a key in a header, the query or Authorization; a token in either header. */
+struct credential {
+    struct slice key, token; /* SLICE_NONE = there is none */
+};
+
+static struct credential credential_of(const struct http_request *request)
 {
-    struct slice key = http_request_header(request, SLICE("aeg-sas-key"));
-    struct slice token = http_request_header(request, SLICE("aeg-sas-token"));
+    struct credential given = {http_request_header(request, SLICE("aeg-sas-key")),
+                               http_request_header(request, SLICE("aeg-sas-token"))};
     struct slice authorization = http_request_header(request, SLICE("Authorization"));
     const struct slice signature = SLICE("SharedAccessSignature ");
     const struct slice plain = SLICE("SharedAccessKey ");
-    struct cause cause = {0};
-    enum err err;
 
-    if (key.data == NULL)
-        key = http_request_parameter(request, SLICE("aeg-sas-key"));
-    if (key.data == NULL && token.data == NULL && slice_has_prefix_nocase(authorization, plain))
-        key = slice_trim(slice_from(authorization, plain.len));
-    if (token.data == NULL && slice_has_prefix_nocase(authorization, signature))
-        token = slice_trim(slice_from(authorization, signature.len));
-    if (key.data != NULL && key.len == 0)
-        return refuse(why, REFUSAL_SAS, "Request must have a value for aeg-sas-key.");
-    if (key.data == NULL && token.data == NULL)
-        return refuse(why, REFUSAL_UNAUTHORIZED,
-                      "Request must contain one of the following authorization signature: "
-                      "aeg-sas-token, aeg-sas-key.");
-    if (topic->is_local_auth_disabled)
-        return refuse(why, REFUSAL_UNAUTHORIZED,
-                      "Keys and SAS tokens are disabled for this topic (disableLocalAuth).");
-    err = key.data != NULL ? access_keys_fit(&topic->keys, key, &cause)
-                           : check_token(request, topic, token, &cause);
-    if (err == E_OK)
-        return E_OK;
+    if (given.key.data == NULL)
+        given.key = http_request_parameter(request, SLICE("aeg-sas-key"));
+    if (given.key.data != NULL || given.token.data != NULL)
+        return given;
+    if (slice_has_prefix_nocase(authorization, signature))
+        given.token = slice_trim(slice_from(authorization, signature.len));
+    else if (slice_has_prefix_nocase(authorization, plain))
+        given.key = slice_trim(slice_from(authorization, plain.len));
+    return given;
+}
+
+static enum err refuse_credential(const struct http_request *request, const struct cause *cause,
+                                  struct refusal *why)
+{
     struct slice host = http_request_header(request, SLICE("Host"));
     char upper[256];
+
     host = slice_first(host, sizeof upper);
     for (size_t i = 0; i < host.len; i++)
-        upper[i] =
-            (char)(host.data[i] >= 'a' && host.data[i] <= 'z' ? host.data[i] - 32 : host.data[i]);
+        upper[i] = (char)toupper((unsigned char)host.data[i]);
     return refuse(why, REFUSAL_UNAUTHORIZED,
                   "The request authorization key is not authorized for %.*s. This is due to the "
                   "reason: %s",
-                  (int)host.len, upper, cause.text);
+                  (int)host.len, upper, cause->text);
+}
+
+static enum err check_credential(const struct http_request *request, const struct topic *topic,
+                                 struct refusal *why)
+{
+    struct credential given = credential_of(request);
+    struct cause cause = {0};
+    enum err err;
+
+    if (given.key.data == NULL && given.token.data == NULL)
+        return refuse(why, REFUSAL_UNAUTHORIZED,
+                      "Request must contain one of the following authorization signature: "
+                      "aeg-sas-token, aeg-sas-key.");
+    if (given.key.data != NULL && given.key.len == 0)
+        return refuse(why, REFUSAL_SAS, "Request must have a value for aeg-sas-key.");
+    if (topic->is_local_auth_disabled)
+        return refuse(why, REFUSAL_UNAUTHORIZED,
+                      "Keys and SAS tokens are disabled for this topic (disableLocalAuth).");
+    if (given.key.data != NULL)
+        err = access_keys_fit(&topic->keys, given.key, &cause);
+    else
+        err = check_token(request, topic, given.token, &cause);
+    return err == E_OK ? E_OK : refuse_credential(request, &cause, why);
 }
 
 /* ---- publishing ---- */

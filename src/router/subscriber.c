@@ -131,7 +131,7 @@ static void next_gone(struct subscriber *s)
  * page is the first again. */
 static void on_adopted(struct subscriber *s)
 {
-    struct slice last;
+    struct slice last = SLICE_NONE;
     size_t came = take_in(s, &last);
     size_t dash = slice_find_byte(last, '-');
     uint64_t sequence;
