@@ -107,6 +107,8 @@ static void add_trigger(struct reading *r, struct binding *binding)
                       "trigger binding.");
         return;
     }
+    if (binding->direction != DIRECTION_IN)
+        jx_view_error(&binding->view, "direction", "a trigger's is 'in'");
     if (type == TRIGGER_NONE)
         jx_view_error(&binding->view, "type",
                       "'%.*s' is not supported; redisListTrigger, redisStreamTrigger and "
@@ -126,7 +128,9 @@ static void read_binding(struct reading *r, size_t index)
         jx_view_error(&binding.view, NULL, "is not an object");
     binding.type = slice_trim(jx_slice(jx_member(binding.view.json, "type")));
     if (binding.type.len == 0)
-        jx_view_error(&binding.view, "type", "is missing");
+        jx_view_error(&binding.view, "type",
+                      jx_member(binding.view.json, "type") == NULL ? "is missing"
+                                                                   : "is not the name of a type");
     read_name(r, &binding, index);
     read_direction(&binding);
     if (slice_has_suffix_nocase(binding.type, SLICE("trigger")))

@@ -168,7 +168,7 @@ struct backlog *backlog_new(struct loop *loop, struct redis_hub *hub, struct red
     struct backlog *b = mem_new(struct backlog);
 
     b->loop = loop;
-    b->redis = redis_open(hub, options, REDIS_SHARED, NULL);
+    b->redis = redis_open(hub, options, REDIS_SHARED, "redgrid");
     b->trigger = trigger;
     b->sampled = sampled;
     b->ctx = ctx;

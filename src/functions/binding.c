@@ -62,7 +62,7 @@ static enum err connect_to(struct redis_hub *hub, const struct function *functio
         err = redis_options_parse(slice_of(text), &options, why);
     if (err != E_OK)
         return cause_wrap(why, err, "binding '%s'", bound->binding->name);
-    bound->redis = redis_open(hub, options, REDIS_SHARED, NULL);
+    bound->redis = redis_open(hub, options, REDIS_SHARED, "redgrid");
     redis_options_unref(options);
     return E_OK;
 }

@@ -62,7 +62,7 @@ void listener_init(struct listener *listener, const struct listener_kind *kind,
     listener->options = *options;
     listener->options.redis = redis_options_ref(options->redis);
     listener->trigger = &function->trigger;
-    listener->commands = redis_open(options->hub, options->redis, REDIS_SHARED, NULL);
+    listener->commands = redis_open(options->hub, options->redis, REDIS_SHARED, "redgrid");
     write_prefix(listener);
     const struct {
         struct series **series;
