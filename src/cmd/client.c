@@ -63,16 +63,21 @@ void place_done(struct place *place)
 static enum err exchange_run(struct exchange *exchange, const struct question *question,
                              const struct place *place)
 {
-    const struct http_header header = {SLICE("Authorization"), buf_slice(&place->bearer)};
+    struct http_header headers[QUESTION_HEADERS_MAX + 1];
+    size_t count = 0;
 
+    for (; count < question->header_count && count < QUESTION_HEADERS_MAX; count++)
+        headers[count] = question->headers[count];
+    if (place->bearer.len > 0)
+        headers[count++] = (struct http_header){SLICE("Authorization"), buf_slice(&place->bearer)};
     exchange->loop = loop_new();
     struct http_client *client =
         http_client_new(exchange->loop, &(struct http_client_options){.tls = place->tls});
     exchange->call.op.done = on_done;
     exchange->call.url = place->url;
     exchange->call.method = slice_of(question->method);
-    exchange->call.headers = &header;
-    exchange->call.header_count = place->bearer.len > 0;
+    exchange->call.headers = headers;
+    exchange->call.header_count = count;
     exchange->call.body = &question->body;
     exchange->call.body_count = question->body.len > 0;
     exchange->call.timeout_ms = question->timeout_ms > 0 ? question->timeout_ms : TIMEOUT_MS;

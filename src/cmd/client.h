@@ -6,18 +6,22 @@
 
 #include "base/buf.h"
 #include "cmd/cmdline.h"
+#include "wire/http1.h"
 #include "wire/url.h"
 #include "json/json.h"
 
 struct tls;
 
+#define QUESTION_HEADERS_MAX 4
 #define ANSWER_BYTES_MAX (64u * 1024 * 1024)
 
 struct question {
     const char *method; /* "GET" */
     const char *path;   /* escaped, with its query */
     struct slice body;
-    uint32_t timeout_ms; /* 0 = 10 s */
+    uint32_t timeout_ms;               /* 0 = 10 s */
+    const struct http_header *headers; /* besides the token's; at most QUESTION_HEADERS_MAX */
+    size_t header_count;
 };
 
 struct answer {

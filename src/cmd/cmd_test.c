@@ -79,8 +79,8 @@ static void every_command_has_its_help(void **state)
     assert_int_equal(redgrid("help"), 0);
     memcpy(all, text, sizeof all);
     struct slice rest = slice_of(strstr(all, "Commands:\n") + strlen("Commands:\n")), line;
-    while (slice_cut(&rest, '\n', &line) && line.len > 20) {
-        struct slice name = slice_trim(slice_first(line, 20));
+    while (slice_cut(&rest, '\n', &line) && line.len > 23) {
+        struct slice name = slice_trim(slice_first(line, 23));
         snprintf(words, sizeof words, "%.*s --help", SLICE_ARG(name));
         assert_int_equal(redgrid(words), 0);
         snprintf(words, sizeof words, "Usage: redgrid %.*s", SLICE_ARG(name));
@@ -98,7 +98,7 @@ static void the_completion_completes(void **state)
     static const struct {
         const char *words, *found; /* the last word is the one to complete */
     } rows[] = {
-        {"''", "up status top function init doctor help --version --help "},
+        {"''", "up status top function topic subscription init doctor help --version --help "},
         {"sta", "status "},
         {"function sh", "show "},
         {"function list --o", "--output "},
@@ -108,6 +108,9 @@ static void the_completion_completes(void **state)
         {"up --log-level d", "debug "},
         {"up --cache-auto ''", "yes no "},
         {"help doc", "doctor "},
+        {"topic p", "publish "},
+        {"topic publish --data ''", ""},
+        {"subscription create --delivery-mode ''", "queue "},
         {"up --app 'a'", "a b "}, /* a folder */
         {"doctor --config ./c", "./c.yaml "},
         {"function show --app ''", ""}, /* a name, no folder */
@@ -146,6 +149,23 @@ static void wrong_words_are_answered_with_2(void **state)
         {"status extra", "too many words: 'extra'"},
         {"status --output xml", "--output: 'xml' is not table or json"},
         {"status --server", "--server: needs a value: URL"},
+        {"topic create", "topic create: needs NAME"},
+        {"topic keys t --regenerate key3", "--regenerate: 'key3' is not key1 or key2"},
+        {"subscription show es1", "needs --topic or --source-resource-id"},
+        {"subscription create es1 --topic t", "needs --endpoint, or --delivery-mode queue"},
+        {"subscription create es1 --topic t --endpoint u --labels",
+         "--labels: needs a value: TEXT"},
+        {"subscription create es1 --topic t --endpoint u --event-ttl x", "'x' is not a number"},
+        {"subscription create es1 --topic t --endpoint u --advanced-filter data.n",
+         "needs a key and an operator"},
+        {"subscription create es1 --topic t --endpoint u --advanced-filter data.n NumberIn -5 x",
+         "'x' is no value for NumberIn"},
+        {"subscription create es1 --topic t --endpoint u --advanced-filter data.n NumberLessThan",
+         "NumberLessThan takes one value"},
+        {"subscription create es1 --topic t --endpoint u --advanced-filter n NumberInRange 1",
+         "'1' is no value for NumberInRange"},
+        {"subscription create es1 --topic t --endpoint u --delivery-attribute-mapping a static",
+         "is NAME static VALUE [true]"},
         {"function", "redgrid function list"},
         {"function nope", "there is no command 'function nope'"},
         {"function show", "needs NAME"},

@@ -98,6 +98,16 @@ static int usage(const struct command *command)
     return complain(EXIT_USAGE, "see `redgrid %s --help`", command->name);
 }
 
+const struct word_list *cmdline_list(const struct cmdline *line, const char *flag, size_t *at)
+{
+    while (*at < line->list_count) {
+        const struct word_list *list = &line->lists[(*at)++];
+        if (strcmp(list->flag, flag) == 0)
+            return list;
+    }
+    return NULL;
+}
+
 /* take_value finds the value of an option: behind '=', or the next word. */
 static const char *take_value(const struct option *option, char *const *args, size_t count,
                               size_t *at)
@@ -150,6 +160,31 @@ static int take_setting(struct cmdline *line, char *const *args, size_t count, s
     return usage(line->command);
 }
 
+static bool takes_list(const struct option *option)
+{
+    return option->takes != NULL &&
+           (strchr(option->takes, ' ') != NULL || strstr(option->takes, "...") != NULL);
+}
+
+/* The words up to the next option; one that begins like a negative number is none. */
+static int take_list(struct cmdline *line, const struct option *option, char *const *args,
+                     size_t count, size_t *at)
+{
+    struct word_list list = {option->flag, args + *at + 1, 0};
+
+    while (*at + 1 < count &&
+           (args[*at + 1][0] != '-' || strchr("0123456789.", args[*at + 1][1]))) {
+        list.count++;
+        ++*at;
+    }
+    if (list.count == 0)
+        return complain(EXIT_USAGE, "%s: needs a value: %s", option->flag, option->takes);
+    if (line->list_count == LISTS_MAX)
+        return complain(EXIT_USAGE, "%s: is given too often", option->flag);
+    line->lists[line->list_count++] = list;
+    return EXIT_OK;
+}
+
 static int take_flag(struct cmdline *line, char *const *args, size_t count, size_t *at)
 {
     const struct command *command = line->command;
@@ -169,6 +204,8 @@ static int take_flag(struct cmdline *line, char *const *args, size_t count, size
     }
     bool is_shared = option == NULL;
     const struct option *taken = is_shared ? shared : option;
+    if (takes_list(taken) && strchr(arg, '=') == NULL)
+        return take_list(line, taken, args, count, at);
     const char *value = take_value(taken, args, count, at);
     if (value == NULL)
         return complain(EXIT_USAGE,
@@ -277,7 +314,7 @@ void commands_write_help(struct buf *out)
             SLICE("redgrid " REDGRID_VERSION ": messages in Redis and Valkey start functions.\n\n"
                   "Usage: redgrid COMMAND [OPTION]...\n\nCommands:\n"));
     for (size_t i = 0; i < command_count; i++)
-        buf_addf(out, "  %-18s%s\n", commands[i]->name, commands[i]->summary);
+        buf_addf(out, "  %-21s%s\n", commands[i]->name, commands[i]->summary);
     buf_add(
         out,
         SLICE(

@@ -7,7 +7,8 @@
 
 #include "base/buf.h"
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 32
+#define LISTS_MAX 64 /* options that take lists, in one command line */
 #define WORDS_MAX 16
 #define HELP_MAX_BYTES (1024 * 1024)
 
@@ -15,9 +16,17 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct option {
     const char *flag;
-    const char *takes; /* NULL = a switch */
+    const char *takes; /* NULL = a switch; of several words, or with "...": all up to the next
+                          option, which may be given again */
     const char *description;
     const char *choices; /* the words that it takes, for completion; NULL = any */
+};
+
+/* What one such option was given. */
+struct word_list {
+    const char *flag;
+    char *const *words;
+    size_t count;
 };
 
 struct cmdline;
@@ -40,6 +49,8 @@ struct settings;
 struct cmdline {
     const struct command *command;
     const char *values[OPTIONS_MAX]; /* of options; "" for a switch; NULL = not given */
+    struct word_list lists[LISTS_MAX];
+    size_t list_count;
     const char *words[WORDS_MAX];
     size_t word_count;
     const char *server;        /* --server, REDGRID_SERVER, or the default */
@@ -52,6 +63,9 @@ extern const size_t command_count;
 
 /* cmdline_value: the value of an option, "" for a given switch, NULL if it was not given. */
 const char *cmdline_value(const struct cmdline *line, const char *flag);
+/* cmdline_list gives the next list of an option that takes them; start with *at = 0; NULL: no more.
+ */
+const struct word_list *cmdline_list(const struct cmdline *line, const char *flag, size_t *at);
 
 /* command_find finds the subcommand that the first words name, and how many words that took; NULL.
  */

@@ -12,7 +12,18 @@ extern const struct command function_show_command;
 extern const struct command help_command;
 extern const struct command init_command;
 extern const struct command status_command;
+extern const struct command subscription_create_command;
+extern const struct command subscription_delete_command;
+extern const struct command subscription_list_command;
+extern const struct command subscription_show_command;
+extern const struct command subscription_update_command;
 extern const struct command top_command;
+extern const struct command topic_create_command;
+extern const struct command topic_delete_command;
+extern const struct command topic_keys_command;
+extern const struct command topic_list_command;
+extern const struct command topic_publish_command;
+extern const struct command topic_show_command;
 extern const struct command up_command;
 
 #endif

@@ -1,11 +1,8 @@
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/mem.h"
 #include "cmd/client.h"
 #include "cmd/commands.h"
 #include "cmd/follow.h"
+#include "cmd/input.h"
 #include "cmd/status_page.h"
 #include "wire/url.h"
 
@@ -81,24 +78,11 @@ static int show(const struct cmdline *line)
     return code;
 }
 
-static bool read_all(FILE *file, struct buf *ret)
-{
-    char piece[65536];
-    size_t len;
-
-    do {
-        len = fread(piece, 1, sizeof piece, file);
-        buf_add(ret, (struct slice){piece, len});
-    } while (len == sizeof piece); /* less: the end, or an error */
-    return ferror(file) == 0;
-}
-
 /* read_message fills `ret` from --data or --file. */
 static int read_message(const struct cmdline *line, struct buf *ret)
 {
     const char *data = cmdline_value(line, "--data");
     const char *path = cmdline_value(line, "--file");
-    bool is_read;
 
     if (data != NULL && path != NULL)
         return complain(EXIT_USAGE, "--data or --file, not both");
@@ -106,18 +90,7 @@ static int read_message(const struct cmdline *line, struct buf *ret)
         buf_add(ret, slice_of(data));
         return EXIT_OK;
     }
-    if (strcmp(path, "-") == 0) {
-        is_read = read_all(stdin, ret);
-    } else {
-        FILE *file = fopen(path, "re");
-        if (file == NULL)
-            return complain(EXIT_FAILED, "%s: %s", path, strerror(errno));
-        is_read = read_all(file, ret);
-        fclose(file);
-    }
-    if (!is_read || buf_err(ret))
-        return complain(EXIT_FAILED, "%s: %s", path, is_read ? "is too large" : "cannot be read");
-    return EXIT_OK;
+    return input_read(path, ret);
 }
 
 static void write_result(struct buf *out, const json_t *answer)

@@ -125,6 +125,25 @@ static void add_first_words(struct buf *out)
     }
 }
 
+/* add_groups writes what follows "function", "topic" and so on, whose commands stand together. */
+static void add_groups(struct buf *out)
+{
+    struct slice last = SLICE_NONE;
+
+    for (size_t i = 0; i < command_count; i++) {
+        struct slice name = slice_of(commands[i]->name);
+        struct slice word = slice_first(name, slice_find_byte(name, ' '));
+        if (word.len == name.len)
+            continue;
+        if (!slice_eq(word, last))
+            buf_addf(out, "%s    %.*s) flags='--help", last.len > 0 ? "' ;;\n" : "",
+                     SLICE_ARG(word));
+        buf_addf(out, "%.*s", SLICE_ARG(slice_from(name, word.len)));
+        last = word;
+    }
+    buf_add(out, SLICE("' ;;\n"));
+}
+
 void page_write_completion(struct buf *out)
 {
     buf_add(
@@ -135,7 +154,7 @@ void page_write_completion(struct buf *out)
               "    local prev=${COMP_WORDS[COMP_CWORD-1]} flags=\n"
               "    case $prev in\n"
               "    --app|--data|--workers-dir)\n"
-              "        case $words in function*) return ;; esac\n"
+              "        case $words in function*|topic*) return ;; esac\n"
               "        compopt -o filenames\n"
               "        mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return ;;\n"
               "    --config|--file)\n"
@@ -148,11 +167,8 @@ void page_write_completion(struct buf *out)
         add_flags(out, commands[i]);
         buf_add(out, SLICE("' ;;\n"));
     }
-    buf_add(out, SLICE("    function) flags='"));
-    for (size_t i = 0; i < command_count; i++)
-        if (strncmp(commands[i]->name, "function ", 9) == 0)
-            buf_addf(out, "%s ", commands[i]->name + 9);
-    buf_add(out, SLICE("--help' ;;\n    '') flags='"));
+    add_groups(out);
+    buf_add(out, SLICE("    '') flags='"));
     add_first_words(out);
     buf_add(out, SLICE("--version --help' ;;\n    esac\n"
                        "    case $words in\n"

@@ -1,0 +1,42 @@
+#include "cmd/fields.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PATH_BYTES 128
+#define WIDE 36
+#define DEPTH_MAX 8
+
+static void write_value(struct buf *out, const char *path, const json_t *value)
+{
+    buf_addf(out, "%-*s ", WIDE, path);
+    if (json_is_string(value))
+        for (const char *at = json_string_value(value); *at != '\0'; at++) /* as in table.h */
+            buf_add_byte(out, (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+    else
+        jx_dump(out, value);
+    buf_add_byte(out, '\n');
+}
+
+static void write_members(struct buf *out, const char *prefix, const json_t *object, int depth)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        char path[PATH_BYTES];
+        bool is_wrapper = strcmp(name, "properties") == 0; /* tells a reader nothing */
+        snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' && !is_wrapper ? "." : "",
+                 is_wrapper ? "" : name);
+        if (json_is_object(value) && depth < DEPTH_MAX)
+            write_members(out, path, value, depth + 1);
+        else if (!json_is_null(value))
+            write_value(out, path, value);
+    }
+}
+
+void fields_write(struct buf *out, const json_t *object)
+{
+    write_members(out, "", object, 0);
+}

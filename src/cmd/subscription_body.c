@@ -1,0 +1,351 @@
+#include "cmd/subscription_body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json.h"
+#include "json/scan.h"
+
+const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
+    {.flag = "--topic", .takes = "NAME", .description = "The topic whose events it gets."},
+    {.flag = "--source-resource-id",
+     .takes = "ID",
+     .description = "The resource whose events it gets, instead."},
+    {.flag = "--endpoint",
+     .takes = "URL",
+     .description = "Where events are posted; of azurefunction: the function's resource id."},
+    {.flag = "--endpoint-type",
+     .takes = "KIND",
+     .description = "webhook or azurefunction [webhook].",
+     .choices = "webhook azurefunction"},
+    {.flag = "--delivery-mode",
+     .takes = "MODE",
+     .description = "queue: no endpoint, clients receive events.",
+     .choices = "queue"},
+    {.flag = "--event-delivery-schema",
+     .takes = "SCHEMA",
+     .description = "EventGridSchema, CloudEventSchemaV1_0 or CustomInputSchema.",
+     .choices = "EventGridSchema CloudEventSchemaV1_0 CustomInputSchema"},
+    {.flag = "--included-event-types",
+     .takes = "TYPE...",
+     .description = "Only events of these types."},
+    {.flag = "--subject-begins-with",
+     .takes = "TEXT",
+     .description = "Only events whose subject does."},
+    {.flag = "--subject-ends-with",
+     .takes = "TEXT",
+     .description = "Only events whose subject does."},
+    {.flag = "--subject-case-sensitive",
+     .takes = "YES|NO",
+     .description = "Whether these two look at case [no].",
+     .choices = "yes no"},
+    {.flag = "--advanced-filter",
+     .takes = "KEY OPERATOR [VALUE...]",
+     .description = "Only events whose key has such a value: data.n NumberGreaterThan 5; again for "
+                    "more."},
+    {.flag = "--enable-advanced-filtering-on-arrays",
+     .takes = "YES|NO",
+     .description = "Whether a key may lead to an array [no].",
+     .choices = "yes no"},
+    {.flag = "--max-delivery-attempts", .takes = "N", .description = "1 to 30 [30]."},
+    {.flag = "--event-ttl",
+     .takes = "MINUTES",
+     .description = "How long delivery is tried, 1 to 1440 [1440]."},
+    {.flag = "--max-events-per-batch",
+     .takes = "N",
+     .description = "Events in one request, 1 to 5000; above 1 they come as an array [1]."},
+    {.flag = "--preferred-batch-size-in-kilobytes", .takes = "N", .description = "1 to 1024 [64]."},
+    {.flag = "--delivery-attribute-mapping",
+     .takes = "NAME static|dynamic VALUE [SECRET]",
+     .description = "A header of each delivery: `x-team static blue`, `x-n dynamic data.n`; again "
+                    "for more."},
+    {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
+    {.flag = "--order-by",
+     .takes = "KEY",
+     .description = "subject or data.KEY: of equal ones the next waits for the one before."},
+    {.flag = "--expiration-date",
+     .takes = "TIME",
+     .description = "When it is no longer needed, 2030-01-01T00:00:00Z."},
+};
+
+/* ---- members ---- */
+
+static void add_name(struct buf *out, const char *name)
+{
+    char last = out->data[out->len - 1];
+    buf_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
+}
+
+static void add_text(struct buf *out, const struct cmdline *line, const char *flag,
+                     const char *name)
+{
+    const char *value = cmdline_value(line, flag);
+
+    if (value == NULL)
+        return;
+    add_name(out, name);
+    jx_write_string(out, slice_of(value));
+}
+
+/* Numbers and booleans go as texts too; the server says what is wrong with them. */
+static int add_bool(struct buf *out, const struct cmdline *line, const char *flag, const char *name)
+{
+    const char *value = cmdline_value(line, flag);
+    bool is_on;
+
+    if (value == NULL)
+        return EXIT_OK;
+    if (!slice_to_bool(slice_of(value), &is_on))
+        return complain(EXIT_USAGE, "%s: '%s' is not yes or no", flag, value);
+    add_name(out, name);
+    buf_add(out, is_on ? SLICE("true") : SLICE("false"));
+    return EXIT_OK;
+}
+
+static int add_number(struct buf *out, const struct cmdline *line, const char *flag,
+                      const char *name)
+{
+    const char *value = cmdline_value(line, flag);
+    uint64_t number;
+
+    if (value == NULL)
+        return EXIT_OK;
+    if (!slice_to_u64(slice_of(value), &number))
+        return complain(EXIT_USAGE, "%s: '%s' is not a number", flag, value);
+    add_name(out, name);
+    buf_add_u64(out, number);
+    return EXIT_OK;
+}
+
+/* All words of all lists of the option, and the value behind '='. */
+static void add_texts(struct buf *out, const struct cmdline *line, const char *flag,
+                      const char *name)
+{
+    const char *value = cmdline_value(line, flag);
+    const struct word_list *list;
+    size_t count = 0, at = 0;
+
+    if (value == NULL && cmdline_list(line, flag, &at) == NULL)
+        return;
+    add_name(out, name);
+    buf_add_byte(out, '[');
+    if (value != NULL) {
+        jx_write_string(out, slice_of(value));
+        count++;
+    }
+    for (at = 0; (list = cmdline_list(line, flag, &at)) != NULL;)
+        for (size_t i = 0; i < list->count; i++) {
+            buf_add(out, count++ > 0 ? SLICE(",") : SLICE(""));
+            jx_write_string(out, slice_of(list->words[i]));
+        }
+    buf_add_byte(out, ']');
+}
+
+/* ---- filters ---- */
+
+static bool is_number(struct slice text)
+{
+    return text.len > 0 && (text.data[0] == '-' || (text.data[0] >= '0' && text.data[0] <= '9')) &&
+           jx_scan_is_value(text, 0);
+}
+
+/* A range is two numbers with a comma between. */
+static bool add_operand(struct buf *out, struct slice operator, struct slice text)
+{
+    size_t comma = slice_find_byte(text, ',');
+    bool is_on;
+
+    if (slice_has_prefix_nocase(operator, SLICE("String"))) {
+        jx_write_string(out, text);
+        return true;
+    }
+    if (slice_has_prefix_nocase(operator, SLICE("Bool"))) {
+        bool is_good = slice_to_bool(text, &is_on);
+        buf_add(out, is_good && is_on ? SLICE("true") : SLICE("false"));
+        return is_good;
+    }
+    if (!slice_has_suffix_nocase(operator, SLICE("Range"))) {
+        buf_add(out, text);
+        return is_number(text);
+    }
+    buf_addf(out, "[%.*s]", SLICE_ARG(text));
+    return is_number(slice_first(text, comma)) && is_number(slice_from(text, comma + 1));
+}
+
+static bool takes_one(struct slice operator)
+{
+    return slice_has_prefix_nocase(operator, SLICE("NumberLess")) ||
+           slice_has_prefix_nocase(operator, SLICE("NumberGreater")) ||
+           slice_has_prefix_nocase(operator, SLICE("Bool"));
+}
+
+static int add_filter(struct buf *out, const struct word_list *list)
+{
+    struct slice operator= slice_of(list->count > 1 ? list->words[1] : "");
+
+    if (list->count < 2)
+        return complain(EXIT_USAGE, "--advanced-filter: needs a key and an operator");
+    if (takes_one(operator) && list->count != 3)
+        return complain(EXIT_USAGE, "--advanced-filter: %s takes one value", list->words[1]);
+    buf_add(out, SLICE("{\"key\":"));
+    jx_write_string(out, slice_of(list->words[0]));
+    buf_add(out, SLICE(",\"operatorType\":"));
+    jx_write_string(out, operator);
+    for (size_t i = 2; i < list->count; i++) {
+        buf_add(out, i > 2                 ? SLICE(",")
+                     : takes_one(operator) ? SLICE(",\"value\":")
+                                           : SLICE(",\"values\":["));
+        if (!add_operand(out, operator, slice_of(list->words[i])))
+            return complain(EXIT_USAGE, "--advanced-filter: '%s' is no value for %s",
+                            list->words[i], list->words[1]);
+    }
+    if (list->count > 2 && !takes_one(operator))
+        buf_add_byte(out, ']');
+    buf_add_byte(out, '}');
+    return EXIT_OK;
+}
+
+static int add_filters(struct buf *out, const struct cmdline *line)
+{
+    const struct word_list *list;
+    size_t at = 0, count = 0;
+
+    if (cmdline_value(line, "--advanced-filter") != NULL)
+        return complain(EXIT_USAGE, "--advanced-filter: write KEY OPERATOR VALUE behind a space");
+    while ((list = cmdline_list(line, "--advanced-filter", &at)) != NULL) {
+        if (count++ == 0)
+            add_name(out, "advancedFilters");
+        buf_add_byte(out, count == 1 ? '[' : ',');
+        int code = add_filter(out, list);
+        if (code != EXIT_OK)
+            return code;
+    }
+    if (count > 0)
+        buf_add_byte(out, ']');
+    return EXIT_OK;
+}
+
+static int write_filter(struct buf *out, const struct cmdline *line)
+{
+    add_texts(out, line, "--included-event-types", "includedEventTypes");
+    add_text(out, line, "--subject-begins-with", "subjectBeginsWith");
+    add_text(out, line, "--subject-ends-with", "subjectEndsWith");
+    int code = add_bool(out, line, "--subject-case-sensitive", "isSubjectCaseSensitive");
+    if (code == EXIT_OK)
+        code = add_bool(out, line, "--enable-advanced-filtering-on-arrays",
+                        "enableAdvancedFilteringOnArrays");
+    return code == EXIT_OK ? add_filters(out, line) : code;
+}
+
+/* ---- destination ---- */
+
+static int add_attribute(struct buf *out, const struct word_list *list)
+{
+    bool is_static = list->count > 1 && slice_eq_nocase(slice_of(list->words[1]), SLICE("static"));
+    bool is_dynamic =
+        list->count > 1 && slice_eq_nocase(slice_of(list->words[1]), SLICE("dynamic"));
+    bool is_secret = false;
+
+    if ((!is_static && !is_dynamic) || list->count < 3 || list->count > (is_static ? 4u : 3u) ||
+        (list->count == 4 && !slice_to_bool(slice_of(list->words[3]), &is_secret)))
+        return complain(EXIT_USAGE, "--delivery-attribute-mapping: is NAME static VALUE [true] or "
+                                    "NAME dynamic KEY");
+    buf_add(out, SLICE("{\"name\":"));
+    jx_write_string(out, slice_of(list->words[0]));
+    buf_addf(out, ",\"type\":\"%s\",\"properties\":{\"%s\":", is_static ? "Static" : "Dynamic",
+             is_static ? "value" : "sourceField");
+    jx_write_string(out, slice_of(list->words[2]));
+    if (is_static)
+        buf_addf(out, ",\"isSecret\":%s", is_secret ? "true" : "false");
+    buf_add(out, SLICE("}}"));
+    return EXIT_OK;
+}
+
+static int add_attributes(struct buf *out, const struct cmdline *line)
+{
+    const struct word_list *list;
+    size_t at = 0, count = 0;
+
+    while ((list = cmdline_list(line, "--delivery-attribute-mapping", &at)) != NULL) {
+        if (count++ == 0)
+            add_name(out, "deliveryAttributeMappings");
+        buf_add_byte(out, count == 1 ? '[' : ',');
+        int code = add_attribute(out, list);
+        if (code != EXIT_OK)
+            return code;
+    }
+    if (count > 0)
+        buf_add_byte(out, ']');
+    return EXIT_OK;
+}
+
+static bool is_function(const struct cmdline *line)
+{
+    return slice_eq_nocase(slice_of(cmdline_value(line, "--endpoint-type")),
+                           SLICE("azurefunction"));
+}
+
+static int write_destination(struct buf *out, const struct cmdline *line)
+{
+    add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
+    int code = add_number(out, line, "--max-events-per-batch", "maxEventsPerBatch");
+    if (code == EXIT_OK)
+        code = add_number(out, line, "--preferred-batch-size-in-kilobytes",
+                          "preferredBatchSizeInKilobytes");
+    return code == EXIT_OK ? add_attributes(out, line) : code;
+}
+
+static int write_retry(struct buf *out, const struct cmdline *line)
+{
+    int code = add_number(out, line, "--max-delivery-attempts", "maxDeliveryAttempts");
+    return code == EXIT_OK ? add_number(out, line, "--event-ttl", "eventTimeToLiveInMinutes")
+                           : code;
+}
+
+/* ---- all of it ---- */
+
+/* A part goes out only if something of it was given. */
+static int add_part(struct buf *out, const struct cmdline *line, const char *open,
+                    int (*write)(struct buf *out, const struct cmdline *line))
+{
+    size_t start = out->len;
+
+    buf_addf(out, "%s%s", out->data[start - 1] == '{' ? "" : ",", open);
+    size_t empty = out->len;
+    int code = write(out, line);
+    if (out->len == empty)
+        out->len = start;
+    else
+        buf_add(out, strstr(open, "properties") != NULL ? SLICE("}}") : SLICE("}"));
+    return code;
+}
+
+int subscription_body_write(struct buf *out, const struct cmdline *line)
+{
+    const char *kind = cmdline_value(line, "--endpoint-type");
+    const char *mode = cmdline_value(line, "--delivery-mode");
+
+    if (kind != NULL && !is_function(line) && !slice_eq_nocase(slice_of(kind), SLICE("webhook")))
+        return complain(EXIT_USAGE, "--endpoint-type: '%s' is not webhook or azurefunction", kind);
+    buf_add(out, SLICE("{\"properties\":{"));
+    if (mode != NULL) {
+        buf_add(out, SLICE("\"deliveryConfiguration\":{\"deliveryMode\":"));
+        jx_write_string(out, slice_of(mode));
+        buf_add_byte(out, '}');
+    }
+    int code = add_part(out, line,
+                        is_function(line)
+                            ? "\"destination\":{\"endpointType\":\"AzureFunction\",\"properties\":{"
+                            : "\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{",
+                        write_destination);
+    if (code == EXIT_OK)
+        code = add_part(out, line, "\"filter\":{", write_filter);
+    if (code == EXIT_OK)
+        code = add_part(out, line, "\"retryPolicy\":{", write_retry);
+    add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
+    add_texts(out, line, "--labels", "labels");
+    add_text(out, line, "--order-by", "orderBy");
+    add_text(out, line, "--expiration-date", "expirationTimeUtc");
+    buf_add(out, SLICE("}}"));
+    return code;
+}
