@@ -5,6 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { makeApp } from './app.js';
+import { Events } from './events.js';
+import { Hook } from './hook.js';
 import { Node } from './node.js';
 import { RedisServer } from './redis-server.js';
 
@@ -15,6 +17,7 @@ class World {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'redgrid-e2e-'));
     this.servers = [];
     this.nodes = [];
+    this.hooks = [];
     this.apps = 0;
   }
 
@@ -46,14 +49,9 @@ class World {
   // A node that is not started: {app: folder, store, args, env, data}.
   node(options) {
     const name = options.name ?? `node${this.nodes.length + 1}`;
-    const args = [
-      '--app',
-      options.app,
-      '--data',
-      options.data ?? this.path(name),
-      '--listen',
-      '127.0.0.1:0',
-    ];
+    const data = options.data ?? this.path(name);
+    const args = ['--data', data, '--listen', options.listen ?? '127.0.0.1:0'];
+    if (options.app) args.push('--app', options.app);
     if (options.store) args.push('--store', options.store.address);
     const node = new Node(name, [...args, ...(options.args ?? [])], options.env);
     this.nodes.push(node);
@@ -64,6 +62,18 @@ class World {
   async up(app, options = {}) {
     const folder = typeof app === 'string' ? app : this.app(app);
     return this.node({ app: folder, ...options }).start();
+  }
+
+  // Starts a node without functions, for topics and subscriptions.
+  async events(options = {}) {
+    return new Events(await this.node(options).start());
+  }
+
+  // Starts a webhook; options as for Hook.
+  async hook(options) {
+    const hook = new Hook(options);
+    this.hooks.push(hook);
+    return hook.start();
   }
 
   // Starts n nodes for one app on a common store.
@@ -106,6 +116,7 @@ class World {
 
   async destroy() {
     await Promise.allSettled(this.nodes.map((node) => node.destroy()));
+    await Promise.allSettled(this.hooks.map((hook) => hook.destroy()));
     await Promise.allSettled(this.servers.map((server) => server.destroy()));
     if (!process.env.KEEP) fs.rmSync(this.folder, { recursive: true, force: true });
   }

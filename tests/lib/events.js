@@ -1,0 +1,113 @@
+// Topics and subscriptions of one node, over its API and for other people's clients.
+
+import {
+  AzureKeyCredential,
+  AzureSASCredential,
+  EventGridPublisherClient,
+  generateSharedAccessSignature,
+} from '@azure/eventgrid';
+
+export class Events {
+  constructor(node) {
+    this.node = node;
+  }
+
+  base() {
+    return `http://127.0.0.1:${this.node.port()}`;
+  }
+
+  async ask(method, where, body, headers = {}) {
+    const answer = await fetch(this.base() + where, {
+      method,
+      headers,
+      redirect: 'manual',
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    let json;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      json = undefined;
+    }
+    return { status: answer.status, headers: answer.headers, text, json };
+  }
+
+  // As ask(), for what must go well; the answer's JSON.
+  async must(method, where, body) {
+    const answer = await this.ask(method, where, body);
+    if (answer.status >= 300) throw new Error(`${method} ${where}: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+
+  async topic(name, properties = {}) {
+    const topic = await this.must('PUT', `/api/topics/${name}`, { properties });
+    const keys = await this.keys(name);
+    return { ...topic, ...keys, endpoint: topic.properties.endpoint };
+  }
+
+  keys(name) {
+    return this.must('GET', `/api/topics/${name}/keys`);
+  }
+
+  // What a subscription says of itself; `more` beside its destination.
+  static to(url, more = {}, destination = {}) {
+    const properties = { endpointUrl: url, ...destination };
+    return { destination: { endpointType: 'WebHook', properties }, ...more };
+  }
+
+  putSubscription(topic, name, properties) {
+    return this.ask('PUT', `/api/subscriptions/${name}?topic=${topic}`, { properties });
+  }
+
+  async subscription(topic, name, properties) {
+    const { status, text, json } = await this.putSubscription(topic, name, properties);
+    if (status !== 200) throw new Error(`subscription ${name}: ${status} ${text}`);
+    return json;
+  }
+
+  async state(topic, name) {
+    const { properties } = await this.must('GET', `/api/subscriptions/${name}?topic=${topic}`);
+    return properties.provisioningState;
+  }
+
+  // Publishes by hand, with key1 unless `headers` have a credential.
+  async publish(topic, body, headers) {
+    const given = headers ?? { 'aeg-sas-key': (await this.keys(topic)).key1 };
+    const type = { 'content-type': 'application/json' };
+    return this.ask('POST', `/topics/${topic}/api/events`, body, { ...type, ...given });
+  }
+}
+
+// The SDK's publisher, which wants https unless it is told otherwise.
+export function publisher(topic, schema, credential = new AzureKeyCredential(topic.key1)) {
+  return new EventGridPublisherClient(topic.endpoint, schema, credential, {
+    allowInsecureConnection: true,
+    retryOptions: { maxRetries: 0 },
+  });
+}
+
+export async function sas(topic, key, expires = new Date(Date.now() + 3600000)) {
+  const text = await generateSharedAccessSignature(
+    topic.endpoint,
+    new AzureKeyCredential(key),
+    expires,
+  );
+  return { text, credential: new AzureSASCredential(text) };
+}
+
+let count = 0;
+export function gridEvent(more = {}) {
+  return {
+    id: `e${++count}`,
+    subject: 's',
+    eventType: 'made',
+    eventTime: '2026-01-01T00:00:00Z',
+    data: {},
+    dataVersion: '1.0',
+    ...more,
+  };
+}
+export function cloudEvent(more = {}) {
+  return { specversion: '1.0', id: `e${++count}`, source: '/s', type: 'made', ...more };
+}

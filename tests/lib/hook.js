@@ -1,0 +1,112 @@
+// A webhook that records what it is sent and answers as it is told.
+
+import http from 'node:http';
+import { until } from './until.js';
+
+const VALIDATION = 'SubscriptionValidation';
+
+export class Hook {
+  // How it answers: `handshake` is 'echo', 'silent' (200 without the code), or {status, headers, body};
+  // `answers` are used up one by one: a status, {status, headers}, 'hang', 'reset'; then it is 200.
+  constructor({ handshake = 'echo', answers = [] } = {}) {
+    this.handshake = handshake;
+    this.answers = [...answers];
+    this.requests = [];
+    this.hanging = [];
+    this.server = http.createServer((request, response) => this.take(request, response));
+  }
+
+  async start() {
+    await new Promise((resolve) => this.server.listen(this.port ?? 0, '127.0.0.1', resolve));
+    this.port = this.server.address().port;
+    return this;
+  }
+
+  url(where = '/hook') {
+    return `http://127.0.0.1:${this.port}${where}`;
+  }
+
+  take(request, response) {
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method, url, headers } = request;
+      const text = Buffer.concat(chunks).toString();
+      const record = { method, url, headers, text, kind: headers['aeg-event-type'] };
+      this.requests.push(record);
+      if (method === 'OPTIONS') this.allow(response);
+      else if (record.kind === VALIDATION) this.confirm(record, response);
+      else this.reply(this.answers.shift() ?? 200, request, response);
+    });
+  }
+
+  allow(response) {
+    if (typeof this.handshake === 'object') return this.end(response, this.handshake);
+    const headers = this.handshake === 'echo' ? { 'WebHook-Allowed-Origin': '*' } : {};
+    return this.end(response, { headers });
+  }
+
+  confirm(record, response) {
+    if (typeof this.handshake === 'object') return this.end(response, this.handshake);
+    if (this.handshake === 'silent') return this.end(response, {});
+    const { validationCode } = JSON.parse(record.text)[0].data;
+    return this.end(response, { body: JSON.stringify({ validationResponse: validationCode }) });
+  }
+
+  reply(answer, request, response) {
+    if (answer === 'hang') this.hanging.push(response);
+    else if (answer === 'reset') request.socket.resetAndDestroy();
+    else this.end(response, typeof answer === 'number' ? { status: answer } : answer);
+  }
+
+  end(response, { status = 200, headers = {}, body = '' }) {
+    response.writeHead(status, headers);
+    response.end(body);
+  }
+
+  handshakes() {
+    return this.requests.filter(({ method, kind }) => method === 'OPTIONS' || kind === VALIDATION);
+  }
+
+  // What a person would open to confirm the newest handshake.
+  validationUrl() {
+    const { headers, text } = this.handshakes().at(-1);
+    return headers['webhook-request-callback'] ?? JSON.parse(text)[0].data.validationUrl;
+  }
+
+  deliveries() {
+    return this.requests.filter(({ kind }) => kind === 'Notification');
+  }
+
+  // All events that came, whatever they were packed in.
+  events() {
+    return this.deliveries().flatMap(({ text }) => JSON.parse(text));
+  }
+
+  ids() {
+    return this.events().map((event) => event.id);
+  }
+
+  async gets(n, ms) {
+    await until(
+      () => this.events().length >= n,
+      () => `${n} events at the hook, but ${this.events().length}`,
+      ms,
+    );
+    return this.events();
+  }
+
+  async getsRequests(n, ms) {
+    await until(
+      () => this.deliveries().length >= n,
+      () => `${n} deliveries to the hook, but ${this.deliveries().length}`,
+      ms,
+    );
+    return this.deliveries();
+  }
+
+  async destroy() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
