@@ -8,7 +8,8 @@ const VALIDATION = 'SubscriptionValidation';
 export class Hook {
   // How it answers: `handshake` is 'echo', 'silent' (200 without the code), or {status, headers, body};
   // `answers` are used up one by one: a status, {status, headers}, 'hang', 'reset'; then it is 200.
-  constructor({ handshake = 'echo', answers = [] } = {}) {
+  constructor({ handshake = 'echo', answers = [], host = '127.0.0.1' } = {}) {
+    this.host = host;
     this.handshake = handshake;
     this.answers = [...answers];
     this.requests = [];
@@ -17,13 +18,14 @@ export class Hook {
   }
 
   async start() {
-    await new Promise((resolve) => this.server.listen(this.port ?? 0, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.server.listen(0, this.host, resolve));
     this.port = this.server.address().port;
     return this;
   }
 
   url(where = '/hook') {
-    return `http://127.0.0.1:${this.port}${where}`;
+    const host = this.host.includes(':') ? `[${this.host}]` : this.host;
+    return `http://${host}:${this.port}${where}`;
   }
 
   take(request, response) {
