@@ -21,6 +21,7 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 
+#define QUICK_US 1000 /* what one more run may wait behind others although a worker is idle */
 #define PROCESSES_MAX 20
 #define ERRORS_PER_PROCESS 3
 #define DECODED_MAX_BYTES (1024u * 1024 * 1024)
@@ -273,9 +274,26 @@ static const struct worker *kept_free(const struct rpc_invoker *p)
     return least_busy(p, NULL);
 }
 
+/* The busiest of those who will soon have ended what they have: quick runs are better done in few
+ * large lots than spread over processes that all have to be woken. NULL = none is that quick. */
+static struct worker *quick(const struct rpc_invoker *p, const struct worker *except)
+{
+    struct worker *best = NULL;
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        struct worker *worker = p->places[i].worker;
+        if (worker != NULL && worker != except && worker_takes(worker) &&
+            !worker_has_suspect(worker) && worker_wait_us(worker) < QUICK_US &&
+            (best == NULL || worker_in_flight(worker) > worker_in_flight(best)))
+            best = worker;
+    }
+    return best;
+}
+
 static struct worker *pick(const struct rpc_invoker *p)
 {
-    return least_busy(p, kept_free(p));
+    const struct worker *except = kept_free(p);
+    struct worker *worker = quick(p, except);
+    return worker != NULL ? worker : least_busy(p, except);
 }
 
 static void feed_suspects(struct rpc_invoker *p)

@@ -1,5 +1,9 @@
 #include "invokers/runs.h"
 
+#define ENOUGH_RUNS 64 /* to say how fast they end */
+#define LATELY_RUNS 20000
+#define LEAST_US 5 /* of one: the clock is too coarse for less */
+
 void runs_init(struct runs *runs, uint64_t timeout_ms, bool is_serial)
 {
     *runs = (struct runs){.timeout_ms = timeout_ms, .is_serial = is_serial};
@@ -27,6 +31,8 @@ static void clock_start(const struct runs *runs, struct invocation *run, uint64_
 void runs_add(struct runs *runs, struct invocation *run, uint64_t now_ms)
 {
     clock_start(runs, run, now_ms);
+    if (list_is_empty(&runs->order))
+        runs->busy_since_ms = now_ms;
     list_push(&runs->order, &run->node);
     invocation_table_add(&runs->table, run);
 }
@@ -38,10 +44,21 @@ void runs_restart(struct runs *runs, uint64_t now_ms)
         clock_start(runs, oldest, now_ms);
 }
 
+static void note_end(struct runs *runs, uint64_t now_ms)
+{
+    if (list_is_empty(&runs->order))
+        runs->busy_ms += now_ms - runs->busy_since_ms;
+    if (++runs->ended >= LATELY_RUNS) {
+        runs->ended /= 2;
+        runs->busy_ms /= 2;
+    }
+}
+
 void runs_remove(struct runs *runs, struct invocation *run, uint64_t now_ms)
 {
     bool was_oldest = runs->order.head.next == &run->node;
     list_remove(&run->node);
+    note_end(runs, now_ms);
     invocation_table_remove(&runs->table, run);
     if (was_oldest && runs->is_serial)
         runs_restart(runs, now_ms);
@@ -50,6 +67,18 @@ void runs_remove(struct runs *runs, struct invocation *run, uint64_t now_ms)
 struct invocation *runs_find(const struct runs *runs, struct slice id)
 {
     return invocation_table_find(&runs->table, id);
+}
+
+uint64_t runs_wait_us(const struct runs *runs, uint64_t now_ms)
+{
+    uint64_t busy_ms = runs->busy_ms;
+
+    if (runs->ended < ENOUGH_RUNS)
+        return UINT64_MAX;
+    if (!list_is_empty(&runs->order))
+        busy_ms += now_ms - runs->busy_since_ms;
+    uint64_t each_us = busy_ms * 1000 / runs->ended;
+    return runs->table.count * (each_us > LEAST_US ? each_us : LEAST_US);
 }
 
 uint64_t runs_expiry_ms(const struct runs *runs)

@@ -70,11 +70,57 @@ static void clocks_start_when_sent_or_when_oldest(void **state)
     }
 }
 
+static void the_wait_for_one_more_follows_how_fast_they_end(void **state)
+{
+    static struct invocation all[100];
+    struct runs runs;
+
+    (void)state;
+    runs_init(&runs, 0, true);
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        all[i].id = id_next();
+    assert_int_equal(runs_wait_us(&runs, 0), UINT64_MAX); /* nobody can tell yet */
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        runs_add(&runs, &all[i], 1000);
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        runs_remove(&runs, &all[i], 1010); /* in all 10 ms */
+    assert_int_equal(runs_wait_us(&runs, 5000), 0);
+    runs_add(&runs, &all[0], 5000);
+    runs_add(&runs, &all[1], 5000);
+    assert_int_equal(runs_wait_us(&runs, 5000), 200);
+    assert_int_equal(runs_wait_us(&runs, 5010), 400);   /* they take longer this time */
+    assert_int_equal(runs_wait_us(&runs, 6000), 20200); /* one hangs */
+    runs_remove(&runs, &all[0], 6000);
+    runs_remove(&runs, &all[1], 6000);
+    runs_add(&runs, &all[0], 9000);
+    assert_in_range(runs_wait_us(&runs, 9000), 9900, 10100);
+    runs_done(&runs);
+}
+
+static void runs_too_quick_for_the_clock_still_take_some_time(void **state)
+{
+    static struct invocation run;
+    struct runs runs;
+
+    (void)state;
+    run.id = id_next();
+    runs_init(&runs, 0, true);
+    for (int i = 0; i < 50000; i++) {
+        runs_add(&runs, &run, 1000);
+        runs_remove(&runs, &run, 1000);
+    }
+    runs_add(&runs, &run, 1000);
+    assert_int_equal(runs_wait_us(&runs, 1000), 5);
+    runs_done(&runs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_finds_what_is_in_it_and_nothing_else),
         cmocka_unit_test(clocks_start_when_sent_or_when_oldest),
+        cmocka_unit_test(the_wait_for_one_more_follows_how_fast_they_end),
+        cmocka_unit_test(runs_too_quick_for_the_clock_still_take_some_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

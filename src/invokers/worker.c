@@ -727,6 +727,11 @@ size_t worker_in_flight(const struct worker *w)
     return w->runs.table.count;
 }
 
+uint64_t worker_wait_us(const struct worker *w)
+{
+    return runs_wait_us(&w->runs, now_of(w));
+}
+
 bool worker_has_suspect(const struct worker *w)
 {
     const struct invocation *oldest = runs_oldest(&w->runs);

@@ -90,6 +90,8 @@ void worker_tick(struct worker *worker);
 enum worker_state worker_state(const struct worker *worker);
 const char *worker_state_name(enum worker_state state);
 size_t worker_in_flight(const struct worker *worker);
+/* worker_wait_us: as runs_wait_us(). */
+uint64_t worker_wait_us(const struct worker *worker);
 /* worker_has_suspect: it runs one that has to be alone in it; give it no other. */
 bool worker_has_suspect(const struct worker *worker);
 uint64_t worker_started_at_ms(const struct worker *worker);
