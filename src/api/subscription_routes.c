@@ -112,6 +112,20 @@ static struct scope *find_scope(struct router *router, struct http_request *requ
     return NULL;
 }
 
+/* The subscription that path and query name; else NULL, and answered. */
+static const struct member *find_member(struct router *router, struct http_request *request)
+{
+    struct slice name = http_request_segment(request, 2);
+    const struct scope *scope = find_scope(router, request);
+    const struct member *member = scope != NULL ? catalog_member(scope, name) : NULL;
+
+    if (scope != NULL && member == NULL)
+        answer_error(request, 404, "ResourceNotFound",
+                     "topic '%s' has no subscription '%.*s': `redgrid subscription list` shows all",
+                     scope->topic->name, SLICE_ARG(name));
+    return member;
+}
+
 /* ---- routes ---- */
 
 static void write_members(struct buf *out, const struct scope *scope)
@@ -151,18 +165,10 @@ void subscriptions_get(struct router *router, struct http_request *request)
 
 void subscription_get(struct router *router, struct http_request *request)
 {
-    struct slice name = http_request_segment(request, 2);
-    const struct scope *scope = find_scope(router, request);
+    const struct member *member = find_member(router, request);
 
-    if (scope == NULL)
-        return;
-    const struct member *member = catalog_member(scope, name);
     if (member != NULL)
         answer_subscription(request, member);
-    else
-        answer_error(request, 404, "ResourceNotFound",
-                     "topic '%s' has no subscription '%.*s': `redgrid subscription list` shows all",
-                     scope->topic->name, SLICE_ARG(name));
 }
 
 static void change(struct router *router, struct http_request *request, bool is_patch)
@@ -198,20 +204,14 @@ void subscription_patch(struct router *router, struct http_request *request)
     change(router, request, true);
 }
 
-/* Removing what is not there is done already. */
 void subscription_delete(struct router *router, struct http_request *request)
 {
-    const struct scope *scope = find_scope(router, request);
+    const struct member *member = find_member(router, request);
 
-    if (scope == NULL)
+    if (member == NULL)
         return;
-    const struct member *member = catalog_member(scope, http_request_segment(request, 2));
-    if (member == NULL) {
-        http_respond(request, 204, NULL, NULL);
-        return;
-    }
     struct changing *changing =
-        changing_new(router, request, slice_of(scope->topic->id), SLICE_NONE);
+        changing_new(router, request, slice_of(member->scope->id), SLICE_NONE);
     changing_begun(changing,
                    change_remove(router_changes(router), slice_of(member->id), &changing->change));
 }

@@ -168,16 +168,12 @@ void topic_patch(struct router *router, struct http_request *request)
     change(router, request, true);
 }
 
-/* Removing what is not there is done already. */
 void topic_delete(struct router *router, struct http_request *request)
 {
-    const struct scope *scope =
-        catalog_topic(router_catalog(router), http_request_segment(request, 2));
+    const struct scope *scope = find_topic(router, request);
 
-    if (scope == NULL) {
-        http_respond(request, 204, NULL, NULL);
+    if (scope == NULL)
         return;
-    }
     struct changing *changing =
         changing_new(router, request, slice_of(scope->topic->id), SLICE_NONE);
     changing_begun(changing, change_remove(router_changes(router), slice_of(changing->scope),

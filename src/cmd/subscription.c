@@ -55,7 +55,8 @@ static void write_made(struct buf *out, const json_t *answer)
     fields_write(out, answer);
     if (slice_eq(state, SLICE("AwaitingManualAction")))
         buf_add(out, SLICE("\nThe endpoint did not confirm itself: open the validation URL that it "
-                           "was sent, within 10 minutes.\n"));
+                           "was sent, before the\ntime is over (setting "
+                           "delivery.validation_ms).\n"));
 }
 
 static int change(const struct cmdline *line, const char *method)
@@ -93,7 +94,7 @@ static void write_nothing(struct buf *out, const json_t *answer)
     (void)answer;
 }
 
-static int delete (const struct cmdline *line)
+static int remove_subscription(const struct cmdline *line)
 {
     return ask(line, "DELETE", SLICE_NONE, write_nothing);
 }
@@ -188,5 +189,5 @@ const struct command subscription_delete_command = {
     .name = "subscription delete",
     .summary = "Remove a subscription, its dead letters, and all that it still had to deliver.",
     .option_count = SUBSCRIPTION_SCOPE_COUNT,
-    .run = delete,
+    .run = remove_subscription,
 };

@@ -150,21 +150,21 @@ static bool is_number(struct slice text)
 }
 
 /* A range is two numbers with a comma between. */
-static bool add_operand(struct buf *out, struct slice operator, struct slice text)
+static bool add_operand(struct buf *out, struct slice operation, struct slice text)
 {
     size_t comma = slice_find_byte(text, ',');
     bool is_on;
 
-    if (slice_has_prefix_nocase(operator, SLICE("String"))) {
+    if (slice_has_prefix_nocase(operation, SLICE("String"))) {
         jx_write_string(out, text);
         return true;
     }
-    if (slice_has_prefix_nocase(operator, SLICE("Bool"))) {
+    if (slice_has_prefix_nocase(operation, SLICE("Bool"))) {
         bool is_good = slice_to_bool(text, &is_on);
         buf_add(out, is_good && is_on ? SLICE("true") : SLICE("false"));
         return is_good;
     }
-    if (!slice_has_suffix_nocase(operator, SLICE("Range"))) {
+    if (!slice_has_suffix_nocase(operation, SLICE("Range"))) {
         buf_add(out, text);
         return is_number(text);
     }
@@ -172,34 +172,34 @@ static bool add_operand(struct buf *out, struct slice operator, struct slice tex
     return is_number(slice_first(text, comma)) && is_number(slice_from(text, comma + 1));
 }
 
-static bool takes_one(struct slice operator)
+static bool takes_one(struct slice operation)
 {
-    return slice_has_prefix_nocase(operator, SLICE("NumberLess")) ||
-           slice_has_prefix_nocase(operator, SLICE("NumberGreater")) ||
-           slice_has_prefix_nocase(operator, SLICE("Bool"));
+    return slice_has_prefix_nocase(operation, SLICE("NumberLess")) ||
+           slice_has_prefix_nocase(operation, SLICE("NumberGreater")) ||
+           slice_has_prefix_nocase(operation, SLICE("Bool"));
 }
 
 static int add_filter(struct buf *out, const struct word_list *list)
 {
-    struct slice operator= slice_of(list->count > 1 ? list->words[1] : "");
+    struct slice operation = slice_of(list->count > 1 ? list->words[1] : "");
 
     if (list->count < 2)
         return complain(EXIT_USAGE, "--advanced-filter: needs a key and an operator");
-    if (takes_one(operator) && list->count != 3)
+    if (takes_one(operation) && list->count != 3)
         return complain(EXIT_USAGE, "--advanced-filter: %s takes one value", list->words[1]);
     buf_add(out, SLICE("{\"key\":"));
     jx_write_string(out, slice_of(list->words[0]));
     buf_add(out, SLICE(",\"operatorType\":"));
-    jx_write_string(out, operator);
+    jx_write_string(out, operation);
     for (size_t i = 2; i < list->count; i++) {
-        buf_add(out, i > 2                 ? SLICE(",")
-                     : takes_one(operator) ? SLICE(",\"value\":")
-                                           : SLICE(",\"values\":["));
-        if (!add_operand(out, operator, slice_of(list->words[i])))
+        buf_add(out, i > 2                  ? SLICE(",")
+                     : takes_one(operation) ? SLICE(",\"value\":")
+                                            : SLICE(",\"values\":["));
+        if (!add_operand(out, operation, slice_of(list->words[i])))
             return complain(EXIT_USAGE, "--advanced-filter: '%s' is no value for %s",
                             list->words[i], list->words[1]);
     }
-    if (list->count > 2 && !takes_one(operator))
+    if (list->count > 2 && !takes_one(operation))
         buf_add_byte(out, ']');
     buf_add_byte(out, '}');
     return EXIT_OK;

@@ -166,7 +166,7 @@ static void write_nothing(struct buf *out, const json_t *answer)
     (void)answer;
 }
 
-static int delete (const struct cmdline *line)
+static int remove_topic(const struct cmdline *line)
 {
     return ask(line, "DELETE", "", SLICE_NONE, write_nothing);
 }
@@ -220,5 +220,5 @@ const struct command topic_delete_command = {
     .words_min = 1,
     .words_max = 1,
     .asks_server = true,
-    .run = delete,
+    .run = remove_topic,
 };

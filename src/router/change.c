@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "loop/timer.h"
 #include "router/document.h"
 #include "router/resource_id.h"
 #include "store/queue.h"
@@ -172,6 +174,7 @@ static enum err finish(struct change *c)
 {
     struct changes *changes = c->changes;
 
+    changes->has_unfinished = changes->has_unfinished || (c->is_removal && c->result != E_OK);
     (void)change_drop(c, c->result);
     op_end(&c->op, c->result); /* it may be gone now */
     changes->options.ended(changes->options.ctx);
@@ -323,41 +326,87 @@ enum err change_remove(struct changes *changes, struct slice id, struct change *
     return E_OK;
 }
 
-/* ---- what others began ---- */
+/* ---- what nobody here asked for ---- */
 
-static void on_resumed(struct op *op, enum err err)
+static void next_chore(struct changes *changes);
+
+static void on_chore_done(struct op *op, enum err err)
 {
     struct change *c = container_of(op, struct change, op);
     struct changes *changes = c->changes;
-    struct cause why = op->why;
 
-    changes->resumed = NULL;
+    if (err != E_OK && err != E_CANCELED)
+        log_warn("REMOVAL-UNFINISHED", "what was being removed is still there: %s; trying again",
+                 cause_text(&op->why, err));
+    changes->chore = NULL;
     free(c);
     if (err == E_OK)
-        changes_resume(changes);
-    else if (err != E_CANCELED)
-        log_warn("REMOVAL-UNFINISHED", "what was being removed is still there: %s",
-                 cause_text(&why, err));
+        next_chore(changes);
+}
+
+/* False: somebody is at it. */
+static bool begin_chore(struct changes *changes, struct slice id)
+{
+    struct change *c = mem_new(struct change);
+
+    c->op.done = on_chore_done;
+    if (change_remove(changes, id, c) != E_OK) {
+        free(c);
+        return false;
+    }
+    changes->chore = c;
+    return true;
+}
+
+static bool remove_expired(struct changes *changes)
+{
+    uint64_t now_unix_ms = clock_unix_ms();
+    struct scope *scope;
+    struct member *member;
+
+    for (size_t at = 0; catalog_next_scope(changes->options.catalog, &at, &scope);)
+        list_each (&scope->members, struct member, node, member) {
+            uint64_t until =
+                member->active != NULL ? member->active->subscription.expires_unix_ms : 0;
+            if (until == 0 || until > now_unix_ms || !begin_chore(changes, slice_of(member->id)))
+                continue;
+            log_info("SUBSCRIPTION-EXPIRED", "%s: its time has come, it is removed",
+                     changes->chore->id);
+            return true;
+        }
+    return false;
+}
+
+static bool remove_unfinished(struct changes *changes)
+{
+    struct slice id, document;
+
+    if (!changes->has_unfinished)
+        return false;
+    for (size_t at = 0; resources_next(changes->options.resources, &at, &id, &document);)
+        if (document_is(document, STATE_DELETING) && begin_chore(changes, id)) {
+            log_info("REMOVAL-RESUMED", "%s: goes on being removed", changes->chore->id);
+            return true;
+        }
+    changes->has_unfinished = false;
+    return false;
+}
+
+static void next_chore(struct changes *changes)
+{
+    if (changes->chore == NULL && !changes->is_stopping && !remove_unfinished(changes))
+        (void)remove_expired(changes);
+}
+
+static void on_timer(void *ctx)
+{
+    next_chore(ctx);
 }
 
 void changes_resume(struct changes *changes)
 {
-    struct slice id, document;
-
-    if (changes->resumed != NULL || changes->is_stopping)
-        return;
-    for (size_t at = 0; resources_next(changes->options.resources, &at, &id, &document);) {
-        if (!document_is(document, STATE_DELETING))
-            continue;
-        struct change *c = mem_new(struct change);
-        c->op.done = on_resumed;
-        if (change_remove(changes, id, c) == E_OK) {
-            log_info("REMOVAL-RESUMED", "%.*s: goes on being removed", SLICE_ARG(id));
-            changes->resumed = c;
-            return;
-        }
-        free(c); /* somebody is at it */
-    }
+    changes->has_unfinished = true;
+    next_chore(changes);
 }
 
 struct changes *changes_new(const struct changes_options *options)
@@ -366,6 +415,8 @@ struct changes *changes_new(const struct changes_options *options)
 
     changes->options = *options;
     list_init(&changes->list);
+    changes->timer = timer_new(options->loop, on_timer, changes);
+    timer_every(changes->timer, options->chores_ms);
     return changes;
 }
 
@@ -379,6 +430,7 @@ void changes_stop(struct changes *changes)
     struct change *c;
 
     changes->is_stopping = true;
+    timer_clear(changes->timer);
     list_each (&changes->list, struct change, node, c)
         if (c->state == VALIDATE || c->state == NOTIFY)
             op_abort(&c->step);
@@ -386,6 +438,9 @@ void changes_stop(struct changes *changes)
 
 void changes_free(struct changes *changes)
 {
-    assert(changes == NULL || changes->count == 0);
+    if (changes == NULL)
+        return;
+    assert(changes->count == 0);
+    timer_free(changes->timer);
     free(changes);
 }

@@ -18,6 +18,8 @@
 
 struct changes;
 
+#define CHORES_MS 10000
+
 struct changes_options {
     struct loop *loop;
     struct redis *redis; /* the store's */
@@ -26,13 +28,15 @@ struct changes_options {
     struct resources *resources;
     uint64_t window_ms;       /* how long an endpoint may be confirmed by hand */
     uint32_t retry_ms;        /* between two attempts of a handshake */
+    uint32_t chores_ms;       /* how often it is looked for what is to be removed */
     void (*ended)(void *ctx); /* one has ended: perhaps the last that a stop waits for */
     void *ctx;
 };
 
 struct changes *changes_new(const struct changes_options *options);
 size_t changes_under_way(const struct changes *changes);
-/* changes_resume removes what somebody began to remove and did not end. */
+/* changes_resume removes what somebody began to remove and did not end. What could not be removed
+ * is tried again, and subscriptions go when their time has come, without being asked for. */
 void changes_resume(struct changes *changes);
 /* changes_stop: no more begin, and those under way end soon. changes_free when none is. */
 void changes_stop(struct changes *changes);

@@ -10,7 +10,9 @@ struct changes {
     struct changes_options options;
     struct list list; /* struct change, under way */
     size_t count;
-    struct change *resumed; /* removed for somebody who did not end it; NULL = none */
+    struct change *chore; /* a removal that nobody here asked for; NULL = none */
+    struct timer *timer;  /* to look for such */
+    bool has_unfinished;  /* there may be one that somebody began */
     bool is_stopping;
 };
 

@@ -114,7 +114,8 @@ static void router_begin(void)
                                  .is_dead = nobody_is_dead,
                                  .find_function = no_function,
                                  .window_ms = window_ms,
-                                 .retry_ms = 1},
+                                 .retry_ms = 1,
+                                 .chores_ms = 20},
         &loaded);
     test_wait(loop, has_ended, NULL);
     assert_int_equal(done_err, E_OK);
@@ -398,6 +399,20 @@ static void a_changed_endpoint_leaves_the_old_in_force_until_it_has_passed(void 
     assert_string_equal(queue_of("es1"), queue);
 }
 
+static void a_change_on_top_of_one_that_waits_keeps_both(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_topic("top", "", false), E_OK);
+    assert_int_equal(put("es1", "old", ""), E_OK);
+    manner = SILENT;
+    assert_int_equal(put("es1", "new", ""), E_OK);
+    assert_int_equal(ask("es1", "{\"labels\":[\"a\"]}", true), E_OK);
+    assert_string_equal(state_of("es1"), "AwaitingManualAction");
+    assert_int_equal(confirm("es1"), E_OK);
+    assert_non_null(strstr(document_of(TOPIC "top" MEMBER "es1").data, "/new\""));
+    assert_non_null(strstr(document_of(TOPIC "top" MEMBER "es1").data, "\"labels\":[\"a\"]"));
+}
+
 static void what_waits_is_confirmed_by_its_code_and_token_in_time(void **state)
 {
     (void)state;
@@ -479,10 +494,10 @@ static void one_change_at_a_time(void **state)
     assert_int_equal(ask_topic("top", "", false), E_OK);
     fresh();
     assert_int_equal(change_remove(router_changes(router), SLICE(TOPIC "top"), &change), E_OK);
-    assert_int_equal(change_subscription(
-                         router_changes(router),
-                         &(struct change_request){.scope = SLICE(TOPIC "top"), .name = SLICE("es1")},
-                         &second),
+    assert_int_equal(change_subscription(router_changes(router),
+                                         &(struct change_request){.scope = SLICE(TOPIC "top"),
+                                                                  .name = SLICE("es1")},
+                                         &second),
                      E_EXISTS);
     test_wait(loop, has_ended, NULL);
     assert_int_equal(done_err, E_OK);
@@ -531,6 +546,12 @@ static void a_topic_goes_with_its_subscriptions(void **state)
     test_ask(loop, redis, "EVAL return(#redis.call('KEYS','rg:{q:*')) 0", "0");
 }
 
+static bool has_gone(void *name)
+{
+    struct scope *scope = catalog_topic(router_catalog(router), SLICE("top"));
+    return catalog_member(scope, slice_of(name)) == NULL;
+}
+
 static bool is_empty(void *ctx)
 {
     struct slice id, document;
@@ -565,6 +586,30 @@ static void what_was_being_removed_is_removed_by_the_next_start(void **state)
     assert_int_equal(ask_topic("top", "", false), E_OK);
 }
 
+static void a_subscription_goes_when_its_time_has_come(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_topic("top", "", false), E_OK);
+    assert_int_equal(put("es1", "hook", ",\"expirationTimeUtc\":\"2999-01-01T00:00:00Z\""), E_OK);
+    assert_int_equal(put("es2", "hook", ",\"expirationTimeUtc\":\"2020-01-01T00:00:00Z\""), E_OK);
+    test_wait(loop, has_gone, (char[]){"es2"});
+    assert_true(is_active("es1"));
+    assert_string_equal(got_type, "SubscriptionDeletion");
+}
+
+static void a_removal_that_failed_is_tried_again(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_topic("top", "", false), E_OK);
+    assert_int_equal(put("es1", "hook", ""), E_OK);
+    test_ask(loop, redis, "ACL SETUSER default -unlink", "OK");
+    assert_int_equal(ask_removal(TOPIC "top"), E_REDIS);
+    assert_null(catalog_topic(router_catalog(router), SLICE("top")));
+    test_ask(loop, redis, "ACL SETUSER default +unlink", "OK");
+    test_wait(loop, is_empty, NULL);
+    test_ask(loop, redis, "EVAL return(#redis.call('KEYS','rg:{q:*')) 0", "0");
+}
+
 static void a_stop_cuts_a_handshake_short(void **state)
 {
     static const char nowhere[] =
@@ -592,6 +637,7 @@ int main(void)
         ROW(an_endpoint_that_echoes_is_in_force),
         ROW(an_endpoint_that_fails_gets_nothing),
         ROW(a_changed_endpoint_leaves_the_old_in_force_until_it_has_passed),
+        ROW(a_change_on_top_of_one_that_waits_keeps_both),
         ROW(what_waits_is_confirmed_by_its_code_and_token_in_time),
         ROW(what_waits_too_long_has_failed),
         ROW(cloud_events_are_asked_by_options),
@@ -601,6 +647,8 @@ int main(void)
         ROW(an_endpoint_that_never_passed_is_not_told),
         ROW(a_topic_goes_with_its_subscriptions),
         ROW(what_was_being_removed_is_removed_by_the_next_start),
+        ROW(a_subscription_goes_when_its_time_has_come),
+        ROW(a_removal_that_failed_is_tried_again),
         ROW(a_stop_cuts_a_handshake_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

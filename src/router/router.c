@@ -69,6 +69,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
         .resources = router->resources,
         .window_ms = options->window_ms,
         .retry_ms = options->retry_ms > 0 ? options->retry_ms : VALIDATION_RETRY_MS,
+        .chores_ms = options->chores_ms > 0 ? options->chores_ms : CHORES_MS,
         .ended = on_change_ended,
         .ctx = router});
     return router;

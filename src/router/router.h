@@ -29,6 +29,7 @@ struct router_options {
     bool allows_http;
     uint64_t window_ms; /* how long an endpoint may be confirmed by hand */
     uint32_t retry_ms;  /* between two attempts of a handshake; 0 = VALIDATION_RETRY_MS */
+    uint32_t chores_ms; /* how often it is looked for what is to be removed; 0 = CHORES_MS */
 };
 
 /* router_start: `loaded` ends with E_OK when all topics and subscriptions are known. */
