@@ -128,39 +128,65 @@ static const struct member *find_member(struct router *router, struct http_reque
 
 /* ---- routes ---- */
 
-static void write_members(struct buf *out, const struct scope *scope)
+struct members {
+    const struct member **rows;
+    size_t count, room;
+};
+
+static void add_members(struct members *members, const struct scope *scope)
 {
     const struct member *member;
 
     list_each (&scope->members, struct member, node, member) {
-        buf_add(out, out->data[out->len - 1] == '[' ? SLICE("") : SLICE(","));
-        write_subscription(out, member);
+        if (members->count == members->room) {
+            members->room = members->room == 0 ? 64 : 2 * members->room;
+            members->rows =
+                mem_resize((void *)(uintptr_t)members->rows, members->room, sizeof *members->rows);
+        }
+        members->rows[members->count++] = member;
     }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct member *const *one = a, *const *other = b;
+    return slice_cmp(slice_of((*one)->id), slice_of((*other)->id));
+}
+
+static void answer_list(struct http_request *request, struct members *members)
+{
+    struct buf body;
+
+    if (members->count > 0)
+        qsort((void *)(uintptr_t)members->rows, members->count, sizeof *members->rows, by_id);
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_open(&body, "value");
+    buf_add_byte(&body, '[');
+    for (size_t i = 0; i < members->count; i++) {
+        buf_add(&body, i > 0 ? SLICE(",") : SLICE(""));
+        write_subscription(&body, members->rows[i]);
+    }
+    buf_add(&body, SLICE("]}\n"));
+    answer_json(request, 200, &body);
+    free((void *)(uintptr_t)members->rows);
 }
 
 void subscriptions_get(struct router *router, struct http_request *request)
 {
-    struct slice topic = http_request_parameter(request, SLICE("topic"));
-    struct slice id = http_request_parameter(request, SLICE("scope"));
-    struct scope *scope = NULL;
-    struct buf body;
+    bool is_narrow = http_request_parameter(request, SLICE("topic")).data != NULL ||
+                     http_request_parameter(request, SLICE("scope")).data != NULL;
+    struct scope *scope = is_narrow ? find_scope(router, request) : NULL;
+    struct members members = {0};
 
-    if (topic.data != NULL || id.data != NULL) {
-        scope = find_scope(router, request);
-        if (scope == NULL)
-            return;
-    }
-    buf_init(&body, ANSWER_MAX_BYTES);
-    member_open(&body, "value");
-    buf_add_byte(&body, '[');
+    if (is_narrow && scope == NULL)
+        return;
     if (scope != NULL)
-        write_members(&body, scope);
+        add_members(&members, scope);
     else
         for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);)
             if (scope->topic != NULL)
-                write_members(&body, scope);
-    buf_add(&body, SLICE("]}\n"));
-    answer_json(request, 200, &body);
+                add_members(&members, scope);
+    answer_list(request, &members);
 }
 
 void subscription_get(struct router *router, struct http_request *request)
