@@ -23,8 +23,11 @@ static void answer_failure(struct http_request *request, enum err err, const str
             answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
             return;
         }
-    answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
-                 cause_text(why, err));
+    if (err == E_CANCELED)
+        answer_error(request, 503, "Stopping", "the server is stopping: try again");
+    else
+        answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
+                     cause_text(why, err));
 }
 
 static void changing_free(struct changing *changing)

@@ -148,7 +148,6 @@ scenario('A removal that was cut off by kill -9 is ended by the next start', asy
   await until(() => hook.hanging.length > 0, 'the first subscription is being removed');
   await events.node.kill();
   assert.equal(await removal, 'cut off');
-  events.node.records = [];
   await events.node.start();
   await events.node.line(/goes on being removed/);
   await until(async () => (await keysOf(events.node)).length === 0, 'all queues are gone');
@@ -157,6 +156,26 @@ scenario('A removal that was cut off by kill -9 is ended by the next start', asy
     'the name is free again',
   );
   assert.deepEqual((await events.must('GET', '/api/subscriptions')).value, []);
+});
+
+scenario('A subscription whose handshake was cut off was never made', async (w) => {
+  const events = await w.events();
+  const hook = await w.hook({ handshake: 'hang' });
+  await events.topic('orders');
+  const make = () => events.putSubscription('orders', 'es1', Events.to(hook.url()));
+  const first = make().catch(() => 'cut off');
+  await until(() => hook.hanging.length === 1, 'the endpoint is asked');
+  const busy = await make();
+  assert.equal(busy.status, 409, busy.text);
+  await events.node.kill();
+  assert.equal(await first, 'cut off');
+  await events.node.start();
+  const listed = () => events.must('GET', '/api/subscriptions').catch(() => undefined);
+  assert.deepEqual((await until(listed, 'it answers again')).value, []);
+  const second = make();
+  await until(() => hook.hanging.length === 2, 'the endpoint is asked again');
+  await events.node.stop(5000); // it does not wait for the endpoint
+  assert.equal((await second).status, 503);
 });
 
 scenario('A change on one node is in force on the others at once', async (w) => {

@@ -6,7 +6,7 @@ import { until } from './until.js';
 const VALIDATION = 'SubscriptionValidation';
 
 export class Hook {
-  // How it answers: `handshake` is 'echo', 'silent' (200 without the code), or {status, headers, body};
+  // How it answers: `handshake` is 'echo', 'silent' (200 without the code), 'hang', or {status, headers, body};
   // `answers` are used up one by one: a status, {status, headers}, 'hang', 'reset'; then it is 200.
   constructor({ handshake = 'echo', answers = [], host = '127.0.0.1' } = {}) {
     this.host = host;
@@ -43,12 +43,14 @@ export class Hook {
   }
 
   allow(response) {
+    if (this.handshake === 'hang') return this.hanging.push(response);
     if (typeof this.handshake === 'object') return this.end(response, this.handshake);
     const headers = this.handshake === 'echo' ? { 'WebHook-Allowed-Origin': '*' } : {};
     return this.end(response, { headers });
   }
 
   confirm(record, response) {
+    if (this.handshake === 'hang') return this.hanging.push(response);
     if (typeof this.handshake === 'object') return this.end(response, this.handshake);
     if (this.handshake === 'silent') return this.end(response, {});
     const { validationCode } = JSON.parse(record.text)[0].data;
