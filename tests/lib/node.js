@@ -47,11 +47,13 @@ export class Node {
   }
 
   async start(ms = 20000) {
+    const started = /^Host started \(\d+ms\)/;
+    const before = this.count(started);
     this.spawn();
     await until(
       () => {
         if (this.hasExited()) throw new Error(`${this.name} ended: ${this.tail(5)}`);
-        return this.has(/^Host started \(\d+ms\)/);
+        return this.count(started) > before;
       },
       `${this.name} says Host started`,
       ms,
