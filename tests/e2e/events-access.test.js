@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { AzureKeyCredential } from '@azure/eventgrid';
-import { gridEvent, publisher, sas } from '../lib/events.js';
+import { gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
+import { publisher, sas } from '../lib/sdk.js';
 
 const EVENT = [{ subject: 's', eventType: 'made', dataVersion: '1', data: {} }];
 

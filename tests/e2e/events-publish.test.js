@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { EventGridDeserializer } from '@azure/eventgrid';
-import { Events, cloudEvent, gridEvent, publisher } from '../lib/events.js';
+import { Events, cloudEvent, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
+import { publisher } from '../lib/sdk.js';
 
 const CLOUD = { inputSchema: 'CloudEventSchemaV1_0' };
 const REPORT = /Report '[0-9a-f-]{36}:\d+:[^']+ \(UTC\)' to our forums/g;

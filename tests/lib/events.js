@@ -1,11 +1,4 @@
-// Topics and subscriptions of one node, over its API and for other people's clients.
-
-import {
-  AzureKeyCredential,
-  AzureSASCredential,
-  EventGridPublisherClient,
-  generateSharedAccessSignature,
-} from '@azure/eventgrid';
+// Topics and subscriptions of one node, over its API.
 
 export class Events {
   constructor(node) {
@@ -77,23 +70,6 @@ export class Events {
     const type = { 'content-type': 'application/json' };
     return this.ask('POST', `/topics/${topic}/api/events`, body, { ...type, ...given });
   }
-}
-
-// The SDK's publisher, which wants https unless it is told otherwise.
-export function publisher(topic, schema, credential = new AzureKeyCredential(topic.key1)) {
-  return new EventGridPublisherClient(topic.endpoint, schema, credential, {
-    allowInsecureConnection: true,
-    retryOptions: { maxRetries: 0 },
-  });
-}
-
-export async function sas(topic, key, expires = new Date(Date.now() + 3600000)) {
-  const text = await generateSharedAccessSignature(
-    topic.endpoint,
-    new AzureKeyCredential(key),
-    expires,
-  );
-  return { text, credential: new AzureSASCredential(text) };
 }
 
 let count = 0;
