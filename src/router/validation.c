@@ -87,11 +87,16 @@ static void judge(struct validation *v, enum err err)
                   status, status != 0 ? http_call_header(call, SLICE("WebHook-Allowed-Origin"))
                                       : SLICE_NONE)
             : handshake_judge_post(status, body, slice_of(v->code));
-    if (v->ret->verdict == HANDSHAKE_FAILED)
-        tell_failure(v, status,
-                     err != E_OK     ? cause_text(&call->op.why, err)
-                     : status == 200 ? "it does not send the validation code back"
-                                     : "");
+    if (v->ret->verdict != HANDSHAKE_FAILED)
+        return;
+    if (err != E_OK)
+        tell_failure(v, 0, cause_text(&call->op.why, err));
+    else if (v->is_cloud_event && status / 100 == 2)
+        tell_failure(v, status, "it allows other origins only");
+    else if (status == 200)
+        tell_failure(v, status, "it does not send the validation code back");
+    else
+        tell_failure(v, status, "");
 }
 
 static void on_answered(struct op *op, enum err err)
