@@ -4,8 +4,8 @@
 
 #include "api/answer.h"
 #include "api/changing.h"
+#include "api/listing.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "router/document.h"
 #include "router/resource_id.h"
 #include "json/scan.h"
@@ -128,47 +128,18 @@ static const struct member *find_member(struct router *router, struct http_reque
 
 /* ---- routes ---- */
 
-struct members {
-    const struct member **rows;
-    size_t count, room;
-};
-
-static void add_members(struct members *members, const struct scope *scope)
+static void add_members(struct listing *listing, const struct scope *scope)
 {
     const struct member *member;
 
-    list_each (&scope->members, struct member, node, member) {
-        if (members->count == members->room) {
-            members->room = members->room == 0 ? 64 : 2 * members->room;
-            members->rows =
-                mem_resize((void *)(uintptr_t)members->rows, members->room, sizeof *members->rows);
-        }
-        members->rows[members->count++] = member;
-    }
+    list_each (&scope->members, struct member, node, member)
+        listing_add(listing, member->id, member);
 }
 
-static int by_id(const void *a, const void *b)
+static void write_row(struct buf *out, const void *member, const void *ctx)
 {
-    const struct member *const *one = a, *const *other = b;
-    return slice_cmp(slice_of((*one)->id), slice_of((*other)->id));
-}
-
-static void answer_list(struct http_request *request, struct members *members)
-{
-    struct buf body;
-
-    if (members->count > 0)
-        qsort((void *)(uintptr_t)members->rows, members->count, sizeof *members->rows, by_id);
-    buf_init(&body, ANSWER_MAX_BYTES);
-    member_open(&body, "value");
-    buf_add_byte(&body, '[');
-    for (size_t i = 0; i < members->count; i++) {
-        buf_add(&body, i > 0 ? SLICE(",") : SLICE(""));
-        write_subscription(&body, members->rows[i]);
-    }
-    buf_add(&body, SLICE("]}\n"));
-    answer_json(request, 200, &body);
-    free((void *)(uintptr_t)members->rows);
+    (void)ctx;
+    write_subscription(out, member);
 }
 
 void subscriptions_get(struct router *router, struct http_request *request)
@@ -176,17 +147,20 @@ void subscriptions_get(struct router *router, struct http_request *request)
     bool is_narrow = http_request_parameter(request, SLICE("topic")).data != NULL ||
                      http_request_parameter(request, SLICE("scope")).data != NULL;
     struct scope *scope = is_narrow ? find_scope(router, request) : NULL;
-    struct members members = {0};
+    struct listing listing = {0};
+    struct buf body;
 
     if (is_narrow && scope == NULL)
         return;
     if (scope != NULL)
-        add_members(&members, scope);
+        add_members(&listing, scope);
     else
         for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);)
             if (scope->topic != NULL)
-                add_members(&members, scope);
-    answer_list(request, &members);
+                add_members(&listing, scope);
+    buf_init(&body, ANSWER_MAX_BYTES);
+    listing_write(&body, &listing, write_row, NULL);
+    answer_json(request, 200, &body);
 }
 
 void subscription_get(struct router *router, struct http_request *request)

@@ -1,10 +1,8 @@
 #include "api/topic_routes.h"
 
-#include <stdlib.h>
-
 #include "api/answer.h"
 #include "api/changing.h"
-#include "base/mem.h"
+#include "api/listing.h"
 #include "router/resource_id.h"
 #include "json/scan.h"
 
@@ -84,39 +82,22 @@ static const struct scope *find_topic(struct router *router, struct http_request
 
 /* ---- routes ---- */
 
-static int by_id(const void *a, const void *b)
+static void write_row(struct buf *out, const void *scope, const void *request)
 {
-    const struct scope *const *one = a, *const *other = b;
-    return slice_cmp(slice_of((*one)->id), slice_of((*other)->id));
+    write_topic(out, scope, request);
 }
 
 void topics_get(struct router *router, struct http_request *request)
 {
-    const struct scope **all = NULL;
-    size_t count = 0, room = 0;
+    struct listing listing = {0};
     struct scope *scope;
     struct buf body;
 
-    for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);) {
-        if (scope->topic == NULL)
-            continue;
-        if (count == room) {
-            room = room == 0 ? 64 : 2 * room;
-            all = mem_resize((void *)(uintptr_t)all, room, sizeof *all);
-        }
-        all[count++] = scope;
-    }
-    if (count > 0)
-        qsort((void *)(uintptr_t)all, count, sizeof *all, by_id);
+    for (size_t at = 0; catalog_next_scope(router_catalog(router), &at, &scope);)
+        if (scope->topic != NULL)
+            listing_add(&listing, scope->id, scope);
     buf_init(&body, ANSWER_MAX_BYTES);
-    member_open(&body, "value");
-    buf_add_byte(&body, '[');
-    for (size_t i = 0; i < count; i++) {
-        buf_add(&body, i > 0 ? SLICE(",") : SLICE(""));
-        write_topic(&body, all[i], request);
-    }
-    buf_add(&body, SLICE("]}\n"));
-    free((void *)(uintptr_t)all);
+    listing_write(&body, &listing, write_row, request);
     answer_json(request, 200, &body);
 }
 

@@ -1,7 +1,6 @@
 #include "cmd/fields.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define PATH_BYTES 128
 #define WIDE 36
@@ -26,7 +25,8 @@ static void write_members(struct buf *out, const char *prefix, const json_t *obj
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
         char path[PATH_BYTES];
-        bool is_wrapper = strcmp(name, "properties") == 0; /* tells a reader nothing */
+        bool is_wrapper =
+            slice_eq(slice_of(name), SLICE("properties")); /* tells a reader nothing */
         snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' && !is_wrapper ? "." : "",
                  is_wrapper ? "" : name);
         if (json_is_object(value) && depth < DEPTH_MAX)
