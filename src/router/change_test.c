@@ -422,11 +422,13 @@ static void what_waits_is_confirmed_by_its_code_and_token_in_time(void **state)
     assert_string_equal(state_of("es1"), "AwaitingManualAction");
     assert_false(is_active("es1"));
     assert_int_equal(confirm("es2"), E_DENIED);
-    char *id = strstr(callback, "id=") + 3;
-    char was = *id;
-    *id = was == 'a' ? 'b' : 'a';
-    assert_int_equal(confirm("es1"), E_DENIED);
-    *id = was;
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "id=" : "token=";
+        char *at = strstr(callback, name) + strlen(name), was = *at;
+        *at = was == 'a' ? 'b' : 'a';
+        assert_int_equal(confirm("es1"), E_DENIED);
+        *at = was;
+    }
     assert_int_equal(confirm("ES1"), E_OK);
     assert_true(is_active("es1"));
     assert_int_equal(confirm("es1"), E_DENIED); /* once */

@@ -105,9 +105,11 @@ scenario('H5 By hand with the wrong code, or too late', async (w) => {
   const hook = await w.hook({ handshake: 'silent' });
   await events.topic('orders');
   await events.subscription('orders', 'es1', Events.to(hook.url()));
-  const url = new URL(hook.validationUrl());
-  url.searchParams.set('id', '00000000-0000-4000-8000-000000000000');
-  assert.equal((await fetch(url)).status, 400);
+  for (const name of ['id', 'token']) {
+    const url = new URL(hook.validationUrl());
+    url.searchParams.set(name, '00000000-0000-4000-8000-000000000000');
+    assert.equal((await fetch(url)).status, 400);
+  }
   await until(async () => (await events.state('orders', 'es1')) === 'Failed', 'it has failed');
   assert.equal((await fetch(hook.validationUrl())).status, 400);
   assert.equal(await events.state('orders', 'es1'), 'Failed');
