@@ -286,8 +286,11 @@ static void add_option(struct buf *out, const struct option *option)
     buf_addf(out, "  %s%s%s", option->flag, option->takes != NULL ? " " : "",
              option->takes != NULL ? option->takes : "");
     size_t wide = out->len - start;
-    buf_addf(out, "%*s%s\n", wide < FLAG_COLUMN ? (int)(FLAG_COLUMN + 1 - wide) : 1, "",
-             option->description);
+    if (wide >= FLAG_COLUMN) { /* too long to share a line */
+        buf_add_byte(out, '\n');
+        wide = 0;
+    }
+    buf_addf(out, "%*s%s\n", (int)(FLAG_COLUMN + 1 - wide), "", option->description);
 }
 
 void command_write_help(const struct command *command, struct buf *out)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #define PATH_BYTES 128
-#define WIDE 36
+#define WIDE 42
 #define DEPTH_MAX 8
 
 static void write_value(struct buf *out, const char *path, const json_t *value)

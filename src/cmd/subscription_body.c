@@ -60,9 +60,6 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .description = "A header of each delivery: `x-team static blue`, `x-n dynamic data.n`; again "
                     "for more."},
     {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
-    {.flag = "--order-by",
-     .takes = "KEY",
-     .description = "subject or data.KEY: of equal ones the next waits for the one before."},
     {.flag = "--expiration-date",
      .takes = "TIME",
      .description = "When it is no longer needed, 2030-01-01T00:00:00Z."},
@@ -344,7 +341,6 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
         code = add_part(out, line, "\"retryPolicy\":{", write_retry);
     add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
     add_texts(out, line, "--labels", "labels");
-    add_text(out, line, "--order-by", "orderBy");
     add_text(out, line, "--expiration-date", "expirationTimeUtc");
     buf_add(out, SLICE("}}"));
     return code;
