@@ -9,9 +9,11 @@ import Redis from 'ioredis';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
 import { PROGRAM } from '../lib/node.js';
 import { scenario } from '../lib/scenario.js';
+import { publisher } from '../lib/sdk.js';
 import { until } from '../lib/until.js';
 
 const run = promisify(execFile);
+const SDK_EVENT = { subject: 's', eventType: 'made', dataVersion: '1', data: {} };
 
 // Runs a command against a node; {code, stdout, stderr}.
 async function redgrid(events, words, env = {}) {
@@ -217,19 +219,31 @@ scenario('A node that dies while it removes leaves that to the others', async (w
   );
 });
 
-scenario('While the store is away changes are refused, and events too', async (w) => {
+scenario('P15 While the store is away changes are refused, and events too', async (w) => {
   const store = await w.redis({ persistent: true });
   const events = await w.events({ store });
   const hook = await w.hook();
-  const { key1 } = await events.topic('orders');
+  const topic = await events.topic('orders');
   await events.subscription('orders', 'es1', Events.to(hook.url()));
   await store.stop('SIGKILL');
-  const publish = () => events.publish('orders', [gridEvent()], { 'aeg-sas-key': key1 });
+  const publish = () => events.publish('orders', [gridEvent()], { 'aeg-sas-key': topic.key1 });
   await until(async () => (await publish()).status === 503, 'publishing is refused');
   const change = await events.ask('PUT', '/api/topics/others', {});
   assert.equal(change.status, 503, change.text);
+  const statuses = [];
+  const watch = async (request, next) => {
+    const response = await next(request);
+    statuses.push(response.status);
+    return response;
+  };
+  const client = publisher(topic, 'EventGrid', undefined, {
+    retryOptions: { maxRetries: 20, retryDelayInMs: 100 },
+    additionalPolicies: [{ policy: { name: 'watch', sendRequest: watch }, position: 'perRetry' }],
+  });
+  const sending = client.send([{ id: 'sdk', ...SDK_EVENT }]);
+  await until(() => statuses.includes(503), 'the SDK is refused');
   await store.restart();
-  await until(async () => (await publish()).status === 200, 'publishing works again');
-  await hook.gets(1);
+  await sending; // it tries again by itself
+  await until(() => hook.ids().includes('sdk'), 'the event of the SDK is delivered');
   assert.equal((await events.ask('PUT', '/api/topics/others', {})).status, 200);
 });
