@@ -32,7 +32,7 @@ void runs_add(struct runs *runs, struct invocation *run, uint64_t now_ms)
 {
     clock_start(runs, run, now_ms);
     if (list_is_empty(&runs->order))
-        runs->busy_since_ms = now_ms;
+        runs->busy_since_ms = runs->moved_at_ms = now_ms;
     list_push(&runs->order, &run->node);
     invocation_table_add(&runs->table, run);
 }
@@ -46,6 +46,7 @@ void runs_restart(struct runs *runs, uint64_t now_ms)
 
 static void note_end(struct runs *runs, uint64_t now_ms)
 {
+    runs->moved_at_ms = now_ms;
     if (list_is_empty(&runs->order))
         runs->busy_ms += now_ms - runs->busy_since_ms;
     if (++runs->ended >= LATELY_RUNS) {
@@ -71,14 +72,15 @@ struct invocation *runs_find(const struct runs *runs, struct slice id)
 
 uint64_t runs_wait_us(const struct runs *runs, uint64_t now_ms)
 {
-    uint64_t busy_ms = runs->busy_ms;
-
     if (runs->ended < ENOUGH_RUNS)
         return UINT64_MAX;
-    if (!list_is_empty(&runs->order))
-        busy_ms += now_ms - runs->busy_since_ms;
+    if (list_is_empty(&runs->order))
+        return 0;
+    uint64_t busy_ms = runs->busy_ms + now_ms - runs->busy_since_ms;
     uint64_t each_us = busy_ms * 1000 / runs->ended;
-    return runs->table.count * (each_us > LEAST_US ? each_us : LEAST_US);
+    uint64_t wait_us = runs->table.count * (each_us > LEAST_US ? each_us : LEAST_US);
+    uint64_t stuck_us = (now_ms - runs->moved_at_ms) * 1000; /* a run that hangs shows here */
+    return wait_us > stuck_us ? wait_us : stuck_us;
 }
 
 uint64_t runs_expiry_ms(const struct runs *runs)

@@ -12,7 +12,8 @@ struct runs {
     struct list order;   /* the oldest first */
     uint64_t timeout_ms; /* 0 = none */
     bool is_serial;
-    uint64_t busy_since_ms; /* while there are any */
+    uint64_t busy_since_ms; /* while there are any; */
+    uint64_t moved_at_ms;   /* and when one of them ended, or the first came */
     uint64_t busy_ms;       /* before that; both lately: halved now and then */
     uint64_t ended;         /* runs, in that time */
 };
@@ -29,7 +30,7 @@ void runs_restart(struct runs *runs, uint64_t now_ms);
 /* runs_expiry_ms: when the next run has used up its time; 0 = never. */
 uint64_t runs_expiry_ms(const struct runs *runs);
 /* runs_wait_us is how long one more would wait until those before it have ended, as fast as they
- * ended lately; UINT64_MAX while nobody can tell. */
+ * ended lately, but no less than since one ended; UINT64_MAX while nobody can tell. */
 uint64_t runs_wait_us(const struct runs *runs, uint64_t now_ms);
 
 #endif
