@@ -6,6 +6,7 @@
 
 static const char source[] =
     "#include <redgrid/function.h>\n"
+    "#include <poll.h>\n"
     "#include <signal.h>\n"
     "#include <stdio.h>\n"
     "#include <unistd.h>\n"
@@ -17,7 +18,7 @@ static const char source[] =
     "    if (redgrid_is(m, \"hang\")) for (;;) pause();\n"
     "    if (redgrid_is(m, \"fail\")) return redgrid_fail(run, \"no luck\");\n"
     "    if (redgrid_is(m, \"pid\")) {\n"
-    "        usleep(5000);\n" /* slow enough to be spread */
+    "        poll(NULL, 0, 5);\n" /* slow enough to be spread */
     "        char text[32];\n"
     "        snprintf(text, sizeof text, \"%d\", (int)getpid());\n"
     "        redgrid_return(run, redgrid_text(text));\n"
