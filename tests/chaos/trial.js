@@ -186,7 +186,10 @@ export class Trial {
   checkRepeats() {
     const repeated = this.audit.repeated();
     const count = repeated.reduce((sum, [, n]) => sum + n, 0);
-    assert.deepEqual(this.audit.unexplained(), [], 'what no fault held up runs once');
+    // Without scripts a take-over is many commands, which the watch sees too late or not at all:
+    // there the repeats are counted and bounded only.
+    if (!this.options.without)
+      assert.deepEqual(this.audit.unexplained(), [], 'what no fault held up runs once');
     assert.ok(
       count <= this.mayRepeat,
       `the faults explain ${this.mayRepeat} repeated runs, not ${count}: ${repeated.slice(0, 10).join(' ')}`,
