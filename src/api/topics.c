@@ -1,6 +1,5 @@
 #include "api/topics.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "api/answer.h"
@@ -98,16 +97,14 @@ static struct credential credential_of(const struct http_request *request)
 static enum err refuse_credential(const struct http_request *request, const struct cause *cause,
                                   struct refusal *why)
 {
-    struct slice host = http_request_header(request, SLICE("Host"));
-    char upper[256];
+    char room[256];
+    struct buf host = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
-    host = slice_first(host, sizeof upper);
-    for (size_t i = 0; i < host.len; i++)
-        upper[i] = (char)toupper((unsigned char)host.data[i]);
+    buf_add_upper(&host, slice_first(http_request_header(request, SLICE("Host")), sizeof room));
     return refuse(why, REFUSAL_UNAUTHORIZED,
                   "The request authorization key is not authorized for %.*s. This is due to the "
                   "reason: %s",
-                  (int)host.len, upper, cause->text);
+                  SLICE_ARG(buf_slice(&host)), cause->text);
 }
 
 static enum err check_credential(const struct http_request *request, const struct topic *topic,

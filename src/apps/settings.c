@@ -13,11 +13,6 @@
 #define VALUE_MAX_BYTES (1u << 20)
 #define CONNECTION_PREFIX SLICE("CUSTOMCONNSTR_")
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Lower case, and "__" as ":". */
 static void add_key(struct buf *key, struct slice name)
 {
@@ -27,7 +22,7 @@ static void add_key(struct buf *key, struct slice name)
             buf_add_byte(key, ':');
             i++;
         } else {
-            buf_add_byte(key, lower(c));
+            buf_add_byte(key, lower_of(c));
         }
     }
 }
@@ -237,7 +232,7 @@ char *text_lower(const char *text)
     char *ret = mem_dup(text, strlen(text));
 
     for (char *c = ret; *c != '\0'; c++)
-        *c = lower(*c);
+        *c = lower_of(*c);
     return ret;
 }
 

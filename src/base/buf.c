@@ -56,6 +56,18 @@ void buf_add_slowly(struct buf *buf, struct slice bytes)
     buf->len += bytes.len;
 }
 
+void buf_add_lower(struct buf *buf, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        buf_add_byte(buf, lower_of(bytes.data[i]));
+}
+
+void buf_add_upper(struct buf *buf, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        buf_add_byte(buf, upper_of(bytes.data[i]));
+}
+
 void buf_add_u64(struct buf *buf, uint64_t number)
 {
     char digits[20];

@@ -41,6 +41,9 @@ static inline void buf_add_byte(struct buf *buf, char byte)
     buf_add(buf, (struct slice){&byte, 1});
 }
 
+/* buf_add_lower and buf_add_upper append `bytes` with their ASCII letters in one case. */
+void buf_add_lower(struct buf *buf, struct slice bytes);
+void buf_add_upper(struct buf *buf, struct slice bytes);
 void buf_add_u64(struct buf *buf, uint64_t number); /* decimal */
 void buf_add_i64(struct buf *buf, int64_t number);
 void buf_add_f64(struct buf *buf, double number); /* the shortest that reads back the same */

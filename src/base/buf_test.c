@@ -9,6 +9,19 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+static void letters_are_written_in_one_case_and_other_bytes_stay(void **state)
+{
+    struct buf buf;
+
+    (void)state;
+    buf_init(&buf, 100);
+    buf_add_lower(&buf, SLICE("aZ@[`{\xc3\x84"));
+    buf_add_upper(&buf, SLICE("Az@[`{\xc3\xa4"));
+    assert_string_equal(buf_text(&buf), "az@[`{\xc3\x84"
+                                        "AZ@[`{\xc3\xa4");
+    buf_done(&buf);
+}
+
 static void what_fits_is_kept_and_a_miss_remembered(void **state)
 {
     (void)state;
@@ -131,6 +144,7 @@ static void detach_hands_over_a_string_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(letters_are_written_in_one_case_and_other_bytes_stay),
         cmocka_unit_test(what_fits_is_kept_and_a_miss_remembered),
         cmocka_unit_test(formats_may_fill_it_exactly),
         cmocka_unit_test(numbers),

@@ -29,11 +29,6 @@ char *slice_dup(struct slice s)
     return mem_dup(s.data, s.len);
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -49,7 +44,7 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (lower_of(a.data[i]) != lower_of(b.data[i]))
             return false;
     return true;
 }

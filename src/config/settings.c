@@ -255,7 +255,7 @@ void setting_variable(enum setting_id id, struct buf *out)
 {
     buf_add(out, SLICE("REDGRID_"));
     for (const char *at = setting_rows[id].name; *at != '\0'; at++)
-        buf_add_byte(out, *at == '.' ? '_' : (char)(*at >= 'a' && *at <= 'z' ? *at - 32 : *at));
+        buf_add_byte(out, *at == '.' ? '_' : upper_of(*at));
 }
 
 static enum err read_variable(struct settings *settings, enum setting_id id, struct slice text,

@@ -56,10 +56,7 @@ static bool is_name(struct slice name)
 static void write_name(struct buf *out, struct slice name)
 {
     buf_add(out, out->len == 0 ? SLICE("{\"") : SLICE(",\""));
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
-        buf_add_byte(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
-    }
+    buf_add_lower(out, name);
     buf_add(out, SLICE("\":"));
 }
 

@@ -61,9 +61,9 @@ static size_t fold_sequence(char *at, size_t len)
 void fold_text(char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
-        unsigned char byte = (unsigned char)text[i];
-        if (byte < 0x80) {
-            text[i++] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+        if ((unsigned char)text[i] < 0x80) {
+            text[i] = lower_of(text[i]);
+            i++;
             continue;
         }
         i += fold_sequence(text + i, len - i);

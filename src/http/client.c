@@ -3,7 +3,6 @@
 #include "http/client.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +87,7 @@ static struct http_origin *origin_of(struct http_client *client, const struct ur
     key[2] = (char)(url->port & 255);
     for (size_t i = 0; i < url->host.len; i++) {
         char c = url->host.data[i];
-        key[HOST_IN_KEY + i] = url->scheme == URL_UNIX ? c : (char)tolower((unsigned char)c);
+        key[HOST_IN_KEY + i] = url->scheme == URL_UNIX ? c : lower_of(c);
     }
     struct slice text = {key, HOST_IN_KEY + url->host.len};
     struct http_origin *origin = map_get(&client->origins, text);

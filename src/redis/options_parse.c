@@ -248,7 +248,7 @@ static enum err add_rename(struct options_parser *parser, struct slice command, 
     options->renames = mem_resize(options->renames, at + 3, sizeof *options->renames);
     options->renames[at] = slice_dup(command);
     for (char *c = options->renames[at]; *c != '\0'; c++)
-        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        *c = upper_of(*c);
     options->renames[at + 1] = slice_dup(alias);
     options->renames[at + 2] = NULL;
     parser->rename_count++;

@@ -363,13 +363,14 @@ void catalog_set(struct catalog *catalog, struct slice id, struct slice document
     drop_if_empty(scope);
 }
 
-static struct slice lower(struct slice name, char room[static TEXT_MAX_BYTES])
+/* Longer than any, it is cut: then there is none of that name. */
+static void *find_nocase(const struct map *map, struct slice name)
 {
-    name = slice_first(name, TEXT_MAX_BYTES);
-    for (size_t i = 0; i < name.len; i++)
-        room[i] =
-            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 32 : name.data[i]);
-    return (struct slice){room, name.len};
+    char room[TEXT_MAX_BYTES];
+    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+
+    buf_add_lower(&lower, slice_first(name, sizeof room));
+    return map_get(map, buf_slice(&lower));
 }
 
 struct scope *catalog_scope(const struct catalog *catalog, struct slice id)
@@ -379,9 +380,7 @@ struct scope *catalog_scope(const struct catalog *catalog, struct slice id)
 
 struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
 {
-    char room[TEXT_MAX_BYTES];
-
-    return map_get(&catalog->scopes, lower(id, room));
+    return find_nocase(&catalog->scopes, id);
 }
 
 struct subscription_rules scope_rules(const struct scope *scope)
@@ -402,9 +401,7 @@ enum err catalog_can_deliver(const struct catalog *catalog, const struct subscri
 
 struct scope *catalog_topic(const struct catalog *catalog, struct slice name)
 {
-    char room[TEXT_MAX_BYTES];
-
-    return map_get(&catalog->topics, lower(name, room));
+    return find_nocase(&catalog->topics, name);
 }
 
 struct member *catalog_member(const struct scope *scope, struct slice name)

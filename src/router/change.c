@@ -265,7 +265,7 @@ enum err change_init(struct changes *changes, struct slice id, struct change *c)
     if (changes->is_stopping)
         return cause_set(&c->op.why, E_CANCELED, "the server is stopping");
     buf_init(&lower, RESOURCE_ID_MAX_BYTES);
-    resource_id_lower(&lower, id);
+    buf_add_lower(&lower, id);
     if (buf_err(&lower)) {
         buf_done(&lower);
         return cause_set(&c->op.why, E_LIMIT, "a resource id has at most %d bytes",

@@ -20,8 +20,7 @@ static void add_subscription(struct headers *headers, const char *name)
 {
     size_t start = headers->texts.len;
 
-    for (; *name != '\0'; name++)
-        buf_add_byte(&headers->texts, (char)(*name >= 'a' && *name <= 'z' ? *name - 32 : *name));
+    buf_add_upper(&headers->texts, slice_of(name));
     add(headers, SLICE("aeg-subscription-name"), since(headers, start));
 }
 

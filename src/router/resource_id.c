@@ -15,14 +15,6 @@ void resource_id_subscription(struct buf *out, struct slice scope, struct slice 
     buf_add(out, name);
 }
 
-void resource_id_lower(struct buf *out, struct slice id)
-{
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.data[i];
-        buf_add_byte(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
-    }
-}
-
 bool resource_id_is_within(struct slice id, struct slice outer)
 {
     return slice_has_prefix(id, outer) && (id.len == outer.len || id.data[outer.len] == '/');

@@ -11,8 +11,6 @@
 void resource_id_topic(struct buf *out, struct slice name);
 /* resource_id_subscription appends the id of a subscription of the resource `scope`. */
 void resource_id_subscription(struct buf *out, struct slice scope, struct slice name);
-/* resource_id_lower appends an id in lower case, which is how documents are known. */
-void resource_id_lower(struct buf *out, struct slice id);
 /* resource_id_scope is the id of what a subscription belongs to; of anything else the whole id. */
 struct slice resource_id_scope(struct slice id);
 /* resource_id_is_within: is `id` that of `outer`, or of something that belongs to it? Both in lower

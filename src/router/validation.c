@@ -182,7 +182,7 @@ static void begin(struct validation *v, const struct validation_options *options
     v->callback = slice_dup(options->callback);
     v->name = slice_dup(options->name);
     for (char *at = v->name; *at != '\0'; at++)
-        *at = (char)(*at >= 'a' && *at <= 'z' ? *at - 32 : *at);
+        *at = upper_of(*at);
     v->timer = timer_new(options->loop, NULL, NULL);
     v->op = op;
     op_begin(op, on_abort, v);

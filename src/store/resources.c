@@ -64,7 +64,7 @@ static void follow(struct resources *r);
 static struct slice lower(struct slice id, char room[static RESOURCE_ID_MAX_BYTES])
 {
     for (size_t i = 0; i < id.len; i++)
-        room[i] = (char)(id.data[i] >= 'A' && id.data[i] <= 'Z' ? id.data[i] + 32 : id.data[i]);
+        room[i] = lower_of(id.data[i]);
     return (struct slice){room, id.len};
 }
 
