@@ -247,18 +247,26 @@ static bool is_ready(const struct rpc_invoker *p)
     return false;
 }
 
+/* The next worker, from *at on, that may take another run; NULL = there is none left. */
+static struct worker *next_taker(const struct rpc_invoker *p, const struct worker *except,
+                                 size_t *at)
+{
+    while (*at < PROCESSES_MAX) {
+        struct worker *worker = p->places[(*at)++].worker;
+        if (worker != NULL && worker != except && worker_takes(worker) &&
+            !worker_has_suspect(worker))
+            return worker;
+    }
+    return NULL;
+}
+
 /* Of the workers that may take another run, the one with the fewest. */
 static struct worker *least_busy(const struct rpc_invoker *p, const struct worker *except)
 {
-    struct worker *best = NULL;
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        struct worker *worker = p->places[i].worker;
-        if (worker == NULL || worker == except || !worker_takes(worker) ||
-            worker_has_suspect(worker))
-            continue;
+    struct worker *best = NULL, *worker;
+    for (size_t at = 0; (worker = next_taker(p, except, &at)) != NULL;)
         if (best == NULL || worker_in_flight(worker) < worker_in_flight(best))
             best = worker;
-    }
     return best;
 }
 
@@ -278,14 +286,11 @@ static const struct worker *kept_free(const struct rpc_invoker *p)
  * large lots than spread over processes that all have to be woken. NULL = none is that quick. */
 static struct worker *quick(const struct rpc_invoker *p, const struct worker *except)
 {
-    struct worker *best = NULL;
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        struct worker *worker = p->places[i].worker;
-        if (worker != NULL && worker != except && worker_takes(worker) &&
-            !worker_has_suspect(worker) && worker_wait_us(worker) < QUICK_US &&
+    struct worker *best = NULL, *worker;
+    for (size_t at = 0; (worker = next_taker(p, except, &at)) != NULL;)
+        if (worker_wait_us(worker) < QUICK_US &&
             (best == NULL || worker_in_flight(worker) > worker_in_flight(best)))
             best = worker;
-    }
     return best;
 }
 
