@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "api/answer.h"
-#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "http/server.h"
@@ -85,9 +84,9 @@ static void add_line(struct buf *out, const struct line *line)
                   {"invocation", line->invocation}};
     struct slice rest = buf_slice(&line->bytes);
 
-    buf_add(out, SLICE("{\"time\":\""));
-    clock_add_rfc3339(out, line->unix_us, 6);
-    buf_addf(out, "\",\"level\":\"%s\"", log_level_name(line->level));
+    buf_add_byte(out, '{'); /* what stands before is another line */
+    member_time(out, "time", line->unix_us, 6);
+    member_text(out, "level", slice_of(log_level_name(line->level)));
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         if (fields[i].len > 0)
             member_text(out, fields[i].name, slice_first(rest, fields[i].len));

@@ -4,9 +4,8 @@
 
 #include "base/mem.h"
 #include "event/draft.h"
-#include "event/member.h"
 #include "wire/url.h"
-#include "json/scan.h"
+#include "json/member.h"
 
 #define HIDDEN "Hidden"
 
@@ -149,14 +148,14 @@ static void read_attribute(struct jx_view *view, struct attribute *ret)
     struct jx_view properties;
     size_t type = 0;
 
-    take_text(view, "name", &ret->name);
+    jx_text_dup(view, "name", &ret->name);
     (void)jx_word(view, "type", types, &type);
     jx_view_down(view, "properties", &properties);
     if (type == 0) {
-        take_text(&properties, "value", &ret->value);
+        jx_text_dup(&properties, "value", &ret->value);
         (void)jx_bool(&properties, "isSecret", &ret->is_secret);
     } else {
-        take_text(&properties, "sourceField", &ret->source);
+        jx_text_dup(&properties, "sourceField", &ret->source);
     }
     jx_view_join(view, &properties);
     check_attribute(view, ret);
@@ -208,9 +207,9 @@ static void read_redis(struct jx_view *view, struct destination *d)
     };
     const char *field = fields[d->kind];
 
-    take_text(view, "cacheResourceId", &d->resource_id);
-    take_text(view, "connection", &d->connection);
-    take_text(view, field, &d->key);
+    jx_text_dup(view, "cacheResourceId", &d->resource_id);
+    jx_text_dup(view, "connection", &d->connection);
+    jx_text_dup(view, field, &d->key);
     if ((d->resource_id == NULL) == (d->connection == NULL))
         jx_view_error(view, NULL, "needs either cacheResourceId or connection");
     if (d->key == NULL || d->key[0] == '\0')
@@ -245,13 +244,13 @@ void destination_read(struct jx_view *view, struct destination *d,
     case DESTINATION_NONE:
         break;
     case DESTINATION_WEBHOOK:
-        take_text(&properties, "endpointUrl", &d->url);
-        take_text(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
-        take_text(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
+        jx_text_dup(&properties, "endpointUrl", &d->url);
+        jx_text_dup(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
+        jx_text_dup(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
         check_url(&properties, d->url, rules);
         break;
     case DESTINATION_FUNCTION:
-        take_text(&properties, "resourceId", &d->resource_id);
+        jx_text_dup(&properties, "resourceId", &d->resource_id);
         if (d->resource_id == NULL || d->resource_id[0] != '/')
             jx_view_error(&properties, "resourceId",
                           d->resource_id == NULL ? "is missing" : "is not a resource id");
@@ -272,16 +271,18 @@ void destination_write_attributes(struct buf *out, const struct destination *d, 
     buf_add_byte(out, '[');
     for (size_t i = 0; i < d->attribute_count; i++) {
         const struct attribute *a = &d->attributes[i];
-        buf_add(out, i == 0 ? SLICE("{") : SLICE(",{"));
-        put_text(out, "name", a->name);
-        put_text(out, "type", a->value != NULL ? "Static" : "Dynamic");
-        put_name(out, "properties");
-        buf_add_byte(out, '{');
-        put_text(out, "value", a->value != NULL && a->is_secret && !is_open ? HIDDEN : a->value);
-        put_text(out, "sourceField", a->source);
-        if (a->value != NULL) {
-            put_name(out, "isSecret");
-            buf_add(out, a->is_secret ? SLICE("true") : SLICE("false"));
+        bool is_static = a->value != NULL;
+        if (i > 0)
+            buf_add_byte(out, ',');
+        member_text(out, "name", slice_of(a->name));
+        member_text(out, "type", is_static ? SLICE("Static") : SLICE("Dynamic"));
+        member_open(out, "properties");
+        if (is_static) {
+            member_text(out, "value",
+                        a->is_secret && !is_open ? SLICE(HIDDEN) : slice_of(a->value));
+            member_bool(out, "isSecret", a->is_secret);
+        } else {
+            member_text(out, "sourceField", slice_of(a->source));
         }
         buf_add(out, SLICE("}}"));
     }
@@ -292,39 +293,32 @@ static void write_url(struct buf *out, const char *url, bool is_open)
 {
     struct slice whole = slice_of(url);
 
-    if (is_open) {
-        put_text(out, "endpointUrl", url);
-        return;
-    }
-    put_name(out, "endpointUrl");
-    buf_add(out, SLICE("null"));
-    put_name(out, "endpointBaseUrl");
-    jx_write_string(out, slice_first(whole, slice_find_byte(whole, '?')));
+    member_text(out, "endpointUrl", is_open ? whole : SLICE_NONE);
+    if (!is_open)
+        member_text(out, "endpointBaseUrl", slice_first(whole, slice_find_byte(whole, '?')));
 }
 
 void destination_write(struct buf *out, const struct destination *d, bool is_open)
 {
     bool is_redis = d->kind >= DESTINATION_STREAM;
 
-    buf_add_byte(out, '{');
-    put_text(out, "endpointType", kind_words[d->kind - 1]);
-    put_name(out, "properties");
-    buf_add_byte(out, '{');
+    member_text(out, "endpointType", slice_of(kind_words[d->kind - 1]));
+    member_open(out, "properties");
     if (d->kind == DESTINATION_WEBHOOK)
         write_url(out, d->url, is_open);
-    put_text(out, is_redis ? "cacheResourceId" : "resourceId", d->resource_id);
-    put_text(out, "connection", d->connection);
-    put_text(out,
-             d->kind == DESTINATION_STREAM ? "stream"
-             : d->kind == DESTINATION_LIST ? "list"
-                                           : "channel",
-             d->key);
-    put_u64(out, "maxEventsPerBatch", d->batch_events);
-    put_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
-    put_text(out, "azureActiveDirectoryTenantId", d->tenant_id);
-    put_text(out, "azureActiveDirectoryApplicationIdOrUri", d->application_id);
+    member_text_if(out, is_redis ? "cacheResourceId" : "resourceId", slice_of(d->resource_id));
+    member_text_if(out, "connection", slice_of(d->connection));
+    member_text_if(out,
+                   d->kind == DESTINATION_STREAM ? "stream"
+                   : d->kind == DESTINATION_LIST ? "list"
+                                                 : "channel",
+                   slice_of(d->key));
+    member_u64(out, "maxEventsPerBatch", d->batch_events);
+    member_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
+    member_text_if(out, "azureActiveDirectoryTenantId", slice_of(d->tenant_id));
+    member_text_if(out, "azureActiveDirectoryApplicationIdOrUri", slice_of(d->application_id));
     if (d->attribute_count > 0) {
-        put_name(out, "deliveryAttributeMappings");
+        member_open(out, "deliveryAttributeMappings");
         destination_write_attributes(out, d, is_open);
     }
     buf_add(out, SLICE("}}"));

@@ -1,40 +1,31 @@
 #include "event/handshake.h"
 
-#include "base/clock.h"
-#include "event/member.h"
-#include "json/scan.h"
-
-static void write_string(struct buf *out, const char *name, struct slice text)
-{
-    put_name(out, name);
-    jx_write_string(out, text);
-}
+#include "json/member.h"
 
 static void open_event(struct buf *out, const struct handshake *handshake)
 {
-    buf_add(out, SLICE("[{"));
-    write_string(out, "id", handshake->event_id);
-    write_string(out, "topic", handshake->scope);
-    put_text(out, "subject", "");
-    put_name(out, "data");
-    buf_add_byte(out, '{');
+    buf_add_byte(out, '[');
+    member_text(out, "id", handshake->event_id);
+    member_text(out, "topic", handshake->scope);
+    member_text(out, "subject", SLICE(""));
+    member_open(out, "data");
 }
 
 static void close_event(struct buf *out, const char *type, uint64_t now_unix_us)
 {
     buf_add_byte(out, '}');
-    put_text(out, "eventType", type);
-    put_name(out, "eventTime");
-    buf_add_byte(out, '"');
-    clock_add_rfc3339(out, now_unix_us, 6);
-    buf_add(out, SLICE("\",\"metadataVersion\":\"1\",\"dataVersion\":\"1\"}]"));
+    member_text(out, "eventType", slice_of(type));
+    member_time(out, "eventTime", now_unix_us, 6);
+    member_text(out, "metadataVersion", SLICE("1"));
+    member_text(out, "dataVersion", SLICE("1"));
+    buf_add(out, SLICE("}]"));
 }
 
 void handshake_write(struct buf *out, const struct handshake *handshake, uint64_t now_unix_us)
 {
     open_event(out, handshake);
-    write_string(out, "validationCode", handshake->code);
-    write_string(out, "validationUrl", handshake->url);
+    member_text(out, "validationCode", handshake->code);
+    member_text(out, "validationUrl", handshake->url);
     close_event(out, "Microsoft.EventGrid.SubscriptionValidationEvent", now_unix_us);
 }
 
@@ -42,7 +33,7 @@ void handshake_write_deleted(struct buf *out, const struct handshake *handshake,
                              uint64_t now_unix_us)
 {
     open_event(out, handshake);
-    write_string(out, "eventSubscriptionId", handshake->code);
+    member_text(out, "eventSubscriptionId", handshake->code);
     close_event(out, "Microsoft.EventGrid.SubscriptionDeletedEvent", now_unix_us);
 }
 

@@ -2,14 +2,12 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "event/date.h"
 #include "event/destination.h"
 #include "event/draft.h"
-#include "event/member.h"
 #include "event/write.h"
-#include "json/scan.h"
+#include "json/member.h"
 
 #define DAY_MS 86400000
 #define MINUTE_MS 60000
@@ -92,8 +90,8 @@ static void read_dead_letter(struct jx_view *view, struct subscription *sub)
         jx_view_error(&dead, "endpointType", "is missing");
     jx_view_down(&dead, "properties", &properties);
     if (type == 0) {
-        take_text(&properties, "resourceId", &sub->dead_letter_account);
-        take_text(&properties, "blobContainerName", &sub->dead_letter_container);
+        jx_text_dup(&properties, "resourceId", &sub->dead_letter_account);
+        jx_text_dup(&properties, "blobContainerName", &sub->dead_letter_container);
         if (sub->dead_letter_account == NULL)
             jx_view_error(&properties, "resourceId", "is missing");
         if (sub->dead_letter_container == NULL)
@@ -241,7 +239,7 @@ static void read_members(struct jx_view *view, struct subscription *sub,
     read_dead_letters(view, sub);
     read_labels(view, sub);
     read_expiration(view, sub);
-    take_text(view, "orderBy", &sub->order_by);
+    jx_text_dup(view, "orderBy", &sub->order_by);
     check(view, sub, rules);
 }
 
@@ -295,21 +293,16 @@ static void write_filter(struct buf *out, const struct subscription *sub,
     struct slice json = slice_of(sub->filter_json), rest = json;
     struct jx_field field;
 
-    put_name(out, "filter");
-    buf_add_byte(out, '{');
-    for (bool is_first = true; jx_scan_next(&rest, &field); is_first = false) {
-        buf_add(out, is_first ? SLICE("") : SLICE(","));
-        buf_add(out, field.name);
-        buf_add_byte(out, ':');
-        buf_add(out, field.value);
-    }
+    member_open(out, "filter");
+    while (jx_scan_next(&rest, &field))
+        member_copy(out, &field);
     if (jx_scan_member(json, SLICE("subjectBeginsWith")).data == NULL)
-        put_text(out, "subjectBeginsWith", "");
+        member_text(out, "subjectBeginsWith", SLICE(""));
     if (jx_scan_member(json, SLICE("subjectEndsWith")).data == NULL)
-        put_text(out, "subjectEndsWith", "");
+        member_text(out, "subjectEndsWith", SLICE(""));
     if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL &&
         rules->event_types != NULL) {
-        put_name(out, "includedEventTypes");
+        member_open(out, "includedEventTypes");
         for (size_t i = 0; rules->event_types[i] != NULL; i++) {
             buf_add_byte(out, i == 0 ? '[' : ',');
             jx_write_string(out, slice_of(rules->event_types[i]));
@@ -321,23 +314,25 @@ static void write_filter(struct buf *out, const struct subscription *sub,
 
 static void write_dead_letter(struct buf *out, const struct subscription *sub)
 {
-    put_name(out, "deadLetterDestination");
     if (sub->dead_letter_account == NULL) {
-        buf_add(out, SLICE("null"));
+        member_json(out, "deadLetterDestination", SLICE_NONE);
         return;
     }
-    buf_add(out, SLICE("{\"endpointType\":\"StorageBlob\",\"properties\":{"));
-    put_text(out, "resourceId", sub->dead_letter_account);
-    put_text(out, "blobContainerName", sub->dead_letter_container);
+    member_open(out, "deadLetterDestination");
+    member_text(out, "endpointType", SLICE("StorageBlob"));
+    member_open(out, "properties");
+    member_text(out, "resourceId", slice_of(sub->dead_letter_account));
+    member_text_if(out, "blobContainerName", slice_of(sub->dead_letter_container));
     buf_add(out, SLICE("}}"));
 }
 
 static void write_queue(struct buf *out, const struct subscription *sub)
 {
-    put_name(out, "deliveryConfiguration");
-    buf_add(out, SLICE("{\"deliveryMode\":\"Queue\",\"queue\":{"));
-    put_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
-    put_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
+    member_open(out, "deliveryConfiguration");
+    member_text(out, "deliveryMode", SLICE("Queue"));
+    member_open(out, "queue");
+    member_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
+    member_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
     if (sub->queue.ttl_ms != 0)
         buf_addf(out, ",\"eventTimeToLive\":\"PT%lluS\"",
                  (unsigned long long)sub->queue.ttl_ms / 1000);
@@ -350,29 +345,23 @@ static void write_members(struct buf *out, const struct subscription *sub,
     if (sub->is_queue) {
         write_queue(out, sub);
     } else {
-        put_name(out, "destination");
+        member_open(out, "destination");
         destination_write(out, &sub->destination, is_stored);
     }
     if (!is_stored)
         write_filter(out, sub, rules);
-    else if (sub->filter_json != NULL) {
-        put_name(out, "filter");
-        buf_add(out, slice_of(sub->filter_json));
-    }
-    put_name(out, "labels");
-    buf_add(out, slice_of(sub->labels_json != NULL ? sub->labels_json : "null"));
-    put_text(out, "eventDeliverySchema", delivery_words[sub->delivery]);
-    put_name(out, "retryPolicy");
-    buf_addf(out, "{\"maxDeliveryAttempts\":%u,\"eventTimeToLiveInMinutes\":%u}",
-             sub->retry.attempts, sub->retry.ttl_minutes);
+    else
+        member_json_if(out, "filter", slice_of(sub->filter_json));
+    member_json(out, "labels", slice_of(sub->labels_json));
+    member_text(out, "eventDeliverySchema", slice_of(delivery_words[sub->delivery]));
+    member_open(out, "retryPolicy");
+    member_u64(out, "maxDeliveryAttempts", sub->retry.attempts);
+    member_u64(out, "eventTimeToLiveInMinutes", sub->retry.ttl_minutes);
+    buf_add_byte(out, '}');
     write_dead_letter(out, sub);
-    put_text(out, "orderBy", sub->order_by);
-    if (sub->expires_unix_ms != 0) {
-        put_name(out, "expirationTimeUtc");
-        buf_add_byte(out, '"');
-        clock_add_rfc3339(out, sub->expires_unix_ms * 1000, 3);
-        buf_add_byte(out, '"');
-    }
+    member_text_if(out, "orderBy", slice_of(sub->order_by));
+    if (sub->expires_unix_ms != 0)
+        member_time(out, "expirationTimeUtc", sub->expires_unix_ms * 1000, 3);
 }
 
 void subscription_write(struct buf *out, const struct subscription *sub,
@@ -384,7 +373,6 @@ void subscription_write(struct buf *out, const struct subscription *sub,
 void subscription_write_stored(struct buf *out, const struct subscription *sub,
                                const struct subscription_rules *rules)
 {
-    buf_add_byte(out, '{');
     write_members(out, sub, rules, true);
     buf_add_byte(out, '}');
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "event/member.h"
+#include "json/json.h"
+#include "json/member.h"
 
 static const char *const schema_words[] = {
 #define SCHEMA_WORD(schema, name, wire) [schema] = (name),
@@ -50,8 +51,8 @@ static void read_mapped(struct jx_view *fields, size_t i, struct event_mapping *
     struct jx_view field;
 
     jx_view_down(fields, mapped[i].name, &field);
-    take_text(&field, "sourceField", &mapping->fields[i].source);
-    take_text(&field, "defaultValue", &mapping->fields[i].fallback);
+    jx_text_dup(&field, "sourceField", &mapping->fields[i].source);
+    jx_text_dup(&field, "defaultValue", &mapping->fields[i].fallback);
     if (mapping->fields[i].source != NULL && mapping->fields[i].source[0] == '\0')
         jx_view_error(&field, "sourceField", "is empty");
     if (mapping->fields[i].fallback != NULL && !mapped[i].takes_default)
@@ -102,8 +103,8 @@ static void read_members(struct jx_view *view, struct topic *topic, bool is_stor
     read_mapping(view, topic);
     (void)jx_bool(view, "disableLocalAuth", &topic->is_local_auth_disabled);
     (void)jx_u32(view, "eventRetentionInDays", days, &topic->retention_days);
-    take_text(view, "source", &topic->source);
-    take_text(view, "topicType", &topic->type);
+    jx_text_dup(view, "source", &topic->source);
+    jx_text_dup(view, "topicType", &topic->type);
     if (is_stored) {
         read_key(view, "key1", topic->keys.text[0]);
         read_key(view, "key2", topic->keys.text[1]);
@@ -142,12 +143,14 @@ enum err topic_read_stored(struct topic *topic, struct slice properties, struct 
 
 static void write_mapping(struct buf *out, const struct event_mapping *mapping)
 {
-    buf_add(out, SLICE(",\"inputSchemaMapping\":{\"inputSchemaMappingType\":\"Json\","
-                       "\"properties\":{"));
+    member_open(out, "inputSchemaMapping");
+    member_text(out, "inputSchemaMappingType", SLICE("Json"));
+    member_open(out, "properties");
     for (size_t i = 0; i < EVENT_MAPPED_FIELDS; i++) {
-        buf_addf(out, "%s\"%s\":{", i == 0 ? "" : ",", mapped[i].name);
-        put_text(out, "sourceField", mapping->fields[i].source);
-        put_text(out, "defaultValue", mapping->fields[i].fallback);
+        member_open(out, mapped[i].name);
+        buf_add_byte(out, '{'); /* it may be empty */
+        member_text_if(out, "sourceField", slice_of(mapping->fields[i].source));
+        member_text_if(out, "defaultValue", slice_of(mapping->fields[i].fallback));
         buf_add_byte(out, '}');
     }
     buf_add(out, SLICE("}}"));
@@ -155,21 +158,20 @@ static void write_mapping(struct buf *out, const struct event_mapping *mapping)
 
 void topic_write(struct buf *out, const struct topic *topic)
 {
-    put_text(out, "inputSchema", schema_name(topic->input));
+    member_text(out, "inputSchema", slice_of(schema_name(topic->input)));
     if (topic->input == SCHEMA_CUSTOM)
         write_mapping(out, &topic->mapping);
-    buf_addf(out, ",\"disableLocalAuth\":%s,\"eventRetentionInDays\":%u",
-             topic->is_local_auth_disabled ? "true" : "false", topic->retention_days);
-    put_text(out, "source", topic->source);
-    put_text(out, "topicType", topic->type);
+    member_bool(out, "disableLocalAuth", topic->is_local_auth_disabled);
+    member_u64(out, "eventRetentionInDays", topic->retention_days);
+    member_text_if(out, "source", slice_of(topic->source));
+    member_text_if(out, "topicType", slice_of(topic->type));
 }
 
 void topic_write_stored(struct buf *out, const struct topic *topic)
 {
-    buf_add_byte(out, '{');
     topic_write(out, topic);
-    put_text(out, "key1", topic->keys.text[0]);
-    put_text(out, "key2", topic->keys.text[1]);
+    member_text(out, "key1", slice_of(topic->keys.text[0]));
+    member_text(out, "key2", slice_of(topic->keys.text[1]));
     buf_add_byte(out, '}');
 }
 

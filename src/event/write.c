@@ -1,7 +1,6 @@
 #include "event/write.h"
 
-#include "base/clock.h"
-#include "json/json.h"
+#include "json/member.h"
 
 bool schema_converts(enum event_schema input, enum event_schema output)
 {
@@ -14,16 +13,6 @@ bool schema_converts(enum event_schema input, enum event_schema output)
     return outputs[input] >> output & 1;
 }
 
-static void write_member(struct buf *out, const char *name, struct slice json)
-{
-    if (json.data == NULL)
-        return;
-    buf_add(out, out->len > 0 && out->data[out->len - 1] == '{' ? SLICE("\"") : SLICE(",\""));
-    buf_add(out, slice_of(name));
-    buf_add(out, SLICE("\":"));
-    buf_add(out, json);
-}
-
 static struct slice or_empty(struct slice json)
 {
     return json.data != NULL ? json : SLICE("\"\"");
@@ -33,14 +22,14 @@ static struct slice or_empty(struct slice json)
 static void open_event_grid(struct buf *out, const struct event *event)
 {
     buf_add_byte(out, '{');
-    write_member(out, "id", event->fields[EVENT_ID]);
-    write_member(out, "topic", event->fields[EVENT_SOURCE]);
-    write_member(out, "subject", event->fields[EVENT_SUBJECT]);
-    write_member(out, "eventType", event->fields[EVENT_TYPE]);
-    write_member(out, "eventTime", event->fields[EVENT_TIME]);
-    write_member(out, "data", event->fields[EVENT_DATA]);
-    write_member(out, "dataVersion", or_empty(event->fields[EVENT_DATA_VERSION]));
-    write_member(out, "metadataVersion", SLICE("\"1\""));
+    member_json_if(out, "id", event->fields[EVENT_ID]);
+    member_json_if(out, "topic", event->fields[EVENT_SOURCE]);
+    member_json_if(out, "subject", event->fields[EVENT_SUBJECT]);
+    member_json_if(out, "eventType", event->fields[EVENT_TYPE]);
+    member_json_if(out, "eventTime", event->fields[EVENT_TIME]);
+    member_json_if(out, "data", event->fields[EVENT_DATA]);
+    member_json(out, "dataVersion", or_empty(event->fields[EVENT_DATA_VERSION]));
+    member_text(out, "metadataVersion", SLICE("1"));
 }
 
 static void open_cloud_event(struct buf *out, const struct event *event)
@@ -48,38 +37,19 @@ static void open_cloud_event(struct buf *out, const struct event *event)
     struct slice subject = event->fields[EVENT_SUBJECT];
 
     buf_add_byte(out, '{');
-    write_member(out, "id", event->fields[EVENT_ID]);
-    write_member(out, "source", event->fields[EVENT_SOURCE]);
-    write_member(out, "type", event->fields[EVENT_TYPE]);
-    write_member(out, "time", event->fields[EVENT_TIME]);
+    member_json_if(out, "id", event->fields[EVENT_ID]);
+    member_json_if(out, "source", event->fields[EVENT_SOURCE]);
+    member_json_if(out, "type", event->fields[EVENT_TYPE]);
+    member_json_if(out, "time", event->fields[EVENT_TIME]);
     if (subject.len > 2) /* a CloudEvent's may be absent, but not empty */
-        write_member(out, "subject", subject);
-    write_member(out, "specversion", SLICE("\"1.0\""));
-    write_member(out, "data", event->fields[EVENT_DATA]);
+        member_json(out, "subject", subject);
+    member_text(out, "specversion", SLICE("1.0"));
+    member_json_if(out, "data", event->fields[EVENT_DATA]);
 }
 
 static void open_body(struct buf *out, const struct event *event)
 {
     buf_add(out, slice_first(event->body, event->body.len - 1));
-}
-
-static void write_number(struct buf *out, const char *name, uint64_t number)
-{
-    write_member(out, name, SLICE(""));
-    buf_add_u64(out, number);
-}
-
-static void write_text(struct buf *out, const char *name, struct slice text)
-{
-    write_member(out, name, SLICE(""));
-    jx_write_string(out, text);
-}
-
-static void write_time(struct buf *out, const char *name, uint64_t unix_us)
-{
-    write_member(out, name, SLICE("\""));
-    clock_add_rfc3339(out, unix_us, 6);
-    buf_add_byte(out, '"');
 }
 
 static void write_dead_letter(struct buf *out, const struct event *event,
@@ -95,15 +65,14 @@ static void write_dead_letter(struct buf *out, const struct event *event,
     };
     const struct names *name = &names[is_cloud_event];
 
-    write_text(out, name->reason, slice_of(dead->reason));
-    write_number(out, name->attempts, dead->attempts);
-    if (dead->outcome != NULL)
-        write_text(out, name->outcome, slice_of(dead->outcome));
+    member_text(out, name->reason, slice_of(dead->reason));
+    member_u64(out, name->attempts, dead->attempts);
+    member_text_if(out, name->outcome, slice_of(dead->outcome));
     if (dead->http_status != 0)
-        write_number(out, name->status, dead->http_status);
-    write_time(out, name->published, event->published_unix_us);
+        member_u64(out, name->status, dead->http_status);
+    member_time(out, name->published, event->published_unix_us, 6);
     if (dead->attempted_unix_us != 0)
-        write_time(out, name->attempted, dead->attempted_unix_us);
+        member_time(out, name->attempted, dead->attempted_unix_us, 6);
 }
 
 void event_write(struct buf *out, const struct event *event, enum event_schema output,
@@ -125,15 +94,16 @@ void event_write(struct buf *out, const struct event *event, enum event_schema o
 void event_write_dead_pull(struct buf *out, const struct event *event,
                            const struct dead_letter *dead)
 {
-    buf_add(out, SLICE("{\"deadLetterProperties\":{"));
-    write_text(out, "deadletterreason", slice_of(dead->reason));
-    write_number(out, "deliveryattempts", dead->attempts);
-    if (dead->outcome != NULL)
-        write_text(out, "deliveryresult", slice_of(dead->outcome));
-    write_time(out, "publishutc", event->published_unix_us);
+    buf_add_byte(out, '{');
+    member_open(out, "deadLetterProperties");
+    member_text(out, "deadletterreason", slice_of(dead->reason));
+    member_u64(out, "deliveryattempts", dead->attempts);
+    member_text_if(out, "deliveryresult", slice_of(dead->outcome));
+    member_time(out, "publishutc", event->published_unix_us, 6);
     if (dead->attempted_unix_us != 0)
-        write_time(out, "deliveryattemptutc", dead->attempted_unix_us);
-    buf_add(out, SLICE("},\"event\":"));
+        member_time(out, "deliveryattemptutc", dead->attempted_unix_us, 6);
+    buf_add_byte(out, '}');
+    member_open(out, "event");
     event_write(out, event, SCHEMA_CLOUD_EVENT, NULL);
     buf_add_byte(out, '}');
 }

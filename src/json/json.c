@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -230,6 +231,16 @@ bool jx_text(struct jx_view *view, const char *field, const char **ret)
     }
     *ret = json_string_value(value);
     return true;
+}
+
+void jx_text_dup(struct jx_view *view, const char *field, char **ret)
+{
+    const char *text;
+
+    if (!jx_text(view, field, &text))
+        return;
+    free(*ret);
+    *ret = slice_dup(slice_of(text));
 }
 
 bool jx_bool(struct jx_view *view, const char *field, bool *ret)

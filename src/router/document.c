@@ -1,7 +1,6 @@
 #include "router/document.h"
 
-#include "event/member.h"
-#include "json/scan.h"
+#include "json/member.h"
 
 #define TEXT_MAX_BYTES 4096
 
@@ -57,48 +56,32 @@ const char *document_state(struct slice document, uint64_t now_unix_ms)
     return document_is(document, STATE_SUCCEEDED) ? STATE_SUCCEEDED : STATE_FAILED;
 }
 
-static void put_slice(struct buf *out, const char *name, struct slice text)
-{
-    put_name(out, name);
-    jx_write_string(out, text);
-}
-
-static void put_json(struct buf *out, const char *name, struct slice json)
-{
-    put_name(out, name);
-    buf_add(out, json);
-}
-
 void document_write_topic(struct buf *out, const struct topic *topic)
 {
-    buf_add_byte(out, '{');
-    put_text(out, "name", topic->name);
-    put_text(out, "id", topic->id);
-    put_name(out, "properties");
+    member_text(out, "name", slice_of(topic->name));
+    member_text(out, "id", slice_of(topic->id));
+    member_open(out, "properties");
     topic_write_stored(out, topic);
     buf_add_byte(out, '}');
 }
 
 static void put_waiting(struct buf *out, const struct waiting *waiting, struct slice later)
 {
-    put_name(out, "waiting");
-    buf_add_byte(out, '{');
-    put_slice(out, "code", waiting->code);
-    put_slice(out, "token", waiting->token);
-    put_u64(out, "until", waiting->until_unix_ms);
-    if (later.data != NULL)
-        put_json(out, "properties", later);
+    member_open(out, "waiting");
+    member_text(out, "code", waiting->code);
+    member_text(out, "token", waiting->token);
+    member_u64(out, "until", waiting->until_unix_ms);
+    member_json_if(out, "properties", later);
     buf_add_byte(out, '}');
 }
 
 void document_write_member(struct buf *out, const struct member_draft *draft)
 {
-    buf_add_byte(out, '{');
-    put_slice(out, "name", draft->name);
-    put_slice(out, "id", draft->id);
-    put_slice(out, "queue", draft->queue);
-    put_text(out, "state", draft->state);
-    put_json(out, "properties", draft->properties);
+    member_text(out, "name", draft->name);
+    member_text(out, "id", draft->id);
+    member_text(out, "queue", draft->queue);
+    member_text(out, "state", slice_of(draft->state));
+    member_json(out, "properties", draft->properties);
     if (draft->waiting != NULL)
         put_waiting(out, draft->waiting, draft->later);
     buf_add_byte(out, '}');
@@ -110,17 +93,14 @@ static void rewrite(struct buf *out, struct slice document, const char *state,
 {
     struct jx_field field;
 
-    buf_add_byte(out, '{');
-    put_text(out, "state", state);
+    member_text(out, "state", slice_of(state));
     while (jx_scan_next(&document, &field)) {
-        bool is_properties = jx_scan_is_text(field.name, SLICE("properties"));
         if (jx_scan_is_text(field.name, SLICE("state")) ||
             jx_scan_is_text(field.name, SLICE("waiting")))
             continue;
-        buf_add_byte(out, ',');
-        buf_add(out, field.name);
-        buf_add_byte(out, ':');
-        buf_add(out, is_properties && properties.data != NULL ? properties : field.value);
+        if (properties.data != NULL && jx_scan_is_text(field.name, SLICE("properties")))
+            field.value = properties;
+        member_copy(out, &field);
     }
     buf_add_byte(out, '}');
 }
