@@ -1,24 +1,12 @@
 /* Changes on a real store: what they leave there, which endpoints are asked, and what is in force
  * when they are not there yet or answer badly. */
-#include "redis/testing.h"
+#include "router/testing.h"
 
-#include "http/client.h"
-#include "http/server.h"
 #include "router/document.h"
 #include "router/resource_id.h"
-#include "router/router.h"
 #include "json/scan.h"
 
 #define TOPIC RESOURCE_GROUP "/providers/Microsoft.EventGrid/topics/"
-#define MEMBER "/providers/Microsoft.EventGrid/eventSubscriptions/"
-
-static struct redis *redis;
-static struct http_client *client;
-static struct http_server *receiver;
-static struct router *router;
-static bool is_done;
-static enum err done_err;
-static struct cause done_why;
 
 /* How the endpoint answers. */
 static enum { ECHO, SILENT, NEVER } manner;
@@ -71,101 +59,14 @@ static void on_request(void *ctx, struct http_request *request)
     }
 }
 
-static void on_done(struct op *op, enum err err)
-{
-    done_why = op->why;
-    is_done = true;
-    done_err = err;
-}
-
-static bool has_ended(void *ctx)
-{
-    (void)ctx;
-    return is_done;
-}
-
-static bool nobody_is_dead(void *ctx, struct slice node)
-{
-    (void)ctx;
-    (void)node;
-    return false;
-}
-
-static struct target *no_function(void *ctx, struct slice id)
-{
-    (void)ctx;
-    (void)id;
-    return NULL;
-}
-
-static uint64_t window_ms;
-
-static void router_begin(void)
-{
-    struct op loaded = {.done = on_done};
-
-    is_done = false;
-    router = router_start(
-        &(struct router_options){.loop = loop,
-                                 .redis = redis,
-                                 .feed = test_open(hub, server.conn, REDIS_DEDICATED, "feed"),
-                                 .http = client,
-                                 .node = "me",
-                                 .is_dead = nobody_is_dead,
-                                 .find_function = no_function,
-                                 .window_ms = window_ms,
-                                 .retry_ms = 1,
-                                 .chores_ms = 20},
-        &loaded);
-    test_wait(loop, has_ended, NULL);
-    assert_int_equal(done_err, E_OK);
-}
-
-static void router_end(void)
-{
-    struct op stopped = {.done = on_done};
-
-    is_done = false;
-    router_stop(router, 0, &stopped);
-    test_wait(loop, has_ended, NULL);
-    router_free(router);
-    router = NULL;
-}
-
 static int begin(void **state)
 {
-    struct cause why = {0};
-
-    (void)test_begin(state);
-    test_server_start(&server, "");
-    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
-    test_wait(loop, test_is_ready, redis);
-    client = http_client_new(loop, &(struct http_client_options){.connections_max = 8});
-    assert_int_equal(http_server_start(loop,
-                                       &(struct http_server_options){.address = "127.0.0.1:0",
-                                                                     .handler = on_request},
-                                       &receiver, &why),
-                     E_OK);
     got[0] = callback[0] = '\0';
     got_requests = 0;
     manner = ECHO;
-    window_ms = 60000;
-    router_begin();
+    router_extra = (struct router_options){.window_ms = 60000, .retry_ms = 1, .chores_ms = 20};
+    router_test_begin(state, on_request);
     return 0;
-}
-
-static int end(void **state)
-{
-    struct op closed = {.done = on_done};
-
-    if (router != NULL)
-        router_end();
-    http_client_free(client);
-    is_done = false;
-    http_server_close(receiver, 100, &closed);
-    test_wait(loop, has_ended, NULL);
-    redis_close(redis);
-    return test_end(state);
 }
 
 /* ---- asking ---- */
@@ -184,8 +85,7 @@ static enum err outcome(enum err err)
         done_why = change.op.why;
         return err;
     }
-    test_wait(loop, has_ended, NULL);
-    return done_err;
+    return wait_done();
 }
 
 static enum err ask_topic(const char *name, const char *properties, bool is_patch)
@@ -445,7 +345,7 @@ static void what_waits_too_long_has_failed(void **state)
 
     (void)state;
     router_end();
-    window_ms = 1;
+    router_extra.window_ms = 1;
     router_begin();
     assert_int_equal(ask_topic("top", "", false), E_OK);
     manner = SILENT;
@@ -632,7 +532,7 @@ static void a_stop_cuts_a_handshake_short(void **state)
 
 int main(void)
 {
-#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, router_test_end)
     const struct CMUnitTest tests[] = {
         ROW(a_topic_is_made_changed_and_removed),
         ROW(a_bad_topic_is_refused_with_its_field),

@@ -1,21 +1,10 @@
 /* The router on a real store: documents make topics and subscriptions, events go to those that
  * want them, over webhooks to a server in this process, which keeps what it was sent. */
-#include "redis/testing.h"
+#include "router/testing.h"
 
-#include "http/client.h"
-#include "http/server.h"
 #include "router/reception.h"
-#include "router/router.h"
 
 #define GROUP "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/"
-#define MEMBER "/providers/Microsoft.EventGrid/eventSubscriptions/"
-
-static struct redis *redis;
-static struct http_client *client;
-static struct http_server *receiver;
-static struct router *router;
-static bool is_done;
-static enum err done_err;
 
 /* What the receiver got: "path:body " .., and the headers of the last. */
 static char got[4096], got_name[64], got_count[16], got_type[64], got_version[16];
@@ -39,100 +28,18 @@ static void on_request(void *ctx, struct http_request *request)
     http_respond(request, answer_status, NULL, &nothing);
 }
 
-static void on_done(struct op *op, enum err err)
-{
-    (void)op;
-    is_done = true;
-    done_err = err;
-}
-
-static bool has_ended(void *ctx)
-{
-    (void)ctx;
-    return is_done;
-}
-
 static bool is_idle(void *op)
 {
     return !((struct op *)op)->is_busy;
 }
 
-static bool nobody_is_dead(void *ctx, struct slice node)
-{
-    (void)ctx;
-    (void)node;
-    return false;
-}
-
-static struct target *no_function(void *ctx, struct slice id)
-{
-    (void)ctx;
-    (void)id;
-    return NULL;
-}
-
-static void router_begin(void)
-{
-    struct op loaded = {.done = on_done};
-
-    is_done = false;
-    router = router_start(
-        &(struct router_options){.loop = loop,
-                                 .redis = redis,
-                                 .feed = test_open(hub, server.conn, REDIS_DEDICATED, "feed"),
-                                 .http = client,
-                                 .node = "me",
-                                 .is_dead = nobody_is_dead,
-                                 .find_function = no_function},
-        &loaded);
-    test_wait(loop, has_ended, NULL);
-    assert_int_equal(done_err, E_OK);
-}
-
-static void router_end(void)
-{
-    struct op stopped = {.done = on_done};
-
-    is_done = false;
-    router_stop(router, 0, &stopped);
-    test_wait(loop, has_ended, NULL);
-    router_free(router);
-    router = NULL;
-}
-
 static int begin(void **state)
 {
-    struct cause why = {0};
-
-    (void)test_begin(state);
-    test_server_start(&server, "");
-    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
-    test_wait(loop, test_is_ready, redis);
-    client = http_client_new(loop, &(struct http_client_options){.connections_max = 8});
-    assert_int_equal(http_server_start(loop,
-                                       &(struct http_server_options){.address = "127.0.0.1:0",
-                                                                     .handler = on_request},
-                                       &receiver, &why),
-                     E_OK);
     got[0] = '\0';
     got_requests = 0;
     answer_status = 200;
-    router_begin();
+    router_test_begin(state, on_request);
     return 0;
-}
-
-static int end(void **state)
-{
-    struct op closed = {.done = on_done};
-
-    if (router != NULL)
-        router_end();
-    http_client_free(client);
-    is_done = false;
-    http_server_close(receiver, 100, &closed);
-    test_wait(loop, has_ended, NULL);
-    redis_close(redis);
-    return test_end(state);
 }
 
 static void put(const char *id, const char *document)
@@ -144,8 +51,7 @@ static void put(const char *id, const char *document)
             : resource_delete(router_resources(router), slice_of(id), &write);
     is_done = false;
     assert_int_equal(err, E_OK);
-    test_wait(loop, has_ended, NULL);
-    assert_int_equal(done_err, E_OK);
+    assert_int_equal(wait_done(), E_OK);
 }
 
 static void put_topic(const char *name)
@@ -187,8 +93,7 @@ static enum err publish(const char *topic, const char *events)
         fail_msg("%s", why.text.text);
     is_done = false;
     assert_int_equal(router_publish(router, scope, &batch, &publication), E_OK);
-    test_wait(loop, has_ended, NULL);
-    return done_err;
+    return wait_done();
 }
 
 #define EVENT(id, type)                                                                            \
@@ -392,7 +297,7 @@ static void a_waiting_pull_client_is_sent_away_when_its_subscription_goes(void *
 
 int main(void)
 {
-#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, begin, router_test_end)
     const struct CMUnitTest tests[] = {
         ROW(an_event_reaches_those_who_want_it),
         ROW(documents_may_come_in_any_order_and_change),
