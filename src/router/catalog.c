@@ -9,11 +9,10 @@
 #include "loop/loop.h"
 #include "router/document.h"
 #include "router/reception.h"
+#include "router/resource_id.h"
 #include "router/webhook.h"
 #include "json/scan.h"
 
-#define SUBSCRIPTIONS "/providers/microsoft.eventgrid/eventsubscriptions/"
-#define TOPICS "/providers/microsoft.eventgrid/topics/"
 #define TEXT_MAX_BYTES 4096
 
 struct catalog {
@@ -234,8 +233,7 @@ static void drop_topic(struct scope *scope)
     list_each (&scope->members, struct member, node, member)
         deactivate(member);
     forget_matcher(scope);
-    struct slice name =
-        slice_from(slice_of(scope->id), strlen(scope->id) - strlen(scope->topic->name));
+    struct slice name = resource_id_topic_name(slice_of(scope->id));
     if (map_get(&scope->catalog->topics, name) == scope)
         (void)map_remove(&scope->catalog->topics, name);
     topic_done(scope->topic);
@@ -336,22 +334,21 @@ struct catalog *catalog_new(const struct catalog_options *options)
 
 void catalog_set(struct catalog *catalog, struct slice id, struct slice document)
 {
-    size_t at = slice_find(id, SLICE(SUBSCRIPTIONS));
+    struct slice scope_id = resource_id_scope(id), name = resource_id_topic_name(id);
+    bool is_member = scope_id.len < id.len;
 
     if (document.data != NULL && !jx_scan_is_object(document)) {
         log_error("DOCUMENT-BAD", "%.*s: its document is no JSON object", SLICE_ARG(id));
         document = SLICE_NONE;
     }
-    if (at == id.len && document_is(document, STATE_DELETING))
-        document = SLICE_NONE; /* its subscriptions have nothing to do any more */
-    if (at < id.len) {
-        set_member(catalog, slice_first(id, at), id, document);
+    if (is_member) {
+        set_member(catalog, scope_id, id, document);
         return;
     }
-    at = slice_find(id, SLICE(TOPICS));
-    if (at == id.len)
+    if (name.data == NULL)
         return; /* not the router's */
-    struct slice name = slice_from(id, at + sizeof TOPICS - 1);
+    if (document_is(document, STATE_DELETING))
+        document = SLICE_NONE; /* its subscriptions have nothing to do any more */
     if (document.data != NULL) {
         set_topic(catalog, id, name, document);
         return;

@@ -95,7 +95,11 @@ static void ids_belong_to_each_other(void **state)
     resource_id_subscription(&id, (struct slice){id.data, 0}, SLICE("ES"));
     assert_int_equal(resource_id_scope(buf_slice(&id)).len, len);
     assert_int_equal(resource_id_scope(slice_first(buf_slice(&id), len)).len, len);
+    assert_true(slice_eq(resource_id_topic_name(slice_first(buf_slice(&id), len)), SLICE("T")));
     buf_done(&id);
+    assert_true(slice_eq(resource_id_topic_name(SLICE("/s/providers/microsoft.eventgrid/TOPICS/a")),
+                         SLICE("a")));
+    assert_null(resource_id_topic_name(SLICE("/s/providers/Microsoft.Cache/redis/topics")).data);
     assert_true(resource_id_is_within(SLICE("/a/b"), SLICE("/a")));
     assert_true(resource_id_is_within(SLICE("/a"), SLICE("/a")));
     assert_false(resource_id_is_within(SLICE("/ab"), SLICE("/a")));

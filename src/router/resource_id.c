@@ -1,10 +1,11 @@
 #include "router/resource_id.h"
 
+#define TOPIC "/providers/Microsoft.EventGrid/topics/"
 #define SUBSCRIPTION "/providers/Microsoft.EventGrid/eventSubscriptions/"
 
 void resource_id_topic(struct buf *out, struct slice name)
 {
-    buf_add(out, SLICE(RESOURCE_GROUP "/providers/Microsoft.EventGrid/topics/"));
+    buf_add(out, SLICE(RESOURCE_GROUP TOPIC));
     buf_add(out, name);
 }
 
@@ -20,10 +21,23 @@ bool resource_id_is_within(struct slice id, struct slice outer)
     return slice_has_prefix(id, outer) && (id.len == outer.len || id.data[outer.len] == '/');
 }
 
+/* Where a part of it begins, which may be in any case; or its length. */
+static size_t find(struct slice id, struct slice part)
+{
+    size_t at = 0;
+
+    while (at < id.len && !slice_has_prefix_nocase(slice_from(id, at), part))
+        at++;
+    return at;
+}
+
 struct slice resource_id_scope(struct slice id)
 {
-    for (size_t at = 0; at < id.len; at++)
-        if (slice_has_prefix_nocase(slice_from(id, at), SLICE(SUBSCRIPTION)))
-            return slice_first(id, at);
-    return id;
+    return slice_first(id, find(id, SLICE(SUBSCRIPTION)));
+}
+
+struct slice resource_id_topic_name(struct slice id)
+{
+    size_t at = find(id, SLICE(TOPIC));
+    return at < id.len ? slice_from(id, at + sizeof TOPIC - 1) : SLICE_NONE;
 }

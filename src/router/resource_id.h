@@ -13,6 +13,8 @@ void resource_id_topic(struct buf *out, struct slice name);
 void resource_id_subscription(struct buf *out, struct slice scope, struct slice name);
 /* resource_id_scope is the id of what a subscription belongs to; of anything else the whole id. */
 struct slice resource_id_scope(struct slice id);
+/* resource_id_topic_name is the name in the id of a topic; SLICE_NONE if it is no topic's. */
+struct slice resource_id_topic_name(struct slice id);
 /* resource_id_is_within: is `id` that of `outer`, or of something that belongs to it? Both in lower
  * case. */
 bool resource_id_is_within(struct slice id, struct slice outer);
