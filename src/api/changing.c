@@ -71,6 +71,19 @@ void changing_begun(struct changing *changing, enum err err)
     changing_free(changing);
 }
 
+const struct scope *changing_scope(const struct changing *changing)
+{
+    const struct scope *scope =
+        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
+
+    return scope != NULL && scope->topic != NULL ? scope : NULL;
+}
+
+void changing_gone(struct changing *changing)
+{
+    answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+}
+
 bool changing_properties(struct http_request *request, struct slice *ret)
 {
     struct slice body = jx_scan_trim(http_request_body(request));

@@ -21,6 +21,10 @@ struct changing *changing_new(struct router *router, struct http_request *reques
                               struct slice scope, struct slice name);
 /* changing_begun ends it with an answer if its change could not begin. */
 void changing_begun(struct changing *changing, enum err err);
+/* For `answer`: the scope as it is now, with its topic; or NULL, then call changing_gone(), also if
+ * the scope has the subscription no more. */
+const struct scope *changing_scope(const struct changing *changing);
+void changing_gone(struct changing *changing);
 
 /* What the request asks for: `properties` of its body, or the whole of it if it has none; false,
  * and answered, if the body is no JSON object. */

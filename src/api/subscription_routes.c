@@ -63,16 +63,14 @@ static void answer_subscription(struct http_request *request, const struct membe
 
 static void answer_changed(struct changing *changing)
 {
-    const struct scope *scope =
-        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
-    const struct member *member = scope != NULL && scope->topic != NULL
-                                      ? catalog_member(scope, slice_of(changing->name))
-                                      : NULL;
+    const struct scope *scope = changing_scope(changing);
+    const struct member *member =
+        scope != NULL ? catalog_member(scope, slice_of(changing->name)) : NULL;
 
     if (member != NULL)
         answer_subscription(changing->request, member);
     else
-        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+        changing_gone(changing);
 }
 
 static void answer_confirmed(struct changing *changing)

@@ -30,42 +30,48 @@ static void write_topic(struct buf *out, const struct scope *scope,
     buf_add(out, SLICE("}}"));
 }
 
-static void answer_topic(struct changing *changing)
+static void write_keys(struct buf *out, const struct scope *scope,
+                       const struct http_request *request)
 {
-    const struct scope *scope =
-        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
-    struct buf body;
+    const struct access_keys *keys = &scope->topic->keys;
 
-    if (scope == NULL || scope->topic == NULL) {
-        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
-        return;
-    }
-    buf_init(&body, ANSWER_MAX_BYTES);
-    write_topic(&body, scope, changing->request);
-    buf_add_byte(&body, '\n');
-    answer_json(changing->request, 200, &body);
+    (void)request;
+    member_text(out, "key1", slice_of(keys->text[0]));
+    member_text(out, "key2", slice_of(keys->text[1]));
+    buf_add_byte(out, '}');
 }
 
-static void write_keys(struct buf *out, const struct topic *topic)
+/* What a topic is answered with: write_topic or write_keys. */
+typedef void writer(struct buf *out, const struct scope *scope, const struct http_request *request);
+
+static void answer(struct http_request *request, const struct scope *scope, writer *write)
 {
-    member_text(out, "key1", slice_of(topic->keys.text[0]));
-    member_text(out, "key2", slice_of(topic->keys.text[1]));
-    buf_add(out, SLICE("}\n"));
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    write(&body, scope, request);
+    buf_add_byte(&body, '\n');
+    answer_json(request, 200, &body);
+}
+
+static void answer_changed(struct changing *changing, writer *write)
+{
+    const struct scope *scope = changing_scope(changing);
+
+    if (scope != NULL)
+        answer(changing->request, scope, write);
+    else
+        changing_gone(changing);
+}
+
+static void answer_topic(struct changing *changing)
+{
+    answer_changed(changing, write_topic);
 }
 
 static void answer_keys(struct changing *changing)
 {
-    const struct scope *scope =
-        catalog_find_scope(router_catalog(changing->router), slice_of(changing->scope));
-    struct buf body;
-
-    if (scope == NULL || scope->topic == NULL) {
-        answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
-        return;
-    }
-    buf_init(&body, ANSWER_MAX_BYTES);
-    write_keys(&body, scope->topic);
-    answer_json(changing->request, 200, &body);
+    answer_changed(changing, write_keys);
 }
 
 /* The topic that the path names; else NULL, and answered. */
@@ -104,14 +110,9 @@ void topics_get(struct router *router, struct http_request *request)
 void topic_get(struct router *router, struct http_request *request)
 {
     const struct scope *scope = find_topic(router, request);
-    struct buf body;
 
-    if (scope == NULL)
-        return;
-    buf_init(&body, ANSWER_MAX_BYTES);
-    write_topic(&body, scope, request);
-    buf_add_byte(&body, '\n');
-    answer_json(request, 200, &body);
+    if (scope != NULL)
+        answer(request, scope, write_topic);
 }
 
 static void change(struct router *router, struct http_request *request, bool is_patch)
@@ -164,13 +165,9 @@ void topic_delete(struct router *router, struct http_request *request)
 void topic_get_keys(struct router *router, struct http_request *request)
 {
     const struct scope *scope = find_topic(router, request);
-    struct buf body;
 
-    if (scope == NULL)
-        return;
-    buf_init(&body, ANSWER_MAX_BYTES);
-    write_keys(&body, scope->topic);
-    answer_json(request, 200, &body);
+    if (scope != NULL)
+        answer(request, scope, write_keys);
 }
 
 void topic_renew_key(struct router *router, struct http_request *request)
