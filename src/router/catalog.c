@@ -207,7 +207,6 @@ static void forget_matcher(struct scope *scope)
     scope->filters = NULL;
     free(scope->matching);
     scope->matching = NULL;
-    scope->matching_count = 0;
 }
 
 static struct scope *scope_of(struct catalog *catalog, struct slice id)
@@ -429,7 +428,6 @@ size_t scope_match(struct scope *scope, const struct event *event, const size_t 
                 filters[count] = &member->active->subscription.filter;
                 scope->matching[count++] = member->active;
             }
-        scope->matching_count = count;
         scope->matcher = matcher_new(filters, count);
         scope->filters = filters;
     }

@@ -57,7 +57,6 @@ struct scope {
     struct matcher *matcher;  /* of the active ones; NULL = to be made anew */
     struct filter **filters;  /* theirs, which the matcher reads */
     struct active **matching; /* by the matcher's indexes; not counted */
-    size_t matching_count;
 };
 
 struct catalog_options {

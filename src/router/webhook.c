@@ -13,7 +13,6 @@
 struct webhook {
     struct target target;
     struct http_client *http;
-    const struct subscription *subscription;
     struct url url; /* points into the subscription */
 };
 
@@ -118,8 +117,7 @@ enum err webhook_new(struct http_client *http, const struct subscription *subscr
     if (err != E_OK)
         return err;
     struct webhook *webhook = mem_new(struct webhook);
-    *webhook = (struct webhook){
-        .target.deliver = webhook_deliver, .http = http, .subscription = subscription, .url = url};
+    *webhook = (struct webhook){.target.deliver = webhook_deliver, .http = http, .url = url};
     *ret = &webhook->target;
     return E_OK;
 }
