@@ -59,6 +59,11 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .takes = "NAME static|dynamic VALUE [SECRET]",
      .description = "A header of each delivery: `x-team static blue`, `x-n dynamic data.n`; again "
                     "for more."},
+    {.flag = "--order-by",
+     .takes = "KEY",
+     .description =
+         "Events with the same subject, or value of data.x, come one after the other; '' "
+         "ends it."},
     {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
     {.flag = "--expiration-date",
      .takes = "TIME",
@@ -340,6 +345,7 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
     if (code == EXIT_OK)
         code = add_part(out, line, "\"retryPolicy\":{", write_retry);
     add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
+    add_text(out, line, "--order-by", "orderBy");
     add_texts(out, line, "--labels", "labels");
     add_text(out, line, "--expiration-date", "expirationTimeUtc");
     buf_add(out, SLICE("}}"));

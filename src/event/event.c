@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sha1.h"
 #include "base/utf8.h"
 #include "event/date.h"
 #include "event/draft.h"
@@ -169,11 +170,34 @@ struct slice event_find(const struct event *event, struct slice key, bool *ret_i
     return found;
 }
 
-struct slice event_order_key(const struct event *event, struct slice order_by)
+static struct slice order_key(const struct event *event, struct slice order_by)
 {
     if (slice_eq_nocase(order_by, SLICE("subject"))) /* of a custom event: the mapped one */
         return event->fields[EVENT_SUBJECT];
     return event_find(event, order_by, NULL);
+}
+
+/* A string by what it means, since it may be written in several ways; a quote before it tells "1"
+ * from 1. */
+struct slice event_lane(const struct event *event, struct slice order_by,
+                        char room[EVENT_LANE_BYTES])
+{
+    struct slice json = order_key(event, order_by);
+    struct buf text;
+
+    if (raw_is_null(json) || json.data[0] == '{' || json.data[0] == '[' ||
+        (raw_is_string(json) && !raw_is_text(json)))
+        return SLICE_NONE;
+    buf_init(&text, EVENT_MAX_BYTES);
+    if (raw_is_string(json)) {
+        buf_add_byte(&text, '"');
+        jx_scan_add_string(&text, json);
+    } else {
+        buf_add(&text, json);
+    }
+    sha1_hex(buf_slice(&text), room);
+    buf_done(&text);
+    return (struct slice){room, EVENT_LANE_BYTES};
 }
 
 void event_write_field(struct buf *out, const struct event *event, enum event_field field)

@@ -83,9 +83,13 @@ struct event *event_unref(struct event *event); /* NULL; frees with the last ref
  * attribute of a CloudEvent, which has a string form too. No allocation. */
 struct slice event_find(const struct event *event, struct slice key, bool *ret_is_attribute);
 
-/* event_order_key gives the JSON value that says which events keep their order among each other:
- * that of `order_by`, "subject" or a key as above; SLICE_NONE if there is none. */
-struct slice event_order_key(const struct event *event, struct slice order_by);
+/* event_lane tells which events keep their order among each other: those with the same value of
+ * `order_by`, "subject" or a key as above. The lane is a digest of that value, a string that is not
+ * empty, a number or a boolean; of any other, or none, it is SLICE_NONE: the event keeps no order.
+ * The result points into `room`. */
+#define EVENT_LANE_BYTES 40
+struct slice event_lane(const struct event *event, struct slice order_by,
+                        char room[EVENT_LANE_BYTES]);
 
 /* event_write_field appends a field's text, unescaped; nothing if absent or no string. Any
  * character may come out, line ends and NUL too. */

@@ -202,6 +202,16 @@ static void read_expiration(struct jx_view *view, struct subscription *sub)
         jx_view_error(view, "expirationTimeUtc", "is not an ISO 8601 time");
 }
 
+/* An empty text ends an order, as no other value can in a PATCH. */
+static void read_order(struct jx_view *view, struct subscription *sub)
+{
+    jx_text_dup(view, "orderBy", &sub->order_by);
+    if (sub->order_by == NULL || sub->order_by[0] != '\0')
+        return;
+    free(sub->order_by);
+    sub->order_by = NULL;
+}
+
 static void check(struct jx_view *view, const struct subscription *sub,
                   const struct subscription_rules *rules)
 {
@@ -216,6 +226,8 @@ static void check(struct jx_view *view, const struct subscription *sub,
         jx_view_error(view, "eventDeliverySchema",
                       "events of a topic with input schema %s cannot be delivered as %s",
                       schema_name(rules->input), delivery_words[sub->delivery]);
+    if (sub->is_queue && sub->order_by != NULL)
+        jx_view_error(view, "orderBy", "is not possible in queue mode");
     if (sub->queue.ttl_ms != 0 && sub->queue.ttl_ms < sub->queue.lock_seconds * 1000ull)
         jx_view_error(view, ttl, "is shorter than the lock duration");
     if (sub->queue.ttl_ms > retention_ms)
@@ -239,7 +251,7 @@ static void read_members(struct jx_view *view, struct subscription *sub,
     read_dead_letters(view, sub);
     read_labels(view, sub);
     read_expiration(view, sub);
-    jx_text_dup(view, "orderBy", &sub->order_by);
+    read_order(view, sub);
     check(view, sub, rules);
 }
 

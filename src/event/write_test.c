@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/mem.h"
 
 #define TOPIC "/t/\"o\""
@@ -215,12 +217,57 @@ static void keys_find_values(void **state)
         assert_int_equal(is_attribute,
                          finds[i].schema == SCHEMA_CLOUD_EVENT && finds[i].key[0] != 'd');
     }
-    assert_true(
-        slice_eq(event_order_key(events[SCHEMA_EVENT_GRID], SLICE("Subject")), SLICE("\"s\"")));
-    assert_true(slice_eq(event_order_key(events[SCHEMA_CUSTOM], SLICE("subject")), SLICE("\"\"")));
-    assert_true(slice_eq(event_order_key(events[SCHEMA_CUSTOM], SLICE("a.b")), SLICE("7")));
     for (size_t i = 0; i < COUNT_OF(events); i++)
         event_unref(events[i]);
+}
+
+/* Whether two custom events with these values of "k" keep their order among each other. */
+static void events_of_one_value_have_one_lane(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool is_same;
+    } pairs[] = {
+        {"\"x\"", "\"x\"", true},  {"\"x\"", "\"\\u0078\"", true},
+        {"\"x\"", "\"X\"", false}, {"1", "1", true},
+        {"1", "\"1\"", false},     {"true", "true", true},
+        {"\"\"", "\"\"", false},   {"null", "null", false},
+        {"{}", "{}", false},       {"[\"x\"]", "[\"x\"]", false},
+    };
+    char text[64], room[2][EVENT_LANE_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct event *events[2];
+        struct slice lanes[2];
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(text, sizeof text, "{\"k\":%s}", k == 0 ? pairs[i].a : pairs[i].b);
+            events[k] = read_event(SCHEMA_CUSTOM, text);
+            lanes[k] = event_lane(events[k], SLICE("k"), room[k]);
+            assert_null(event_lane(events[k], SLICE("other"), room[k]).data);
+            lanes[k] = event_lane(events[k], SLICE("k"), room[k]);
+        }
+        bool is_same = lanes[0].data != NULL && slice_eq(lanes[0], lanes[1]);
+        if (is_same != pairs[i].is_same)
+            fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+        event_unref(events[0]);
+        event_unref(events[1]);
+    }
+}
+
+static void the_subject_is_an_order_too(void **state)
+{
+    struct event *event =
+        read_event(SCHEMA_EVENT_GRID, "{\"id\":\"1\",\"subject\":\"s\",\"eventType\":\"T\","
+                                      "\"eventTime\":\"2026-01-01T00:00:00Z\"}");
+    struct event *custom = read_event(SCHEMA_CUSTOM, "{\"subject\":\"s\"}");
+    char room[EVENT_LANE_BYTES];
+
+    (void)state;
+    assert_int_equal(event_lane(event, SLICE("Subject"), room).len, EVENT_LANE_BYTES);
+    assert_null(event_lane(custom, SLICE("subject"), room).data); /* it is not mapped */
+    event_unref(event);
+    event_unref(custom);
 }
 
 int main(void)
@@ -231,6 +278,8 @@ int main(void)
         cmocka_unit_test(arrays_hold_all_events),
         cmocka_unit_test(only_some_schemas_convert),
         cmocka_unit_test(keys_find_values),
+        cmocka_unit_test(events_of_one_value_have_one_lane),
+        cmocka_unit_test(the_subject_is_an_order_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

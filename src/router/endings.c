@@ -30,6 +30,14 @@ static void say_refused(struct endings *endings, enum err err, const struct caus
               cause_text(why, err));
 }
 
+/* Dead letters are few, and for them it is not told. */
+static bool has_freed(const struct endings_call *call, enum ending_kind kind)
+{
+    int64_t freed;
+    return kind == ENDING_BURY ||
+           (kind == ENDING_FINISH && resp_int(call->call.reply->root, &freed) && freed > 0);
+}
+
 static void on_told(struct op *op, enum err err)
 {
     struct endings_call *call = container_of(op, struct endings_call, call.op);
@@ -52,6 +60,7 @@ static void on_told(struct op *op, enum err err)
         return;
     }
     endings->is_refused = false;
+    endings->has_freed = has_freed(call, kind);
     if (!list_is_empty(&endings->waiting[kind]))
         send_kind(endings, kind);
     list_each (&told, struct ending, node, ending)

@@ -40,6 +40,7 @@ struct endings {
     } calls[ENDING_KINDS]; /* one of each kind at a time */
     struct turn turn;
     struct timer *timer;
+    bool has_freed;  /* those told now may have set free what waited behind them */
     size_t owed;     /* endings that were added and not told */
     bool is_refused; /* has been said in the log */
     bool is_dropped; /* nothing is said twice any more */

@@ -45,7 +45,10 @@ static void write_head(struct buf *out, const struct event *event)
 static void append_to(struct publication *p, struct active *active, const struct event *event)
 {
     struct append *append = mem_new(struct append);
-    char room[HEAD_MAX_BYTES];
+    const char *order_by = active->subscription.order_by;
+    char room[HEAD_MAX_BYTES], lane_room[EVENT_LANE_BYTES];
+    struct slice lane =
+        order_by != NULL ? event_lane(event, slice_of(order_by), lane_room) : SLICE_NONE;
     struct buf head = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
     append->publication = p;
@@ -55,7 +58,7 @@ static void append_to(struct publication *p, struct active *active, const struct
     p->under_way++;
     enum err err = buf_err(&head);
     if (err == E_OK)
-        err = queue_append(active->queue, buf_slice(&head), event->body, &append->call);
+        err = queue_append(active->queue, buf_slice(&head), event->body, lane, &append->call);
     if (err != E_OK)
         loop_later(p->router->options.loop, &append->call.op, err);
 }

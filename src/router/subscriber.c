@@ -93,6 +93,7 @@ static size_t take_in(struct subscriber *s, struct slice *ret_last)
     struct queue_entry entry;
 
     queue_cursor_init(&cursor, s->call.reply);
+    s->has_more = cursor.has_more;
     if (s->taking == TAKE_DUE)
         s->due_unix_ms = cursor.due_unix_ms;
     while (count < COUNT_OF(ready) && queue_cursor_next(&cursor, &entry)) {
@@ -186,7 +187,7 @@ static void on_asked(struct subscriber *s)
         on_adopted(s);
         break;
     case TAKE_FRESH:
-        if (take_in(s, &last) < s->asked && s->wakes == s->taken_wakes)
+        if (take_in(s, &last) < s->asked && !s->has_more && s->wakes == s->taken_wakes)
             s->has_fresh = false;
         s->was_due = false;
         break;
@@ -244,7 +245,9 @@ static enum err ask(struct subscriber *s, enum taking taking)
                                      is_me(s, slice_of(s->gone)) ? QUEUE_BATCH_MAX : s->asked},
             &s->call);
     case TAKE_FRESH:
-        return queue_take(s->queue, node, s->asked, &s->call);
+        return s->options.subscription->order_by != NULL
+                   ? queue_take_in_order(s->queue, node, s->asked, &s->call)
+                   : queue_take(s->queue, node, s->asked, &s->call);
     case TAKE_DUE:
         return queue_take_due(s->queue, node, clock_unix_ms(), s->asked, &s->call);
     }
@@ -331,6 +334,8 @@ static void on_told(struct endings *endings, struct ending *ending)
 
     if (ending->kind == ENDING_PARK)
         subscriber_parked(s, ending->due_unix_ms);
+    else if (endings->has_freed)
+        s->due_unix_ms = 0; /* ask */
     held_free(container_of(ending, struct held, ending));
     subscriber_pump(s);
 }

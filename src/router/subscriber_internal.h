@@ -25,6 +25,7 @@ struct subscriber {
     bool has_holders;     /* somebody who is gone may hold entries */
     bool has_lost;        /* an answer was lost: we may hold what we do not know of */
     bool has_fresh;       /* there may be something fresh */
+    bool has_more;        /* what came last was not all of it */
     bool was_due;         /* the last thing taken was due ones: fresh ones have the next turn */
     uint64_t wakes;       /* counts them, ... */
     uint64_t taken_wakes; /* ... and how many there were when the call began */

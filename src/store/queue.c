@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* {entries, states} of ids that are pending under ARGV[2] now; XCLAIM leaves out, or answers with a
@@ -38,10 +39,16 @@ static const char adopt_script[] =
              "redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[3]) end "
              "return held('', ids)";
 
-static const char finish_script[] = "redis.call('XDEL', KEYS[1], unpack(ARGV, 2)) "
-                                    "redis.call('ZREM', KEYS[2], unpack(ARGV, 2)) "
-                                    "redis.call('HDEL', KEYS[3], unpack(ARGV, 2)) "
-                                    "return redis.call('XACK', KEYS[1], unpack(ARGV))";
+/* ARGV: now, ids. */
+static const char finish_script[] =
+    QUEUE_LUA_LANES "local freed = 0 "
+                    "if redis.call('EXISTS', KEYS[5]) == 1 then "
+                    "for i = 3, #ARGV do freed = freed + leave(ARGV[i], ARGV[2]) end end "
+                    "redis.call('XDEL', KEYS[1], unpack(ARGV, 3)) "
+                    "redis.call('ZREM', KEYS[2], unpack(ARGV, 3)) "
+                    "redis.call('HDEL', KEYS[3], unpack(ARGV, 3)) "
+                    "redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3)) "
+                    "return freed";
 
 /* Who is not pending any more has been finished by somebody else. */
 static const char park_script[] = "for i = 2, #ARGV, 3 do "
@@ -51,8 +58,8 @@ static const char park_script[] = "for i = 2, #ARGV, 3 do "
                                   "return 0";
 
 static const char bury_script[] =
-    QUEUE_LUA_BURY "if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end "
-                   "return bury(ARGV[2], {unpack(ARGV, 3)})";
+    QUEUE_LUA_BURY "if redis.call('XACK', KEYS[1], ARGV[1], ARGV[3]) == 0 then return 0 end "
+                   "return bury(ARGV[3], {unpack(ARGV, 4)}, ARGV[2])";
 
 static const char stats_script[] =
     "local held = redis.pcall('XPENDING', KEYS[1], ARGV[1]) "
@@ -76,7 +83,7 @@ struct slice queue_number(struct queue_number *number, uint64_t value)
 enum err queue_run(struct queue *queue, const char *script, const struct slice *args, size_t count,
                    struct redis_call *call)
 {
-    struct slice all[QUEUE_ARGS_MAX + 8] = {SLICE("EVAL"), slice_of(script), SLICE("4")};
+    struct slice all[QUEUE_ARGS_MAX + 8] = {SLICE("EVAL"), slice_of(script), SLICE("5")};
     size_t at = 3;
 
     assert(count <= QUEUE_ARGS_MAX);
@@ -90,7 +97,7 @@ enum err queue_run(struct queue *queue, const char *script, const struct slice *
 
 struct queue *queue_new(struct redis *redis, struct slice id)
 {
-    static const char *const names[] = {"events", "due", "state", "dead"};
+    static const char *const names[] = {"events", "due", "state", "dead", "order"};
     struct queue *queue = mem_new(struct queue);
     struct buf key;
 
@@ -129,13 +136,15 @@ bool queue_is_open(const struct redis_call *call, enum err err)
     return err == E_OK || (err == E_REDIS && resp_is_error(call->reply->root, SLICE("BUSYGROUP")));
 }
 
-enum err queue_append(struct queue *queue, struct slice head, struct slice body,
+enum err queue_append(struct queue *queue, struct slice head, struct slice body, struct slice lane,
                       struct redis_call *call)
 {
-    const struct slice args[] = {
-        SLICE("XADD"), queue_key(queue, QUEUE_EVENTS), SLICE("*"), SLICE("h"), head, SLICE("b"),
-        body};
-    return redis_call(queue->redis, args, COUNT_OF(args), call);
+    const struct slice args[] = {SLICE("XADD"), queue_key(queue, QUEUE_EVENTS),
+                                 SLICE("*"),    SLICE("h"),
+                                 head,          SLICE("b"),
+                                 body,          SLICE(QUEUE_LANE),
+                                 lane};
+    return redis_call(queue->redis, args, COUNT_OF(args) - (lane.len > 0 ? 0 : 2), call);
 }
 
 enum err queue_take(struct queue *queue, struct slice node, size_t count, struct redis_call *call)
@@ -180,8 +189,12 @@ enum err queue_adopt(struct queue *queue, const struct queue_adoption *adoption,
 enum err queue_finish(struct queue *queue, const struct slice *ids, size_t count,
                       struct redis_call *call)
 {
+    struct queue_number now;
+    struct slice args[1 + QUEUE_BATCH_MAX] = {queue_number(&now, clock_unix_ms())};
+
     assert(count > 0 && count <= QUEUE_BATCH_MAX);
-    return queue_run(queue, finish_script, ids, count, call);
+    memcpy(args + 1, ids, count * sizeof *ids);
+    return queue_run(queue, finish_script, args, 1 + count, call);
 }
 
 enum err queue_park(struct queue *queue, const struct queue_parking *parkings, size_t count,
@@ -202,14 +215,15 @@ enum err queue_park(struct queue *queue, const struct queue_parking *parkings, s
 enum err queue_bury(struct queue *queue, struct slice id, const struct queue_field *fields,
                     size_t count, struct redis_call *call)
 {
-    struct slice args[1 + 2 * QUEUE_FIELDS_MAX] = {id};
+    struct queue_number now;
+    struct slice args[2 + 2 * QUEUE_FIELDS_MAX] = {queue_number(&now, clock_unix_ms()), id};
 
     assert(count <= QUEUE_FIELDS_MAX);
     for (size_t i = 0; i < count; i++) {
-        args[1 + 2 * i] = fields[i].name;
-        args[2 + 2 * i] = fields[i].value;
+        args[2 + 2 * i] = fields[i].name;
+        args[3 + 2 * i] = fields[i].value;
     }
-    return queue_run(queue, bury_script, args, 1 + 2 * count, call);
+    return queue_run(queue, bury_script, args, 2 + 2 * count, call);
 }
 
 enum err queue_stats(struct queue *queue, struct redis_call *call)
@@ -272,7 +286,9 @@ void queue_cursor_init(struct queue_cursor *cursor, const struct reply *reply)
         entries = resp_child(resp_child(root, 0), 1);
     } else if (root->type == RESP_ARRAY && root->count == 3) {
         double due; /* a score: an integer below 2^53, maybe with an exponent */
-        if (slice_to_f64(resp_child(root, 0)->text, &due) && due >= 0)
+        struct slice first = resp_child(root, 0)->text;
+        cursor->has_more = slice_eq(first, SLICE(QUEUE_MORE));
+        if (slice_to_f64(first, &due) && due >= 0)
             cursor->due_unix_ms = (uint64_t)due;
         entries = resp_child(root, 1);
         states = resp_child(root, 2);

@@ -5,16 +5,23 @@
  *                               |-----bury----> DEAD --redrive--> FRESH, or --purge--> gone
  *   A node is gone:  HELD by it --adopt--> HELD by another
  *
+ * An entry may have a lane: those of one lane are taken one after the other, in the order of their
+ * ids; while one is held or parked, the others are BLOCKED behind it (queue_order.c).
+ *
+ *   FRESH --take_in_order--> HELD, the first of its lane --finish or bury--> the next is PARKED,
+ * due
+ *                       |--> BLOCKED, any other
+ *
  * A subscription whose clients fetch for themselves (pull) has one place less: receive makes an
  * entry PARKED until its lock runs out, and whoever has the lock finishes, releases or buries it.
  *
  * Rules: an entry is in one place at any time, and every step from one to the next is one command
  * or one script, so that a crash leaves nothing between. Fresh = beyond the group's position in the
  * stream; held = pending under a node's name; parked = in the sorted set of due times. An entry
- * leaves the stream when it was delivered or is dead, never before. Its id is the time at which it
- * was accepted, by the store's clock, in milliseconds. Times that callers give are wall time.
- * Every call is one redis_call(): `call->op` ends as described there, and what came back is read
- * with the functions below while the reply is valid. In callbacks: yes. */
+ * leaves the stream when it was delivered or is dead, never before; a lane, too. Its id is the time
+ * at which it was accepted, by the store's clock, in milliseconds. Times that callers give are wall
+ * time. Every call is one redis_call(): `call->op` ends as described there, and what came back is
+ * read with the functions below while the reply is valid. In callbacks: yes. */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
@@ -37,9 +44,11 @@ void queue_free(struct queue *queue); /* forgets it; what is stored stays */
 enum err queue_open(struct queue *queue, struct redis_call *call);
 bool queue_is_open(const struct redis_call *call, enum err err);
 
-/* queue_append: `head` is what the router wants to know before it reads the body. Durable once the
+/* queue_append: `head` is what the router wants to know before it reads the body; `lane` says whom
+ * it keeps its order with: QUEUE_LANE_MAX_BYTES at most, no ':'; empty = nobody. Durable once the
  * reply is there, as far as the store is. */
-enum err queue_append(struct queue *queue, struct slice head, struct slice body,
+#define QUEUE_LANE_MAX_BYTES 64
+enum err queue_append(struct queue *queue, struct slice head, struct slice body, struct slice lane,
                       struct redis_call *call);
 
 /* What take, take_due, adopt and receive bring. Slices point into the reply. */
@@ -51,14 +60,19 @@ struct queue_entry {
 };
 struct queue_cursor {
     uint64_t due_unix_ms; /* when the next parked entry is due; UINT64_MAX = none, or not asked */
+    bool has_more;        /* of take_in_order: it stopped before the last fresh one */
     const struct resp *entry, *state; /* the next */
     uint32_t left;
 };
 void queue_cursor_init(struct queue_cursor *cursor, const struct reply *reply);
 bool queue_cursor_next(struct queue_cursor *cursor, struct queue_entry *ret);
 
-/* queue_take holds up to `count` fresh entries for `node`. */
+/* queue_take holds up to `count` fresh entries for `node`, without regard to lanes. */
 enum err queue_take(struct queue *queue, struct slice node, size_t count, struct redis_call *call);
+/* queue_take_in_order holds of the fresh entries those that nobody is ahead of, and blocks others;
+ * it may bring none while cursor.has_more. */
+enum err queue_take_in_order(struct queue *queue, struct slice node, size_t count,
+                             struct redis_call *call);
 /* queue_take_due holds up to `count` parked entries that are due. With count 0 it only tells when
  * the next one is. */
 enum err queue_take_due(struct queue *queue, struct slice node, uint64_t now_unix_ms, size_t count,
@@ -76,7 +90,8 @@ struct queue_adoption {
 enum err queue_adopt(struct queue *queue, const struct queue_adoption *adoption,
                      struct redis_call *call);
 
-/* queue_finish: they were delivered. At most QUEUE_BATCH_MAX; already gone is fine. */
+/* queue_finish: they were delivered. At most QUEUE_BATCH_MAX; already gone is fine. The reply is
+ * how many others are due now, since they waited behind these. */
 enum err queue_finish(struct queue *queue, const struct slice *ids, size_t count,
                       struct redis_call *call);
 /* queue_park: they are due again at their time, and keep the state. An entry that another node has
@@ -88,7 +103,8 @@ struct queue_parking {
 };
 enum err queue_park(struct queue *queue, const struct queue_parking *parkings, size_t count,
                     struct redis_call *call);
-/* queue_bury makes one a dead letter with these fields beside head and body. */
+/* queue_bury makes one a dead letter with these fields beside head and body; who waited behind it
+ * is due now. */
 struct queue_field {
     struct slice name, value;
 };
@@ -130,14 +146,14 @@ struct queue_dead_entry {
 };
 bool queue_dead_next(const struct reply *reply, uint32_t *at, struct queue_dead_entry *ret);
 struct slice queue_dead_field(const struct queue_dead_entry *entry, struct slice name);
-/* Both answer how many there were. */
+/* Both answer how many there were. What is redriven comes after all others, of its lane too. */
 enum err queue_redrive(struct queue *queue, const struct slice *ids, size_t count,
                        struct redis_call *call);
 enum err queue_purge(struct queue *queue, const struct slice *ids, size_t count,
                      struct redis_call *call);
 
 struct queue_stats {
-    uint64_t entries; /* fresh, held and parked */
+    uint64_t entries; /* fresh, held, parked and blocked */
     uint64_t held, parked, dead;
     uint64_t oldest_unix_ms; /* 0 = empty */
 };

@@ -8,7 +8,7 @@ static const char redrive_script[] =
     "for i = 2, #ARGV do "
     "local e = redis.call('XRANGE', KEYS[4], ARGV[i], ARGV[i])[1] "
     "if e then "
-    "redis.call('XADD', KEYS[1], '*', e[2][1], e[2][2], e[2][3], e[2][4]) "
+    "redis.call('XADD', KEYS[1], '*', unpack(e[2], 1, e[2][5] == 'k' and 6 or 4)) "
     "redis.call('XDEL', KEYS[4], ARGV[i]) n = n + 1 end end "
     "return n";
 

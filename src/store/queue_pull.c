@@ -53,7 +53,7 @@ static const char unlock_script[] = QUEUE_LUA_BURY LUA_LOCKS
     "local mine = ARGV[i + 1] ~= '' and token == ARGV[i + 1] and due > now "
     "answers[#answers + 1] = mine and 1 or 0 "
     "if mine then "
-    "if ends == 'acknowledge' then redis.call('XDEL', KEYS[1], id) "
+    "if ends == 'acknowledge' then leave(id, now) redis.call('XDEL', KEYS[1], id) "
     "redis.call('ZREM', KEYS[2], id) redis.call('HDEL', KEYS[3], id) "
     "elseif ends == 'reject' then bury(id, {'reason', 'Rejected', 'attempts', locks}) "
     "else redis.call('ZADD', KEYS[2], now + delay, id) "
