@@ -16,7 +16,8 @@
 #define LIST(rest)                                                                                 \
     "{\"type\":\"redisListTrigger\",\"name\":\"e\",\"connectionStringSetting\":"                   \
     "\"localhost\"," rest "}"
-#define LIST_FUNCTION "{\"bindings\":[" LIST("\"key\":\"q\"") "]}"
+#define ALONE(rest) "{\"bindings\":[" LIST(rest) "]}" /* a function.json with that trigger only */
+#define LIST_FUNCTION ALONE("\"key\":\"q\"")
 
 /* A folder of files that goes away with the test. */
 struct folder {

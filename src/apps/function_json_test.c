@@ -10,6 +10,11 @@
 #include "apps/app_fixture.h"
 #include "base/mem.h"
 
+/* A function.json with one binding; with one beside a trigger; with members beside a trigger. */
+#define ONLY(binding) "{\"bindings\":[{" binding "}]}"
+#define BESIDE(binding) "{\"bindings\":[" LIST("\"key\":\"q\"") ",{" binding "}]}"
+#define WITH(members) "{" members ",\"bindings\":[" LIST("\"key\":\"q\"") "]}"
+
 static void faulty_functions_say_file_field_and_reason(void **state)
 {
     static const struct {
@@ -22,105 +27,87 @@ static void faulty_functions_say_file_field_and_reason(void **state)
         {"{\"bindings\":[]}", "At least one binding must be declared."},
         {"{\"bindings\":[1]}", "bindings[0]: is not an object"},
         {"{\"bindings\":{}}", "bindings: is not an array"},
-        {"{\"bindings\":[{\"name\":\"e\"}]}", "bindings[0].type: is missing"},
-        {"{\"bindings\":[{\"type\":\"queueTrigger\",\"name\":\"e\"}]}",
+        {ONLY("\"name\":\"e\""), "bindings[0].type: is missing"},
+        {ONLY("\"type\":\"queueTrigger\",\"name\":\"e\""),
          "bindings[0].type: 'queueTrigger' is not supported"},
-        {"{\"bindings\":[{\"type\":\"http\",\"name\":\"e\"}]}",
-         "bindings[0].type: 'http' is not supported"},
-        {"{\"bindings\":[{\"type\":\"redis\",\"name\":\"o\",\"connection\":\"localhost\","
-         "\"command\":\"DEL\",\"direction\":\"out\"}]}",
+        {ONLY("\"type\":\"http\",\"name\":\"e\""), "bindings[0].type: 'http' is not supported"},
+        {ONLY("\"type\":\"redis\",\"name\":\"o\",\"connection\":\"localhost\","
+              "\"command\":\"DEL\",\"direction\":\"out\""),
          "No trigger binding specified. A function must have a trigger input binding."},
-        {"{\"bindings\":[" LIST(
-             "\"key\":\"q\"") ",{\"type\":\"redisListTrigger\",\"name\":\"b\"}]}",
+        {BESIDE("\"type\":\"redisListTrigger\",\"name\":\"b\""),
          "Multiple trigger bindings defined. A function can only have a single trigger binding."},
-        {"{\"bindings\":[" LIST("\"key\":\"q\"") ",{\"type\":\"redis\",\"name\":\"e\","
-                                                 "\"connection\":\"localhost\","
-                                                 "\"command\":\"DEL\"}]}",
+        {BESIDE("\"type\":\"redis\",\"name\":\"e\",\"connection\":\"localhost\","
+                "\"command\":\"DEL\""),
          "Multiple bindings with name 'e' discovered. Binding names must be unique."},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"direction\":\"up\"") "]}",
-         "'up' is not a valid binding direction."},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"direction\":\"out\"") "]}",
+        {ALONE("\"key\":\"q\",\"direction\":\"up\""), "'up' is not a valid binding direction."},
+        {ALONE("\"key\":\"q\",\"direction\":\"out\""),
          "bindings[0].direction: a trigger's is 'in'"},
-        {"{\"bindings\":[{\"type\":5,\"name\":\"e\"}]}",
-         "bindings[0].type: is not the name of a type"},
-        {"{\"bindings\":[" LIST("\"x\":1") "]}", "F/function.json: bindings[0].key: is missing"},
-        {"{\"bindings\":[" LIST("\"key\":\"\"") "]}", "bindings[0].key: is empty"},
-        {"{\"bindings\":[" LIST("\"key\":\" \"") "]}", "bindings[0].key: is empty"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"count\":0") "]}", "bindings[0].count: 0 is not"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"count\":\"ten\"") "]}",
-         "bindings[0].count: is not a whole number"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"pollingIntervalInMs\":-5") "]}",
-         "pollingIntervalInMs"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"messagesPerWorker\":0") "]}", "messagesPerWorker"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"maxConcurrency\":0") "]}", "maxConcurrency"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"maxDeliveryCount\":0") "]}", "maxDeliveryCount"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"payload\":\"xml\"") "]}",
+        {ONLY("\"type\":5,\"name\":\"e\""), "bindings[0].type: is not the name of a type"},
+        {ALONE("\"x\":1"), "F/function.json: bindings[0].key: is missing"},
+        {ALONE("\"key\":\"\""), "bindings[0].key: is empty"},
+        {ALONE("\"key\":\" \""), "bindings[0].key: is empty"},
+        {ALONE("\"key\":\"q\",\"count\":0"), "bindings[0].count: 0 is not"},
+        {ALONE("\"key\":\"q\",\"count\":\"ten\""), "bindings[0].count: is not a whole number"},
+        {ALONE("\"key\":\"q\",\"pollingIntervalInMs\":-5"), "pollingIntervalInMs"},
+        {ALONE("\"key\":\"q\",\"messagesPerWorker\":0"), "messagesPerWorker"},
+        {ALONE("\"key\":\"q\",\"maxConcurrency\":0"), "maxConcurrency"},
+        {ALONE("\"key\":\"q\",\"maxDeliveryCount\":0"), "maxDeliveryCount"},
+        {ALONE("\"key\":\"q\",\"payload\":\"xml\""),
          "payload: 'xml' is not 'model', 'ga' or 'value'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"polling\":\"slow\"") "]}", "polling: 'slow'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"startFrom\":\"5\"") "]}", "startFrom: '5'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"listDirection\":\"up\"") "]}",
-         "listDirection: 'up'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"keys\":\"r\"") "]}",
-         "bindings[0].keys: differs from 'key'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"connection\":\"other\"") "]}",
+        {ALONE("\"key\":\"q\",\"polling\":\"slow\""), "polling: 'slow'"},
+        {ALONE("\"key\":\"q\",\"startFrom\":\"5\""), "startFrom: '5'"},
+        {ALONE("\"key\":\"q\",\"listDirection\":\"up\""), "listDirection: 'up'"},
+        {ALONE("\"key\":\"q\",\"keys\":\"r\""), "bindings[0].keys: differs from 'key'"},
+        {ALONE("\"key\":\"q\",\"connection\":\"other\""),
          "bindings[0].connection: differs from 'connectionStringSetting'"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\",\"listPopFromBeginning\":true,"
-                                "\"listDirection\":\"right\"") "]}",
+        {ALONE("\"key\":\"q\",\"listPopFromBeginning\":true,\"listDirection\":\"right\""),
          "listDirection: differs from 'listPopFromBeginning'"},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\""),
          "connectionStringSetting: is missing"},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
-         "\"connection\":\" \"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
+              "\"connection\":\" \""),
          "connection: is empty"},
-        {"{\"bindings\":[{\"type\":\"redisPubSubTrigger\",\"name\":\"e\","
-         "\"connection\":\"localhost\",\"channel\":\"\"}]}",
+        {ONLY("\"type\":\"redisPubSubTrigger\",\"name\":\"e\","
+              "\"connection\":\"localhost\",\"channel\":\"\""),
          "channel: is empty"},
-        {"{\"bindings\":[{\"type\":\"redisPubSubTrigger\",\"name\":\"e\","
-         "\"connection\":\"localhost\"}]}",
+        {ONLY("\"type\":\"redisPubSubTrigger\",\"name\":\"e\","
+              "\"connection\":\"localhost\""),
          "channel: is missing"},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
-         "\"connection\":\"localhost:6379,bogus=1\"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
+              "\"connection\":\"localhost:6379,bogus=1\""),
          "Keyword 'bogus' is not supported."},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
-         "\"connection\":\"localhost:6379,ssl=perhaps\"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"name\":\"e\",\"key\":\"q\","
+              "\"connection\":\"localhost:6379,ssl=perhaps\""),
          "ssl"},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"name\":\"1e\",\"key\":\"q\","
-         "\"connection\":\"localhost\"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"name\":\"1e\",\"key\":\"q\","
+              "\"connection\":\"localhost\""),
          "bindings[0].name: '1e'"},
-        {"{\"bindings\":[{\"type\":\"redisListTrigger\",\"key\":\"q\","
-         "\"connection\":\"localhost\"}]}",
+        {ONLY("\"type\":\"redisListTrigger\",\"key\":\"q\",\"connection\":\"localhost\""),
          "bindings[0].name: is missing"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\"") ",{\"type\":\"redis\",\"name\":\"o\","
-                                                 "\"connection\":\"localhost\"}]}",
+        {BESIDE("\"type\":\"redis\",\"name\":\"o\",\"connection\":\"localhost\""),
          "bindings[1].command: is missing"},
-        {"{\"bindings\":[" LIST("\"key\":\"q\"") ",{\"type\":\"redis\",\"name\":\"o\","
-                                                 "\"connection\":\"localhost\","
-                                                 "\"command\":\"SET a b\"}]}",
+        {BESIDE("\"type\":\"redis\",\"name\":\"o\",\"connection\":\"localhost\","
+                "\"command\":\"SET a b\""),
          "bindings[1].command: Command 'SET' not supported for Redis Input Binding."},
-        {"{\"bindings\":[" LIST("\"key\":\"q\"") ",{\"type\":\"redis\",\"name\":\"o\","
-                                                 "\"connection\":\"localhost\","
-                                                 "\"command\":\"GET\",\"direction\":\"InOut\"}]}",
+        {BESIDE("\"type\":\"redis\",\"name\":\"o\",\"connection\":\"localhost\","
+                "\"command\":\"GET\",\"direction\":\"InOut\""),
          "bindings[1].direction: 'inout' is not supported"},
-        {"{\"scriptFile\":\"gone.py\",\"bindings\":[" LIST("\"key\":\"q\"") "]}",
+        {WITH("\"scriptFile\":\"gone.py\""),
          "F/function.json: scriptFile: there is no file 'gone.py'"},
-        {"{\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":2},\"bindings\":[" LIST(
-             "\"key\":\"q\"") "]}",
+        {WITH("\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":2}"),
          "retry.delayInterval: is required"},
-        {"{\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":2,"
-         "\"delayInterval\":\"-00:00:01\"},\"bindings\":[" LIST("\"key\":\"q\"") "]}",
+        {WITH("\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":2,"
+              "\"delayInterval\":\"-00:00:01\"}"),
          "retry.delayInterval: is negative"},
-        {"{\"retry\":{\"strategy\":\"fixedDelay\",\"delayInterval\":\"00:00:01\"},"
-         "\"bindings\":[" LIST("\"key\":\"q\"") "]}",
+        {WITH("\"retry\":{\"strategy\":\"fixedDelay\",\"delayInterval\":\"00:00:01\"}"),
          "retry.maxRetryCount: is required"},
-        {"{\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":-2,"
-         "\"delayInterval\":\"00:00:01\"},\"bindings\":[" LIST("\"key\":\"q\"") "]}",
+        {WITH("\"retry\":{\"strategy\":\"fixedDelay\",\"maxRetryCount\":-2,"
+              "\"delayInterval\":\"00:00:01\"}"),
          "retry.maxRetryCount: -2"},
-        {"{\"retry\":{\"strategy\":\"exponentialBackoff\",\"maxRetryCount\":2,"
-         "\"minimumInterval\":\"00:00:10\",\"maximumInterval\":\"00:00:05\"},"
-         "\"bindings\":[" LIST("\"key\":\"q\"") "]}",
+        {WITH("\"retry\":{\"strategy\":\"exponentialBackoff\",\"maxRetryCount\":2,"
+              "\"minimumInterval\":\"00:00:10\",\"maximumInterval\":\"00:00:05\"}"),
          "retry.minimumInterval: is above maximumInterval"},
-        {"{\"retry\":{\"maxRetryCount\":2},\"bindings\":[" LIST("\"key\":\"q\"") "]}",
-         "retry.strategy: is required"},
+        {WITH("\"retry\":{\"maxRetryCount\":2}"), "retry.strategy: is required"},
     };
 
     (void)state;

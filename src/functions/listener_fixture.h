@@ -1,6 +1,6 @@
 /* functions/listener_fixture.h - for tests: one function with its listener, a fake server, and an
  * invoker that ends each run as the test says. Included by one test file per program.
- * A test fills world.function.trigger after world_begin(), gives the fake its rules, and calls
+ * A test fills *trigger() after world_begin(), gives the fake its rules, and calls
  * world_start(); world_end() stops what still listens. */
 #ifndef FUNCTIONS_LISTENER_FIXTURE_H
 #define FUNCTIONS_LISTENER_FIXTURE_H
@@ -28,6 +28,11 @@ static struct world {
     uint32_t answers;
     bool has_stopped;
 } world;
+
+static inline struct trigger *trigger(void)
+{
+    return &world.function.trigger;
+}
 
 /* ---- the invoker ---- */
 
@@ -110,6 +115,11 @@ static inline void world_await_runs(size_t count)
         fail_msg("%zu runs, not %zu", world.run_count, count);
 }
 
+static inline void world_assert_runs(const char *expected)
+{
+    assert_string_equal(buf_text(&world.runs), expected);
+}
+
 static inline bool world_has_answered(void *ctx)
 {
     (void)ctx;
@@ -153,7 +163,7 @@ static inline int world_begin(void **state)
     world = (struct world){.outcome = '+', .metrics = metrics_new()};
     world.app = (struct app){.name = app_name, .log_default = LOG_OFF};
     world.function = (struct function){.app = &world.app, .name = name};
-    world.function.trigger =
+    *trigger() =
         (struct trigger){.name = parameter, .payload = PAYLOAD_VALUE, .max_deliveries = 10};
     world.invoker.kind = &kind;
     world.cut.done = world_cut;
@@ -177,9 +187,8 @@ static inline void world_start_at(const char *conn)
 
     assert_int_equal(redis_options_parse(slice_of(conn), &options.redis, NULL), E_OK);
     dispatcher_init(&world.dispatcher, loop, &world.function, &world.invoker, world.metrics);
-    assert_int_equal(
-        listener_kind_of(world.function.trigger.type)->start(&options, &world.listener, NULL),
-        E_OK);
+    assert_int_equal(listener_kind_of(trigger()->type)->start(&options, &world.listener, NULL),
+                     E_OK);
     redis_options_unref(options.redis);
 }
 

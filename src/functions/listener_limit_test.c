@@ -10,23 +10,22 @@ static struct redis *other;
 static int begin(void **state)
 {
     static char key[] = "k", group[] = "f", channel[] = "c", *keys[] = {key};
-    struct trigger *trigger = &world.function.trigger;
 
     world_begin(state);
     test_server_start(&server, "");
     other = test_open(hub, server.conn, REDIS_DEDICATED, "other");
-    trigger->keys = keys;
-    trigger->key_count = 1;
-    trigger->consumer_group = group;
-    trigger->channel = channel;
-    trigger->count = 10;
-    trigger->polling_interval_ms = 1000;
-    trigger->claim_idle_ms = 40;
-    trigger->max_deliveries = 2;
-    trigger->is_reliable = true;
-    trigger->pops_head = true;
-    trigger->max_concurrency = 1;
-    trigger->queue_limit = 10;
+    trigger()->keys = keys;
+    trigger()->key_count = 1;
+    trigger()->consumer_group = group;
+    trigger()->channel = channel;
+    trigger()->count = 10;
+    trigger()->polling_interval_ms = 1000;
+    trigger()->claim_idle_ms = 40;
+    trigger()->max_deliveries = 2;
+    trigger()->is_reliable = true;
+    trigger()->pops_head = true;
+    trigger()->max_concurrency = 1;
+    trigger()->queue_limit = 10;
     return 0;
 }
 
@@ -38,7 +37,7 @@ static int end(void **state)
 
 static void listen_to(enum trigger_type type)
 {
-    world.function.trigger.type = type;
+    trigger()->type = type;
     world_start_at(server.conn);
     world.listener->message_max_bytes = LIMIT_BYTES;
     test_wait(loop, world_has_answered, NULL);
@@ -77,7 +76,7 @@ static void an_entry_fails_and_is_buried(void **state)
 static void a_batch_fails_as_a_whole(void **state)
 {
     (void)state;
-    world.function.trigger.is_batch = true;
+    trigger()->is_batch = true;
     test_ask(loop, other, "XADD k 1-0 a " LARGE, "1-0");
     test_ask(loop, other, "XADD k 2-0 a b", "2-0");
     listen_to(TRIGGER_STREAM);
@@ -90,7 +89,7 @@ static void a_batch_fails_as_a_whole(void **state)
 static void an_entry_is_acknowledged_where_failures_are(void **state)
 {
     (void)state;
-    world.function.trigger.ack_on_failure = true;
+    trigger()->ack_on_failure = true;
     listen_to(TRIGGER_STREAM);
     test_ask(loop, other, "XADD k 1-0 a " LARGE, "1-0");
     test_wait_line("MESSAGE-TOO-LARGE");
@@ -111,7 +110,7 @@ static void an_element_fails_and_is_buried(void **state)
 static void an_element_is_dropped_where_failures_are(void **state)
 {
     (void)state;
-    world.function.trigger.is_reliable = false;
+    trigger()->is_reliable = false;
     listen_to(TRIGGER_LIST);
     test_ask(loop, other, "RPUSH k " LARGE, "1");
     test_wait_line("MESSAGE-TOO-LARGE");
@@ -129,7 +128,7 @@ static void a_published_message_is_dropped(void **state)
     assert_int_equal(test_lines_of(&lines, "MESSAGE-TOO-LARGE"), 1);
     assert_non_null(strstr(lines.last, " a message of 91 bytes of 'c' cannot be run"));
     assert_int_equal(world.listener->stats.dropped, 1);
-    assert_string_equal(buf_text(&world.runs), "small\n");
+    world_assert_runs("small\n");
 }
 
 int main(void)

@@ -1,10 +1,5 @@
 #include "functions/listener_fixture.h"
 
-static struct trigger *trigger(void)
-{
-    return &world.function.trigger;
-}
-
 static int begin(void **state)
 {
     static char channel[] = "c";
@@ -55,7 +50,7 @@ static void the_holder_of_the_lease_subscribes(void **state)
     fake_publish(&fake, "[message c one]");
     fake_publish(&fake, "[message c two]");
     world_await_runs(2);
-    assert_string_equal(buf_text(&world.runs), "one\ntwo\n");
+    world_assert_runs("one\ntwo\n");
     world_ask_stop();
     world_await_stop();
     assert_int_equal(fake_heard(&fake, "EVAL:DEL"), 1);
@@ -98,7 +93,7 @@ static void a_pattern_is_subscribed_as_one(void **state)
     start();
     fake_publish(&fake, "[pmessage c* cx hi]");
     world_await_runs(1);
-    assert_string_equal(buf_text(&world.runs), "{\"Trigger\":\"cx\",\"Message\":\"hi\"}\n");
+    world_assert_runs("{\"Trigger\":\"cx\",\"Message\":\"hi\"}\n");
 }
 
 static void a_lost_connection_is_made_again_and_the_gap_told(void **state)
@@ -161,7 +156,7 @@ static void one_runs_at_a_time_and_in_order(void **state)
         world_end_run(i == 1 ? E_FAILED : E_OK);
     }
     test_wait(loop, nothing_runs, NULL);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n2\n");
+    world_assert_runs("0\n1\n2\n");
     assert_int_equal(world.listener->stats.acknowledged, 2);
     assert_int_equal(world.listener->stats.dropped, 1); /* there is nowhere to keep it */
 }
@@ -235,7 +230,7 @@ static void notifications_about_our_own_keys_are_passed_over(void **state)
     fake_publish(&fake, "[pmessage __keyevent@0__:* __keyevent@0__:set redgrid:{q}:tries:f]");
     fake_publish(&fake, "[pmessage __keyevent@0__:* __keyevent@0__:set redgridlike]");
     world_await_runs(1);
-    assert_string_equal(buf_text(&world.runs), "redgridlike\n");
+    world_assert_runs("redgridlike\n");
     assert_int_equal(world.listener->stats.dropped, 0);
     assert_int_equal(test_lines_of(&lines, "NOTIFY-OFF"), 0);
 }

@@ -6,11 +6,6 @@
 
 static char *keys[2];
 
-static struct trigger *trigger(void)
-{
-    return &world.function.trigger;
-}
-
 static int begin(void **state)
 {
     static char one[] = "s", two[] = "t", group[] = "f";
@@ -35,11 +30,6 @@ static int begin(void **state)
     fake_on(&fake, "EVAL:XGROUP", ":0");
     fake_on(&fake, "EVAL:XDEL", ":1");
     return 0;
-}
-
-static void assert_runs(const char *expected)
-{
-    assert_string_equal(buf_text(&world.runs), expected);
 }
 
 /* --- groups --- */
@@ -153,7 +143,7 @@ static void what_ended_together_is_acknowledged_together(void **state)
     fake_await(&fake, "XACK t f 4-0", 1);
     fake_await(&fake, "XREADGROUP", 2);
     assert_int_equal(fake_heard(&fake, "XACK"), 2);
-    assert_runs(ENTRY("1") ENTRY("2") ENTRY("3") ENTRY("4"));
+    world_assert_runs(ENTRY("1") ENTRY("2") ENTRY("3") ENTRY("4"));
     assert_int_equal(world.listener->stats.acknowledged, 4);
 }
 
@@ -179,7 +169,7 @@ static void a_deleted_entry_is_passed_over(void **state)
     world_start();
     fake_say(&fake, "XREADGROUP", "[[s [[1-0 nil] [2-0 [a 2]]]]]");
     fake_await(&fake, "XACK s f 2-0", 1);
-    assert_runs(ENTRY("2"));
+    world_assert_runs(ENTRY("2"));
 }
 
 static void a_lost_acknowledgement_is_sent_again(void **state)
@@ -191,7 +181,7 @@ static void a_lost_acknowledgement_is_sent_again(void **state)
     fake_await(&fake, "XACK s f 1-0", 2);
     fake_say(&fake, "XREADGROUP", "[[s [[2-0 [a 2]]]]]");
     fake_await(&fake, "XACK s f 2-0", 1);
-    assert_runs(ENTRY("1") ENTRY("2"));
+    world_assert_runs(ENTRY("1") ENTRY("2"));
     assert_int_equal(fake_heard(&fake, "XACK"), 3);
 }
 
@@ -237,7 +227,7 @@ static void a_batch_is_one_run_and_one_acknowledgement(void **state)
     world_start();
     fake_say(&fake, "XREADGROUP GROUP f n1 COUNT 10", "[[s [[1-0 [a 1]] [2-0 [a 2]]]]]");
     fake_await(&fake, "XACK s f 1-0 2-0", 1);
-    assert_runs(
+    world_assert_runs(
         "{\"Id\":\"1-0\",\"Values\":{\"a\":\"1\"}} {\"Id\":\"2-0\",\"Values\":{\"a\":\"2\"}}\n");
 }
 
@@ -272,7 +262,7 @@ static void a_failed_entry_stays_pending_and_is_looked_for_in_time(void **state)
     fake_once(&fake, "XPENDING s f IDLE 60 - +", "[[1-0 n1 :70 :1]]");
     fake_once(&fake, "XCLAIM s f n1 60 1-0", "[[1-0 [a 1]]]");
     fake_await(&fake, "XACK s f 1-0", 1);
-    assert_runs(ENTRY("1") ENTRY("1"));
+    world_assert_runs(ENTRY("1") ENTRY("1"));
     assert_int_equal(world.listener->stats.redelivered, 1);
     assert_int_equal(world.listener->stats.dead_lettered, 0);
 }
@@ -330,7 +320,7 @@ static void what_a_dead_consumer_holds_is_taken_over_at_once(void **state)
     world_start();
     fake_await(&fake, "XPENDING s f IDLE 30000 - + ", 1);
     fake_await(&fake, "XACK s f 1-0", 1);
-    assert_runs(ENTRY("1"));
+    world_assert_runs(ENTRY("1"));
     assert_int_equal(fake_heard(&fake, "EVAL:XGROUP 1 s f n0"), 1);
     assert_int_equal(fake_heard(&fake, "EVAL:XGROUP 1 s f n4"), 1); /* silent for a day */
     assert_int_equal(fake_heard(&fake, "EVAL:XGROUP 1 s f n3"), 0);
@@ -361,7 +351,7 @@ static void poison_is_buried_without_a_run(void **state)
                "error it was delivered as often as maxDeliveryCount allows",
                1);
     fake_await(&fake, "XACK s f 2-0", 1);
-    assert_runs(ENTRY("2"));
+    world_assert_runs(ENTRY("2"));
     assert_int_equal(fake_heard(&fake, "EVAL:XDEL"), 1);
 }
 

@@ -21,7 +21,7 @@ static int begin(void **state)
 {
     world_begin(state);
     world.outcome = '.';
-    world.function.trigger.type = TRIGGER_LIST;
+    trigger()->type = TRIGGER_LIST;
     dispatcher_init(&world.dispatcher, loop, &world.function, &world.invoker, world.metrics);
     slots_init(&slots, 2);
     buf_init(&ended, 1000);
@@ -67,15 +67,15 @@ static void only_so_many_run_at_once_and_the_others_in_order(void **state)
     for (size_t i = 1; i < JOBS; i++)
         slots_run(&slots, &jobs[i]);
     assert_int_equal(slots_free(&slots), 0);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n");
+    world_assert_runs("0\n1\n");
     world_end_run(E_OK);
     assert_int_equal(slots_free(&slots), 0); /* for those that wait */
     slots_fill(&slots);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n2\n");
+    world_assert_runs("0\n1\n2\n");
     world_end_run(E_FAILED);
     world_end_run(E_OK);
     slots_fill(&slots);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n2\n3\n4\n");
+    world_assert_runs("0\n1\n2\n3\n4\n");
     world_end_run(E_OK);
     world_end_run(E_OK);
     assert_string_equal(buf_text(&ended), "0+ 1- 2+ 3+ 4+ ");
@@ -90,9 +90,9 @@ static void nobody_overtakes_those_that_wait(void **state)
         slots_run(&slots, &jobs[i]);
     world_end_run(E_OK);
     slots_run(&slots, &jobs[3]);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n");
+    world_assert_runs("0\n1\n");
     slots_fill(&slots);
-    assert_string_equal(buf_text(&world.runs), "0\n1\n2\n");
+    world_assert_runs("0\n1\n2\n");
 }
 
 static void a_shut_one_starts_nothing(void **state)

@@ -153,6 +153,11 @@ static inline bool fixture_is_ready(void *ctx)
     return ((struct fixture *)ctx)->state == INVOKER_READY;
 }
 
+static inline bool fixture_is_unhealthy(void *ctx)
+{
+    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
+}
+
 static inline bool fixture_is_stopped(void *ctx)
 {
     return ((struct fixture *)ctx)->is_stopped;
@@ -221,6 +226,12 @@ static inline void fixture_start(struct fixture *f, uint32_t min, uint32_t max)
         fail_msg("invoker_start: %s", why.text);
 }
 
+static inline void fixture_start_ready(struct fixture *f, uint32_t min, uint32_t max)
+{
+    fixture_start(f, min, max);
+    fixture_until(f, fixture_is_ready, f);
+}
+
 static inline void fixture_stop(struct fixture *f)
 {
     f->invoker->kind->stop(f->invoker, &f->stop);
@@ -241,6 +252,12 @@ static inline void fixture_done(struct fixture *f)
         free(f->lines[i]);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
     assert_int_equal(system(command), 0);
+}
+
+static inline void fixture_end(struct fixture *f)
+{
+    fixture_stop(f);
+    fixture_done(f);
 }
 
 static inline void fixture_text(const struct rpc_data *data, char *ret, size_t size)
@@ -300,6 +317,14 @@ static inline void fixture_invoke(struct fixture *f, struct fixture_run *r, cons
     assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
 }
 
+/* As a retry does: the same run with another id. */
+static inline void fixture_invoke_again(struct fixture *f, struct fixture_run *r)
+{
+    r->ended = 0;
+    r->run.id = id_next();
+    assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
+}
+
 static inline bool fixture_has_ended(void *ctx)
 {
     return ((struct fixture_run *)ctx)->ended > 0;
@@ -309,6 +334,13 @@ static inline void fixture_await(struct fixture *f, struct fixture_run *r)
 {
     fixture_until(f, fixture_has_ended, r);
     assert_int_equal(r->ended, 1);
+}
+
+static inline void fixture_call(struct fixture *f, struct fixture_run *r, const char *function,
+                                const char *text)
+{
+    fixture_invoke(f, r, function, text);
+    fixture_await(f, r);
 }
 
 #endif

@@ -220,14 +220,12 @@ static void put_app(struct fixture *f, const char *rest_of_host_json)
 static void start(struct fixture *f)
 {
     put_app(f, "}}");
-    fixture_start(f, 1, 1);
-    fixture_until(f, fixture_is_ready, f);
+    fixture_start_ready(f, 1, 1);
 }
 
 static void run(struct fixture *f, struct fixture_run *r, const char *message)
 {
-    fixture_invoke(f, r, "F", message);
-    fixture_await(f, r);
+    fixture_call(f, r, "F", message);
 }
 
 static void requests_and_environment_are_as_documented(void **state)
@@ -286,8 +284,7 @@ static void answers_decide_the_outcome(void **state)
     assert_string_equal(r.result, "5");
     assert_true(fixture_logged(&f, "2  Function.F.User [F] one"));
     assert_true(fixture_logged(&f, "2  Function.F.User [F] two"));
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void exits_are_followed_by_a_restart(void **state)
@@ -311,16 +308,8 @@ static void exits_are_followed_by_a_restart(void **state)
         run(&f, &r, "after"); /* waits for the next process */
         assert_int_equal(r.err, E_OK);
         assert_true(f.states & 1u << INVOKER_DOWN);
-        fixture_stop(&f);
-        fixture_done(&f);
+        fixture_end(&f);
     }
-}
-
-static void invoke_again(struct fixture *f, struct fixture_run *r)
-{
-    r->ended = 0;
-    r->run.id = id_next();
-    assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
 }
 
 static bool has_two_in_flight(void *ctx)
@@ -351,8 +340,8 @@ static void a_crash_with_several_runs_is_pinned_by_running_them_alone(void **sta
     }
     other.input.data.text = SLICE("x");
     fixture_invoke(&f, &after, "F", "x");
-    invoke_again(&f, &bad);
-    invoke_again(&f, &other);
+    fixture_invoke_again(&f, &bad);
+    fixture_invoke_again(&f, &other);
     fixture_await(&f, &bad);
     assert_int_equal(bad.err, E_CRASHED);
     assert_int_equal(other.ended + after.ended, 0);
@@ -361,17 +350,12 @@ static void a_crash_with_several_runs_is_pinned_by_running_them_alone(void **sta
     assert_false(other.run.is_suspect);
     fixture_await(&f, &after);
     assert_int_equal(after.err, E_OK);
-    invoke_again(&f, &after);
+    fixture_invoke_again(&f, &after);
     other.run.is_suspect = true;
-    invoke_again(&f, &other);
+    fixture_invoke_again(&f, &other);
     fixture_stop(&f);
     assert_int_equal(other.err, E_CANCELED);
     fixture_done(&f);
-}
-
-static bool is_unhealthy(void *ctx)
-{
-    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
 }
 
 static void three_errors_make_it_unhealthy(void **state)
@@ -381,11 +365,10 @@ static void three_errors_make_it_unhealthy(void **state)
     put_app(&f, "}}");
     fixture_put(&f, "app/handler", "#!/bin/sh\necho cannot start\nexit 1\n");
     fixture_start(&f, 1, 1);
-    fixture_until(&f, is_unhealthy, &f);
+    fixture_until(&f, fixture_is_unhealthy, &f);
     assert_true(fixture_logged(&f, "cannot start"));
     assert_true(fixture_logged(&f, "exited with code 1; starting another in 60000 ms"));
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void a_run_past_its_time_restarts_the_process(void **state)
@@ -394,13 +377,11 @@ static void a_run_past_its_time_restarts_the_process(void **state)
     struct fixture_run hung, other, next;
     (void)state;
     put_app(&f, "},\"functionTimeout\":\"00:00:01\"}");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, fixture_is_ready, &f);
+    fixture_start_ready(&f, 1, 1);
     fixture_invoke(&f, &hung, "F", "hang");
     uint64_t started_ms = clock_now_ms();
     while (clock_now_ms() < started_ms + 300) { /* so that the other one is younger */
-        fixture_invoke(&f, &other, "F", "x");
-        fixture_await(&f, &other);
+        fixture_call(&f, &other, "F", "x");
     }
     fixture_invoke(&f, &other, "F", "hang");
     fixture_await(&f, &hung);
@@ -411,8 +392,7 @@ static void a_run_past_its_time_restarts_the_process(void **state)
     assert_true(fixture_logged(&f, "Timeout value of 00:00:01 exceeded by function"));
     run(&f, &next, "x");
     assert_int_equal(next.err, E_OK);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static bool has_waited(void *ctx)
@@ -431,16 +411,14 @@ static void a_handler_may_be_late_but_not_too_late(void **state)
     fixture_start(&f, 1, 1);
     run(&f, &r, "waits");
     assert_int_equal(r.err, E_OK);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 
     put_app(&f, ",\"initializationTimeout\":\"00:00:00.300\"}}");
     fixture_put(&f, "app/local.settings.json",
                 "{\"Values\":{\"FUNCTIONS_WORKER_RUNTIME\":\"custom\",\"HANDLER_LATE\":\"9\"}}");
     fixture_start(&f, 1, 1);
     fixture_until(&f, has_waited, &f);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void free_is_possible_at_any_time(void **state)

@@ -26,29 +26,18 @@ static void python_functions_run(void **state)
     (void)state;
     put_python_app(&f);
     fixture_put(&f, "app/requirements.txt", "# nothing\nazure-functions>=1.2\n");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, fixture_is_ready, &f);
-    fixture_invoke(&f, &run, "Py", "hello");
-    fixture_await(&f, &run);
+    fixture_start_ready(&f, 1, 1);
+    fixture_call(&f, &run, "Py", "hello");
     assert_int_equal(run.err, E_OK);
     assert_true(fixture_logged(&f, "Function.Py.User [Py] got hello"));
-    fixture_invoke(&f, &run, "Py", "fail");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Py", "fail");
     assert_int_equal(run.err, E_FAILED);
     assert_non_null(strstr(run.why, "no luck"));
-    fixture_invoke(&f, &run, "Py", "exit");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Py", "exit");
     assert_int_equal(run.err, E_CRASHED);
-    fixture_invoke(&f, &run, "Py", "again");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Py", "again");
     assert_int_equal(run.err, E_OK);
-    fixture_stop(&f);
-    fixture_done(&f);
-}
-
-static bool is_broken(void *ctx)
-{
-    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
+    fixture_end(&f);
 }
 
 /* A python3 in front of the real one, that makes environments but cannot install into them. */
@@ -75,16 +64,14 @@ static void packages_that_cannot_be_installed_are_the_apps_error(void **state)
     put_poor_python(&f);
     fixture_put(&f, "app/requirements.txt", "redis\n");
     fixture_start(&f, 1, 1);
-    fixture_until(&f, is_broken, &f);
+    fixture_until(&f, fixture_is_unhealthy, &f);
     assert_string_equal(f.why, "requirements.txt: no such package");
     assert_string_equal(f.load_error, f.why);
     assert_true(fixture_logged(&f, "PYTHON-PACKAGES  [] app: no such package"));
-    fixture_invoke(&f, &run, "Py", "x");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Py", "x");
     assert_int_equal(run.err, E_FAILED);
     assert_string_equal(run.why, f.why);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
     assert_int_equal(setenv("PATH", path, 1), 0);
     free(path);
 }

@@ -43,8 +43,7 @@ static void put_c_app(struct fixture *f, const char *host_json)
 static void start_c(struct fixture *f, const char *host_json, uint32_t processes)
 {
     put_c_app(f, host_json);
-    fixture_start(f, processes, processes + 3);
-    fixture_until(f, fixture_is_ready, f);
+    fixture_start_ready(f, processes, processes + 3);
 }
 
 #define PLAIN "{\"version\":\"2.0\"}"
@@ -57,14 +56,12 @@ static void a_c_source_is_compiled_and_runs(void **state)
     start_c(&f, PLAIN, 1);
     assert_int_equal(f.loaded, 1);
     assert_string_equal(f.load_error, "");
-    fixture_invoke(&f, &run, "Echo", "hello");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Echo", "hello");
     assert_int_equal(run.err, E_OK);
     assert_string_equal(run.result, "hello");
     assert_string_equal(run.outputs, "out=hello;");
     assert_true(fixture_logged(&f, "Function.Echo.User [Echo] got hello"));
-    fixture_invoke(&f, &run, "Echo", "fail");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Echo", "fail");
     assert_int_equal(run.err, E_FAILED);
     assert_string_equal(run.why, "no luck");
     fixture_stop(&f);
@@ -84,8 +81,7 @@ static void printed_lines_are_logged(void **state)
     struct fixture_run run;
     (void)state;
     start_c(&f, PLAIN, 1);
-    fixture_invoke(&f, &run, "Echo", "print");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Echo", "print");
     fixture_until(&f, has_printed, &f);
     fixture_done(&f);
 }
@@ -95,13 +91,6 @@ static void assert_suspect(const struct fixture_run *r)
     assert_int_equal(r->err, E_CANCELED);
     assert_true(r->run.is_bystander);
     assert_true(r->run.is_suspect);
-}
-
-static void invoke_again(struct fixture *f, struct fixture_run *r)
-{
-    r->ended = 0;
-    r->run.id = id_next();
-    assert_int_equal(f->invoker->kind->invoke(f->invoker, &r->run), E_OK);
 }
 
 static void a_crash_names_the_signal_and_spares_the_others(void **state)
@@ -123,8 +112,8 @@ static void a_crash_names_the_signal_and_spares_the_others(void **state)
         assert_suspect(&other);
         assert_non_null(strstr(other.why, rows[i].why));
         fixture_invoke(&f, &after, "Echo", "hello"); /* waits for the next process */
-        invoke_again(&f, &bad);
-        invoke_again(&f, &other);
+        fixture_invoke_again(&f, &bad);
+        fixture_invoke_again(&f, &other);
         f.invoker->kind->stats(f.invoker, &stats);
         assert_int_equal(stats.in_flight, 0);
         fixture_await(&f, &bad); /* first, and alone: the others never met it */
@@ -139,8 +128,7 @@ static void a_crash_names_the_signal_and_spares_the_others(void **state)
         assert_true(f.states & 1u << INVOKER_DOWN);
         f.invoker->kind->stats(f.invoker, &stats);
         assert_int_equal(stats.restarts, 2);
-        fixture_stop(&f);
-        fixture_done(&f);
+        fixture_end(&f);
     }
 }
 
@@ -152,11 +140,10 @@ static void a_suspect_has_a_worker_for_itself(void **state)
     (void)state;
     start_c(&f, PLAIN, 1);
     fixture_invoke(&f, &suspect, "Echo", "crash");
-    fixture_invoke(&f, &second, "Echo", "hello");
-    fixture_await(&f, &second);
+    fixture_call(&f, &second, "Echo", "hello");
     suspect.input.data.text = SLICE("hang");
-    invoke_again(&f, &suspect);
-    invoke_again(&f, &second);
+    fixture_invoke_again(&f, &suspect);
+    fixture_invoke_again(&f, &second);
     fixture_invoke(&f, &run, "Echo", "hello");
     f.invoker->kind->scale(f.invoker, 2);
     fixture_await(&f, &run); /* by the second process */
@@ -166,7 +153,7 @@ static void a_suspect_has_a_worker_for_itself(void **state)
     assert_int_equal(suspect.ended, 0);
     second.run.is_suspect = true;
     fixture_invoke(&f, &run, "Echo", "hang");
-    invoke_again(&f, &second);
+    fixture_invoke_again(&f, &second);
     fixture_stop(&f);
     assert_int_equal(run.err, E_CANCELED);
     assert_int_equal(second.err, E_CANCELED);
@@ -180,20 +167,16 @@ static void a_hung_run_times_out_and_the_next_succeeds(void **state)
     struct fixture_run bad, next;
     (void)state;
     put_c_app(&f, "{\"version\":\"2.0\",\"functionTimeout\":\"00:00:01\"}");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, fixture_is_ready, &f);
+    fixture_start_ready(&f, 1, 1);
     uint64_t started_ms = clock_now_ms();
-    fixture_invoke(&f, &bad, "Echo", "hang");
-    fixture_await(&f, &bad);
+    fixture_call(&f, &bad, "Echo", "hang");
     assert_int_equal(bad.err, E_TIMEOUT);
     assert_true(clock_now_ms() - started_ms < 3000);
     assert_true(fixture_logged(&f, "Timeout value of 00:00:01 exceeded by function "
                                    "'Functions.Echo' (Id: '"));
-    fixture_invoke(&f, &next, "Echo", "hello");
-    fixture_await(&f, &next);
+    fixture_call(&f, &next, "Echo", "hello");
     assert_int_equal(next.err, E_OK);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void compile_errors_are_the_functions(void **state)
@@ -203,18 +186,15 @@ static void compile_errors_are_the_functions(void **state)
     put_c_app(&f, PLAIN);
     fixture_put_function(&f, "Bad", "bad.c");
     fixture_put(&f, "app/Bad/bad.c", "int Bad(void)\n{\n    return x;\n}\n");
-    fixture_start(&f, 1, 1);
-    fixture_until(&f, fixture_is_ready, &f);
+    fixture_start_ready(&f, 1, 1);
     assert_int_equal(f.loaded, 2);
     assert_non_null(strstr(f.load_error, "it does not compile: "));
     assert_non_null(strstr(f.load_error, "bad.c:3:12: error: "));
     assert_true(fixture_logged(&f, "4 FUNCTION-COMPILE  [Bad] "));
     struct fixture_run run;
-    fixture_invoke(&f, &run, "Bad", "x");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Bad", "x");
     assert_int_equal(run.err, E_FAILED);
-    fixture_invoke(&f, &run, "Echo", "x");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Echo", "x");
     assert_int_equal(run.err, E_OK);
     fixture_done(&f);
 }
@@ -258,8 +238,7 @@ static void processes_follow_the_scale(void **state)
     f.invoker->kind->scale(f.invoker, 0);
     fixture_until(&f, has_processes, &(struct count){&f, 1});
     assert_false(fixture_logged(&f, "WORKER-EXITED"));
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static bool is_bad(void *ctx)
@@ -277,13 +256,7 @@ static void a_missing_worker_is_told(void **state)
     fixture_start(&f, 1, 1);
     fixture_until(&f, is_bad, &f);
     assert_non_null(strstr(f.why, "/nowhere/c/redgrid-worker-c"));
-    fixture_stop(&f);
-    fixture_done(&f);
-}
-
-static bool is_unhealthy(void *ctx)
-{
-    return ((struct fixture *)ctx)->state == INVOKER_UNHEALTHY;
+    fixture_end(&f);
 }
 
 static void a_worker_that_keeps_failing_is_unhealthy(void **state)
@@ -297,14 +270,13 @@ static void a_worker_that_keeps_failing_is_unhealthy(void **state)
     (void)snprintf(path, sizeof path, "%s/c/redgrid-worker-c", f.worker_dir);
     assert_int_equal(chmod(path, 0700), 0);
     fixture_start(&f, 1, 1);
-    fixture_until(&f, is_unhealthy, &f);
+    fixture_until(&f, fixture_is_unhealthy, &f);
     assert_non_null(strstr(f.why, "exited with code 1"));
     assert_true(fixture_logged(&f, "cannot start"));
     assert_true(fixture_logged(&f, "exited with code 1; starting another in 2000 ms"));
     assert_true(fixture_logged(&f, "exited with code 1; starting another in 60000 ms"));
     assert_true(f.states & 1u << INVOKER_DOWN);
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void a_worker_killed_from_outside_is_replaced(void **state)
@@ -313,19 +285,16 @@ static void a_worker_killed_from_outside_is_replaced(void **state)
     struct fixture_run run;
     (void)state;
     start_c(&f, PLAIN, 1);
-    fixture_invoke(&f, &run, "Echo", "pid");
-    fixture_await(&f, &run);
+    fixture_call(&f, &run, "Echo", "pid");
     pid_t pid = (pid_t)atoi(run.result); /* NOLINT(retired): our own number */
     assert_int_equal(kill(pid, SIGKILL), 0);
     char before[32];
     (void)snprintf(before, sizeof before, "%.31s", run.result);
     do {
-        fixture_invoke(&f, &run, "Echo", "pid");
-        fixture_await(&f, &run);
+        fixture_call(&f, &run, "Echo", "pid");
     } while (run.err != E_OK || strcmp(run.result, before) == 0);
     assert_true(fixture_logged(&f, "was killed by SIGKILL"));
-    fixture_stop(&f);
-    fixture_done(&f);
+    fixture_end(&f);
 }
 
 static void stop_cancels_and_free_is_possible_at_any_time(void **state)
