@@ -1,4 +1,4 @@
-/* Up:   HTTP --> STORE --> CACHE --> NODES --> ROUTER --> FUNCTIONS --> (runs)
+/* Up:   HTTP --> STORE --> CACHE --> NODES --> ROUTER --> EVENTS --> FUNCTIONS --> (runs)
  * Down: DRAIN --> ROUTER --> NODES --> HTTP --> CACHE --> STORE --> (ended)
  * A row starts its one operation, or is done at once (E_EMPTY: nothing to wait for). A failure on
  * the way up, or a signal at any moment, leads to the first row down; what was never made is
@@ -267,8 +267,16 @@ static enum err open_router(struct server *server, struct cause *why)
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
             .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
         &server->up);
-    api_router(server->api, server->router);
     return E_OK;
+}
+
+/* Not before all is loaded: publishers would be told that their topic is unknown, or, worse, that
+ * an event was accepted which a subscription that is not known yet wants. */
+static enum err open_events(struct server *server, struct cause *why)
+{
+    (void)why;
+    api_router(server->api, server->router);
+    return E_EMPTY;
 }
 
 static struct host_limits limits_of(const struct server *server)
@@ -514,9 +522,9 @@ struct step {
     enum err (*start)(struct server *server, struct cause *why);
 };
 static const struct step up_steps[] = {
-    {"begin", begin},         {"http", open_http},     {"store", open_store},
-    {"cache", open_cache},    {"nodes", join_nodes},   {"router", open_router},
-    {"functions", open_host}, {"banner", show_banner},
+    {"begin", begin},        {"http", open_http},      {"store", open_store},
+    {"cache", open_cache},   {"nodes", join_nodes},    {"router", open_router},
+    {"events", open_events}, {"functions", open_host}, {"banner", show_banner},
 };
 static const struct step down_steps[] = {
     {"functions", drain_host}, {"router", stop_router},    {"nodes", leave_nodes},

@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { EventGridDeserializer } from '@azure/eventgrid';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
+import { freePort } from '../lib/process.js';
 import { scenario } from '../lib/scenario.js';
+import { Proxy } from '../lib/proxy.js';
 import { publisher } from '../lib/sdk.js';
+import { until } from '../lib/until.js';
 
 const CLOUD = { inputSchema: 'CloudEventSchemaV1_0' };
 const REPORT = /Report '[0-9a-f-]{36}:\d+:[^']+ \(UTC\)' to our forums/g;
@@ -217,6 +220,34 @@ scenario('P13 An accepted event outlives the process', async (w) => {
     assert.ok(hook.ids().every((id) => id === event.id));
     assert.equal(hook.deliveries().at(-1).headers['aeg-delivery-count'], '0');
   }
+});
+
+scenario('P13 A start knows all topics and subscriptions before it takes events', async (w) => {
+  const store = await w.redis();
+  const road = await new Proxy(store.port).start();
+  const events = await w.events({ store: road });
+  const hook = await w.hook();
+  const { key1 } = await events.topic('orders');
+  await events.subscription('orders', 'es1', Events.to(hook.url()));
+  await events.node.stop();
+  road.latencyMs = 100; // many requests while it reads what there is
+  const { node } = events;
+  node.args[node.args.indexOf('--listen') + 1] = `127.0.0.1:${await freePort()}`;
+  events.base = () => `http://${node.args[node.args.indexOf('--listen') + 1]}`;
+  const starting = node.start();
+  const statuses = new Set();
+  const publish = async () => {
+    const headers = { 'aeg-sas-key': key1 };
+    const { status } = await events.publish('orders', [gridEvent()], headers).catch(() => ({}));
+    if (status) statuses.add(status);
+    return status === 200;
+  };
+  await until(publish, 'an event is accepted');
+  await starting;
+  assert.deepEqual([...statuses], [503, 200]);
+  await hook.gets(1);
+  await node.stop();
+  await road.stop();
 });
 
 scenario('P14 An event that nobody wants is accepted', async (w) => {
