@@ -1,7 +1,9 @@
-// Numbers that a seed decides, so that a run can be had again: CHAOS_SEED names it.
+// Numbers that a seed decides, so that a run can be had again: CHAOS_SEED names it. A trial of the
+// event router goes on until CHAOS_KILLS kills too.
 
 export const SEED = Number(process.env.CHAOS_SEED) || (Date.now() % 1000000) + 1;
 export const SECONDS = Number(process.env.CHAOS_SECONDS) || 8;
+export const KILLS = Number(process.env.CHAOS_KILLS) || 0;
 
 export class Random {
   constructor(seed) {

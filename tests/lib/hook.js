@@ -1,6 +1,7 @@
 // A webhook that records what it is sent and answers as it is told.
 
 import http from 'node:http';
+import https from 'node:https';
 import { until } from './until.js';
 
 const VALIDATION = 'SubscriptionValidation';
@@ -8,13 +9,16 @@ const VALIDATION = 'SubscriptionValidation';
 export class Hook {
   // How it answers: `handshake` is 'echo', 'silent' (200 without the code), 'hang', or {status, headers, body};
   // `answers` are used up one by one: a status, {status, headers}, 'hang', 'reset'; then it is 200.
-  constructor({ handshake = 'echo', answers = [], host = '127.0.0.1' } = {}) {
+  // `tls` ({key, cert}) makes it https.
+  constructor({ handshake = 'echo', answers = [], host = '127.0.0.1', tls } = {}) {
     this.host = host;
+    this.scheme = tls ? 'https' : 'http';
     this.handshake = handshake;
     this.answers = [...answers];
     this.requests = [];
     this.hanging = [];
-    this.server = http.createServer((request, response) => this.take(request, response));
+    const take = (request, response) => this.take(request, response);
+    this.server = tls ? https.createServer(tls, take) : http.createServer(take);
   }
 
   async start() {
@@ -25,7 +29,7 @@ export class Hook {
 
   url(where = '/hook') {
     const host = this.host.includes(':') ? `[${this.host}]` : this.host;
-    return `http://${host}:${this.port}${where}`;
+    return `${this.scheme}://${host}:${this.port}${where}`;
   }
 
   take(request, response) {
