@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/settings.h"
 
 #define SERVER_DEFAULT "http://127.0.0.1:7070"

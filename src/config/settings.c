@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/settings_internal.h"
 
 const struct setting setting_rows[SETTING_COUNT] = {
@@ -300,17 +300,11 @@ enum err settings_read_environment(struct settings *settings, const char *const 
 
 static const char *nearest_flag(struct slice flag)
 {
-    const char *near = NULL;
-    size_t best = SIZE_MAX;
+    struct nearest nearest = nearest_to(flag);
 
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        size_t distance = nearest_distance(flag, slice_of(setting_rows[i].flag));
-        if (distance < best) {
-            best = distance;
-            near = setting_rows[i].flag;
-        }
-    }
-    return nearest_ok(best, flag.len) ? near : NULL;
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        nearest_try(&nearest, setting_rows[i].flag);
+    return nearest_found(&nearest);
 }
 
 static bool find_flag(struct slice flag, enum setting_id *ret)

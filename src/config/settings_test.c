@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "config/nearest.h"
 #include "config/settings.h"
 
 static char folder[64];
@@ -299,19 +298,6 @@ static void a_reload_never_takes_the_token_from_an_open_address(void **state)
     buf_done(&kept);
 }
 
-static void words_are_near_or_far(void **state)
-{
-    static const struct {
-        const char *a, *b;
-        size_t distance;
-    } rows[] = {{"up", "up", 0}, {"pu", "up", 1},          {"statsu", "status", 1},
-                {"", "abc", 3},  {"kitten", "sitting", 3}, {"docter", "doctor", 1}};
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        assert_int_equal(nearest_distance(slice_of(rows[i].a), slice_of(rows[i].b)),
-                         rows[i].distance);
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -326,7 +312,6 @@ int main(void)
         CASE(the_sample_without_its_comments_is_a_valid_file),
         CASE(a_reload_takes_what_may_change_and_names_the_rest),
         CASE(a_reload_never_takes_the_token_from_an_open_address),
-        CASE(words_are_near_or_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <yaml.h>
 
 #include "base/mem.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 #define NAME_MAX_BYTES 128
 
@@ -85,8 +85,7 @@ static bool is_section(struct slice name)
 
 static enum err unknown(const struct reader *reader, yaml_mark_t mark, struct slice name)
 {
-    const char *near = NULL;
-    size_t best = SIZE_MAX;
+    struct nearest nearest = nearest_to(name);
 
     if (is_section(name))
         return wrong(reader, mark,
@@ -97,15 +96,9 @@ static enum err unknown(const struct reader *reader, yaml_mark_t mark, struct sl
     if (slice_eq(name, SLICE("config")))
         return wrong(reader, mark,
                      cause_set(reader->why, E_BAD_INPUT, "config: a file cannot name another one"));
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        size_t distance = nearest_distance(name, slice_of(setting_rows[i].name));
-        if (distance < best) {
-            best = distance;
-            near = setting_rows[i].name;
-        }
-    }
-    if (!nearest_ok(best, name.len))
-        near = NULL;
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        nearest_try(&nearest, setting_rows[i].name);
+    const char *near = nearest_found(&nearest);
     return wrong(reader, mark,
                  cause_set(reader->why, E_BAD_INPUT, "%.*s: there is no such setting%s%s%s",
                            SLICE_ARG(name), near != NULL ? "; did you mean '" : "",

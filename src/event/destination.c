@@ -149,8 +149,9 @@ static void read_attribute(struct jx_view *view, struct attribute *ret)
     size_t type = 0;
 
     jx_text_dup(view, "name", &ret->name);
-    (void)jx_word(view, "type", types, &type);
-    jx_view_down(view, "properties", &properties);
+    if (!jx_word(view, "type", types, &type) && jx_view_member(view, "type") != NULL)
+        jx_audit_skip(view->audit, view->path);
+    jx_view_inner(view, "properties", &properties);
     if (type == 0) {
         jx_text_dup(&properties, "value", &ret->value);
         (void)jx_bool(&properties, "isSecret", &ret->is_secret);
@@ -164,7 +165,7 @@ static void read_attribute(struct jx_view *view, struct attribute *ret)
 static void read_attributes(struct jx_view *view, struct destination *d)
 {
     static const char field[] = "deliveryAttributeMappings";
-    const json_t *list = jx_member(view->json, field);
+    const json_t *list = jx_view_member(view, field);
     struct destination fresh = {0};
 
     if (list == NULL)
@@ -175,13 +176,10 @@ static void read_attributes(struct jx_view *view, struct destination *d)
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct jx_view item;
-        jx_view_init(&item, json_array_get(list, i), NULL);
-        snprintf(item.path, sizeof item.path, "%.40s.%s[%zu]", view->path, field, i);
+        jx_view_item(view, field, i, &item);
         read_attribute(&item, &fresh.attributes[i]);
         fresh.attribute_count = i + 1;
         jx_view_join(view, &item);
-        if (view->err)
-            break;
         keep_secret(&fresh.attributes[i], d);
     }
     while (d->attribute_count > 0)
@@ -216,14 +214,19 @@ static void read_redis(struct jx_view *view, struct destination *d)
         jx_view_error(view, field, d->key == NULL ? "is missing" : "is empty");
 }
 
-static void read_kind(struct jx_view *view, struct destination *d)
+/* Who names an endpoint and nothing else wants a webhook. */
+static void read_kind(struct jx_view *view, const struct jx_view *properties, struct destination *d)
 {
-    size_t word;
+    size_t word = DESTINATION_WEBHOOK - 1;
+    bool is_new = d->kind == DESTINATION_NONE;
 
     if (!jx_word(view, "endpointType", kind_words, &word)) {
-        if (d->kind == DESTINATION_NONE)
+        bool is_plain = jx_member(view->json, "endpointType") == NULL &&
+                        jx_member(properties->json, "endpointUrl") != NULL;
+        if (is_new && !is_plain)
             jx_view_error(view, "endpointType", "is missing");
-        return;
+        if (!is_new || !is_plain)
+            return;
     }
     enum destination_kind kind = (enum destination_kind)(word + 1);
     if (kind == d->kind)
@@ -238,11 +241,12 @@ void destination_read(struct jx_view *view, struct destination *d,
 {
     struct jx_view properties;
 
-    read_kind(view, d);
-    jx_view_down(view, "properties", &properties);
+    jx_view_inner(view, "properties", &properties);
+    read_kind(view, &properties, d);
     switch (d->kind) {
     case DESTINATION_NONE:
-        break;
+        jx_audit_skip(view->audit, properties.path);
+        return;
     case DESTINATION_WEBHOOK:
         jx_text_dup(&properties, "endpointUrl", &d->url);
         jx_text_dup(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);

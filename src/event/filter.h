@@ -8,6 +8,7 @@
 #define EVENT_FILTER_H
 
 #include "event/value.h"
+#include "json/audit.h"
 
 #define FILTER_CONDITIONS_MAX 25
 #define FILTER_OPERANDS_MAX 25 /* of all conditions together */
@@ -77,6 +78,9 @@ struct filter {
  * digit for digit. */
 enum err filter_read(struct slice json, const char *const *known_types, struct filter *ret,
                      struct cause *why);
+/* filter_audit notes all that is wrong with such JSON, which lies at `path`. E_OK always. */
+enum err filter_audit(struct slice json, const char *const *known_types, const char *path,
+                      struct jx_audit *audit);
 void filter_done(struct filter *filter); /* frees; leaves zeroes, which want every event */
 
 /* filter_matches: does it want the event that lookup has begun? */

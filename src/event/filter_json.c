@@ -1,5 +1,7 @@
 /* A subscription's filter, from its JSON. */
 
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "event/draft.h"
@@ -9,6 +11,7 @@
 #define ARENA_MAX_BYTES (1u << 20)
 #define JSON_MAX_BYTES (1u << 18)
 #define TYPES_MAX 1000
+#define PATH_MAX_BYTES 128
 
 static const enum operand_form forms[] = {
 #define FORM_ROW(op, name, form, is_negated, matches_missing) [op] = (form),
@@ -20,7 +23,24 @@ struct reader {
     struct filter filter;
     size_t operands; /* so far, of all conditions */
     struct cause *why;
+    struct jx_audit *audit; /* NULL: the first mistake ends the reading */
+    const char *path;       /* of the filter, for the audit */
 };
+
+/* With an audit a mistake is noted, and reading goes on. */
+static enum err settle(struct reader *r, enum err err)
+{
+    if (err == E_OK || r->audit == NULL)
+        return err;
+    jx_audit_note_cause(r->audit, r->path, r->why->text);
+    return E_OK;
+}
+
+static struct slice member(struct reader *r, struct slice json, const char *name)
+{
+    jx_audit_ask(r->audit, r->path, name);
+    return jx_scan_member(json, slice_of(name));
+}
 
 static enum err bad(struct reader *r, const char *text)
 {
@@ -186,6 +206,28 @@ static enum err read_condition(struct reader *r, struct slice json, struct filte
     return read_values(r, c, jx_scan_member(json, SLICE("values")));
 }
 
+/* What the audit is told a condition may have. */
+static void ask_condition(struct reader *r, const char *name, size_t index, struct slice json)
+{
+    static const char *const names[] = {"key", "operatorType"};
+    static const char *const operands[] = {
+        [OPERAND_NONE] = NULL,        [OPERAND_NUMBER] = "value",  [OPERAND_BOOL] = "value",
+        [OPERAND_NUMBERS] = "values", [OPERAND_RANGES] = "values", [OPERAND_TEXTS] = "values",
+    };
+    enum filter_operator op;
+    char path[PATH_MAX_BYTES];
+
+    if (r->audit == NULL || json.data[0] != '{')
+        return;
+    snprintf(path, sizeof path, "%s.%s[%zu]", r->path, name, index);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        jx_audit_ask(r->audit, path, names[i]);
+    if (read_operator(r, jx_scan_member(json, SLICE("operatorType")), &op) != E_OK)
+        jx_audit_skip(r->audit, path);
+    else if (operands[forms[op]] != NULL)
+        jx_audit_ask(r->audit, path, operands[forms[op]]);
+}
+
 static enum err read_conditions(struct reader *r, struct slice json, const char *name)
 {
     struct filter *filter = &r->filter;
@@ -201,9 +243,12 @@ static enum err read_conditions(struct reader *r, struct slice json, const char 
         return cause_set(r->why, E_LIMIT, "%s: has more than %d filters", name,
                          FILTER_CONDITIONS_MAX);
     filter->conditions = arena_array(&filter->arena, count, struct filter_condition);
-    for (; err == E_OK && jx_scan_item(&json, &item); filter->condition_count++)
-        err = read_condition(r, item, &filter->conditions[filter->condition_count]);
-    return err ? cause_wrap(r->why, err, "%s[%zu]", name, filter->condition_count - 1) : E_OK;
+    for (size_t i = 0; err == E_OK && jx_scan_item(&json, &item); i++) {
+        ask_condition(r, name, i, item);
+        err = read_condition(r, item, &filter->conditions[filter->condition_count++]);
+        err = settle(r, cause_wrap(r->why, err, "%s[%zu]", name, i));
+    }
+    return err;
 }
 
 static bool is_known(struct slice json, const char *const *known_types)
@@ -245,7 +290,7 @@ static enum err read_types(struct reader *r, struct slice json, const char *cons
 
 static enum err read_flag(struct reader *r, struct slice json, const char *name, bool *ret)
 {
-    struct slice value = jx_scan_member(json, slice_of(name));
+    struct slice value = member(r, json, name);
 
     if (raw_is_null(value))
         return E_OK;
@@ -258,7 +303,7 @@ static enum err read_flag(struct reader *r, struct slice json, const char *name,
 static enum err read_subject(struct reader *r, struct slice json, const char *name,
                              struct slice *ret)
 {
-    struct slice value = jx_scan_member(json, slice_of(name));
+    struct slice value = member(r, json, name);
 
     if (raw_is_null(value))
         return E_OK;
@@ -271,44 +316,61 @@ static enum err read_subject(struct reader *r, struct slice json, const char *na
 static enum err read_all(struct reader *r, struct slice json, const char *const *known_types)
 {
     struct filter *f = &r->filter;
-    struct slice types = jx_scan_member(json, SLICE("includedEventTypes"));
-    struct slice conditions = jx_scan_member(json, SLICE("advancedFilters"));
-    const char *name = "advancedFilters";
+    struct slice types = member(r, json, "includedEventTypes");
+    struct slice conditions = member(r, json, "advancedFilters");
+    struct slice others = member(r, json, "filters"); /* as namespace topics call it */
+    bool is_other = raw_is_null(conditions) && !raw_is_null(others);
+    enum err err =
+        settle(r, cause_wrap(r->why, read_types(r, types, known_types), "includedEventTypes"));
 
-    if (raw_is_null(conditions)) { /* as namespace topics call it */
-        conditions = jx_scan_member(json, SLICE("filters"));
-        name = raw_is_null(conditions) ? name : "filters";
-    }
-    enum err err = cause_wrap(r->why, read_types(r, types, known_types), "includedEventTypes");
     if (err == E_OK)
-        err = read_flag(r, json, "isSubjectCaseSensitive", &f->is_subject_case_sensitive);
+        err =
+            settle(r, read_flag(r, json, "isSubjectCaseSensitive", &f->is_subject_case_sensitive));
     if (err == E_OK)
-        err = read_flag(r, json, "enableAdvancedFilteringOnArrays", &f->reaches_into_arrays);
+        err = settle(
+            r, read_flag(r, json, "enableAdvancedFilteringOnArrays", &f->reaches_into_arrays));
     if (err == E_OK)
-        err = read_subject(r, json, "subjectBeginsWith", &f->subject_begins);
+        err = settle(r, read_subject(r, json, "subjectBeginsWith", &f->subject_begins));
     if (err == E_OK)
-        err = read_subject(r, json, "subjectEndsWith", &f->subject_ends);
+        err = settle(r, read_subject(r, json, "subjectEndsWith", &f->subject_ends));
     if (err == E_OK)
-        err = read_conditions(r, conditions, name);
+        err = settle(r, read_conditions(r, is_other ? others : conditions,
+                                        is_other ? "filters" : "advancedFilters"));
     return err;
+}
+
+static enum err read_filter(struct reader *r, struct slice json, const char *const *known_types)
+{
+    json = jx_scan_trim(json);
+    if (json.len > JSON_MAX_BYTES)
+        return cause_set(r->why, E_LIMIT, "is larger than %u bytes", JSON_MAX_BYTES);
+    bool is_object = utf8_is_valid(json) && jx_scan_is_object(json);
+    if (!is_object && !slice_eq(json, SLICE("null")) && json.len > 0)
+        return cause_set(r->why, E_BAD_INPUT, "is not an object");
+    arena_init(&r->filter.arena, ARENA_MAX_BYTES);
+    return is_object ? read_all(r, json, known_types) : E_OK;
 }
 
 enum err filter_read(struct slice json, const char *const *known_types, struct filter *ret,
                      struct cause *why)
 {
     struct reader r = {.why = why};
+    enum err err = read_filter(&r, json, known_types);
 
-    json = jx_scan_trim(json);
-    if (json.len > JSON_MAX_BYTES)
-        return cause_set(why, E_LIMIT, "is larger than %u bytes", JSON_MAX_BYTES);
-    bool is_object = utf8_is_valid(json) && jx_scan_is_object(json);
-    if (!is_object && !slice_eq(json, SLICE("null")) && json.len > 0)
-        return cause_set(why, E_BAD_INPUT, "is not an object");
-    arena_init(&r.filter.arena, ARENA_MAX_BYTES);
-    enum err err = is_object ? read_all(&r, json, known_types) : E_OK;
     if (err)
         filter_done(&r.filter);
     else
         *ret = r.filter;
+    return err;
+}
+
+enum err filter_audit(struct slice json, const char *const *known_types, const char *path,
+                      struct jx_audit *audit)
+{
+    struct cause why = {0};
+    struct reader r = {.why = &why, .audit = audit, .path = path};
+    enum err err = settle(&r, read_filter(&r, json, known_types));
+
+    filter_done(&r.filter);
     return err;
 }

@@ -44,19 +44,22 @@ void subscription_done(struct subscription *sub)
 
 /* The filter is read from its text, since jansson makes doubles of its numbers. */
 static enum err read_filter(struct subscription *sub, const struct subscription_rules *rules,
-                            struct slice properties, struct cause *why)
+                            struct slice properties, struct jx_audit *audit, struct cause *why)
 {
     const char *name = "filter";
     struct slice json = jx_scan_member(properties, SLICE("filter"));
     struct filter fresh = {0};
 
+    jx_audit_ask(audit, "", "filter");
+    jx_audit_ask(audit, "", "filtersConfiguration");
     if (raw_is_null(json)) { /* as namespace topics call it */
         json = jx_scan_member(properties, SLICE("filtersConfiguration"));
         name = "filtersConfiguration";
     }
     if (raw_is_null(json))
         return E_OK;
-    enum err err = filter_read(json, rules->event_types, &fresh, why);
+    enum err err = audit != NULL ? filter_audit(json, rules->event_types, name, audit)
+                                 : filter_read(json, rules->event_types, &fresh, why);
     if (err)
         return cause_wrap(why, err, "%s", name);
     filter_done(&sub->filter);
@@ -83,12 +86,12 @@ static void read_dead_letter(struct jx_view *view, struct subscription *sub)
     struct jx_view dead, properties;
     size_t type = 0;
 
-    if (jx_member(view->json, "deadLetterDestination") == NULL)
+    if (jx_view_member(view, "deadLetterDestination") == NULL)
         return;
     jx_view_down(view, "deadLetterDestination", &dead);
     if (!jx_word(&dead, "endpointType", types, &type))
         jx_view_error(&dead, "endpointType", "is missing");
-    jx_view_down(&dead, "properties", &properties);
+    jx_view_inner(&dead, "properties", &properties);
     if (type == 0) {
         jx_text_dup(&properties, "resourceId", &sub->dead_letter_account);
         jx_text_dup(&properties, "blobContainerName", &sub->dead_letter_container);
@@ -147,15 +150,14 @@ static void read_mode(struct jx_view *view, struct subscription *sub)
     struct jx_view delivery;
     size_t mode;
 
-    if (jx_member(view->json, "deliveryConfiguration") == NULL)
+    if (jx_view_member(view, "deliveryConfiguration") == NULL)
         return;
     jx_view_down(view, "deliveryConfiguration", &delivery);
     if (jx_word(&delivery, "deliveryMode", modes, &mode))
         sub->is_queue = true;
     else if (!sub->is_queue)
         jx_view_error(&delivery, "deliveryMode", "is missing");
-    if (!delivery.err)
-        read_queue(&delivery, sub);
+    read_queue(&delivery, sub);
     jx_view_join(view, &delivery);
 }
 
@@ -174,7 +176,7 @@ static void read_schema(struct jx_view *view, struct subscription *sub)
 
 static void read_labels(struct jx_view *view, struct subscription *sub)
 {
-    const json_t *labels = jx_member(view->json, "labels");
+    const json_t *labels = jx_view_member(view, "labels");
     struct buf text;
 
     if (labels == NULL)
@@ -240,7 +242,7 @@ static void read_members(struct jx_view *view, struct subscription *sub,
 {
     struct jx_view destination;
 
-    if (jx_member(view->json, "destination") != NULL) {
+    if (jx_view_member(view, "destination") != NULL) {
         jx_view_down(view, "destination", &destination);
         destination_read(&destination, &sub->destination, rules);
         jx_view_join(view, &destination);
@@ -274,8 +276,8 @@ static void write_without_filters(struct buf *out, struct slice properties)
     buf_add_byte(out, '}');
 }
 
-enum err subscription_read(struct subscription *sub, const struct subscription_rules *rules,
-                           struct slice properties, struct cause *why)
+static enum err read_properties(struct subscription *sub, const struct subscription_rules *rules,
+                                struct slice properties, struct jx_audit *audit, struct cause *why)
 {
     struct buf rest;
     json_t *json = NULL;
@@ -285,17 +287,36 @@ enum err subscription_read(struct subscription *sub, const struct subscription_r
         return cause_set(why, E_BAD_INPUT, "properties is not an object");
     buf_init(&rest, JX_TEXT_MAX_BYTES);
     write_without_filters(&rest, properties);
-    enum err err = read_filter(sub, rules, properties, why);
+    enum err err = read_filter(sub, rules, properties, audit, why);
     if (err == E_OK)
         err = jx_parse(buf_slice(&rest), NULL, NULL, &json, why);
     if (err == E_OK) {
         jx_view_init(&view, json, NULL);
+        view.audit = audit;
         read_members(&view, sub, rules);
         err = view.err ? cause_set(why, view.err, "%s", view.why.text) : E_OK;
     }
     json_decref(json);
     buf_done(&rest);
     return err;
+}
+
+enum err subscription_read(struct subscription *sub, const struct subscription_rules *rules,
+                           struct slice properties, struct cause *why)
+{
+    return read_properties(sub, rules, properties, NULL, why);
+}
+
+void subscription_audit(const struct subscription_rules *rules, struct slice properties,
+                        struct jx_audit *audit)
+{
+    struct subscription sub;
+    struct cause why = {0};
+
+    subscription_init(&sub, SLICE("-"), rules);
+    if (read_properties(&sub, rules, properties, audit, &why) != E_OK && audit->count == 0)
+        jx_audit_note_cause(audit, "", why.text);
+    subscription_done(&sub);
 }
 
 /* The filter as it was given, and what clients expect beside. */

@@ -2,13 +2,15 @@
  * their JSON.
  * Rules: reading JSON changes only the members it has, so a PUT is read onto a fresh subscription
  * and a PATCH onto the stored one; unknown members are passed over. It has a destination or is in
- * queue mode (pull), never both. Shapes: azure-api.md 7.1; rules: eventgrid.md 3 to 7. Pure.
- * To add a destination: a row in DESTINATIONS, its members in destination.c. */
+ * queue mode (pull), never both; `properties` inside of a destination may be left out, and then an
+ * endpointUrl says that it is a webhook. Shapes: azure-api.md 7.1; rules: eventgrid.md 3 to 7.
+ * Pure. To add a destination: a row in DESTINATIONS, its members in destination.c. */
 #ifndef EVENT_SUBSCRIPTION_H
 #define EVENT_SUBSCRIPTION_H
 
 #include "event/filter.h"
 #include "event/schedule.h"
+#include "json/audit.h"
 
 #define BATCH_EVENTS_MAX 5000
 #define BATCH_KILOBYTES_MAX 1024
@@ -94,6 +96,10 @@ void subscription_done(struct subscription *sub); /* leaves zeroes */
  * changed. */
 enum err subscription_read(struct subscription *sub, const struct subscription_rules *rules,
                            struct slice properties, struct cause *why);
+
+/* subscription_audit notes all that is wrong with such an object, for a new subscription. */
+void subscription_audit(const struct subscription_rules *rules, struct slice properties,
+                        struct jx_audit *audit);
 
 /* subscription_write appends the members of `properties`, without braces, as an API shows them:
  * secrets hidden, the endpoint without its query. subscription_write_stored appends an object that

@@ -288,8 +288,7 @@ static void mistakes_name_their_field(void **state)
         {"{\"destination\":{\"endpointType\":\"EventHub\"}}",
          "destination.endpointType: 'EventHub' is not 'WebHook', 'AzureFunction', 'RedisStream', "
          "'RedisList' or 'RedisChannel'"},
-        {"{\"destination\":{\"endpointType\":\"WebHook\"}}",
-         "destination.properties.endpointUrl: is missing"},
+        {"{\"destination\":{\"endpointType\":\"WebHook\"}}", "destination.endpointUrl: is missing"},
         {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
          "\"http://10.0.0.1\"}}}",
          "destination.properties.endpointUrl: is http:// and not on this machine; use https://, or "
@@ -298,7 +297,7 @@ static void mistakes_name_their_field(void **state)
          "\"unix:///x\"}}}",
          "destination.properties.endpointUrl: is neither http:// nor https://"},
         {"{\"destination\":{\"endpointType\":\"AzureFunction\"}}",
-         "destination.properties.resourceId: is missing"},
+         "destination.resourceId: is missing"},
         {"{\"destination\":{\"endpointType\":\"RedisList\",\"properties\":{\"list\":\"l\"}}}",
          "destination.properties: needs either cacheResourceId or connection"},
         {"{\"destination\":{\"endpointType\":\"RedisList\",\"properties\":{\"connection\":\"c\","
@@ -328,7 +327,7 @@ static void mistakes_name_their_field(void **state)
         {WITH("\"retryPolicy\":{\"eventTimeToLiveInMinutes\":1441}"),
          "retryPolicy.eventTimeToLiveInMinutes: 1441 is not between 1 and 1440"},
         {WITH("\"deadLetterDestination\":{\"endpointType\":\"StorageBlob\"}"),
-         "deadLetterDestination.properties.resourceId: is missing"},
+         "deadLetterDestination.resourceId: is missing"},
         {WITH("\"labels\":[1]"), "labels: is not an array of texts"},
         {WITH("\"expirationTimeUtc\":\"soon\""), "expirationTimeUtc: is not an ISO 8601 time"},
         {WITH("\"eventDeliverySchema\":\"CustomInputSchema\""),
@@ -366,6 +365,54 @@ static void mistakes_name_their_field(void **state)
 }
 
 /* H7 */
+static void an_audit_names_all_mistakes(void **state)
+{
+    static const struct {
+        const char *properties, *noted;
+    } rows[] = {
+        {everything, ""},
+        {"{\"destination\":{\"endpointUrl\":\"https://h/x\",\"maxEventsPerBatch\":2,"
+         "\"deliveryAttributeMappings\":[{\"name\":\"a\",\"type\":\"Static\",\"value\":\"v\"}]}}",
+         ""},
+        {QUEUE("\"maxDeliveryCount\":2"), ""},
+        {"5", ": properties is not an object\n"},
+        {"{\"destinaton\":{}}", "destination: is missing\ndestinaton: is not known; did you mean "
+                                "'destination'?\n"},
+        {"{\"destination\":{\"endpointType\":\"Hook\",\"endpointUrl\":\"https://h\"},"
+         "\"retryPolicy\":{\"maxDeliveryAttempts\":31,\"ttl\":1},\"labels\":5}",
+         "destination.endpointType: 'Hook' is not 'WebHook', 'AzureFunction', 'RedisStream', "
+         "'RedisList' or 'RedisChannel'\n"
+         "retryPolicy.maxDeliveryAttempts: 31 is not between 1 and 30\n"
+         "labels: is not an array of texts\nretryPolicy.ttl: is not known\n"},
+        {WITH("\"filter\":{\"subjectBegins\":\"a\",\"subjectEndsWith\":5,\"advancedFilters\":["
+              "{\"key\":\"data.a\",\"operatorType\":\"StringIn\",\"value\":1},"
+              "{\"key\":\"data.a\",\"operatorType\":\"NumberIn\",\"values\":[1,\"b\"]},"
+              "{\"key\":\"data.a\",\"operatorType\":\"StringsIn\",\"what\":1}]}"),
+         "filter.subjectEndsWith: is not a string\n"
+         "filter.advancedFilters[0].values: is missing\n"
+         "filter.advancedFilters[1].values[1]: is not a number\n"
+         "filter.advancedFilters[2].operatorType: \"StringsIn\" is not an operator\n"
+         "filter.subjectBegins: is not known\n"
+         "filter.advancedFilters[0].value: is not known; did you mean 'values'?\n"},
+    };
+    struct subscription_rules rules = rules_of(SCHEMA_EVENT_GRID);
+    struct jx_audit audit;
+    struct buf noted;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        jx_audit_init(&audit);
+        subscription_audit(&rules, slice_of(rows[i].properties), &audit);
+        jx_audit_unknown(&audit, slice_of(rows[i].properties));
+        buf_init(&noted, 8192);
+        for (size_t k = 0; k < audit.count; k++)
+            buf_addf(&noted, "%s: %s\n", audit.mistakes[k].path, audit.mistakes[k].text);
+        assert_string_equal(buf_text(&noted), rows[i].noted);
+        buf_done(&noted);
+        jx_audit_done(&audit);
+    }
+}
+
 static void plain_http_is_for_this_machine(void **state)
 {
     static const struct {
@@ -432,6 +479,7 @@ int main(void)
         cmocka_unit_test(secrets_are_told_on_request_only),
         cmocka_unit_test(attributes_take_their_values_from_the_event),
         cmocka_unit_test(mistakes_name_their_field),
+        cmocka_unit_test(an_audit_names_all_mistakes),
         cmocka_unit_test(plain_http_is_for_this_machine),
         cmocka_unit_test(the_default_schema_follows_the_topic),
     };

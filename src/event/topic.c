@@ -67,7 +67,7 @@ static void read_mapping(struct jx_view *view, struct topic *topic)
     struct jx_view mapping, fields;
     size_t type;
 
-    if (jx_member(view->json, "inputSchemaMapping") == NULL)
+    if (jx_view_member(view, "inputSchemaMapping") == NULL)
         return;
     mapping_done(&topic->mapping);
     jx_view_down(view, "inputSchemaMapping", &mapping);
@@ -112,7 +112,7 @@ static void read_members(struct jx_view *view, struct topic *topic, bool is_stor
 }
 
 static enum err read_properties(struct topic *topic, struct slice properties, bool is_stored,
-                                struct cause *why)
+                                struct jx_audit *audit, struct cause *why)
 {
     struct jx_view view;
     json_t *json = NULL;
@@ -124,6 +124,7 @@ static enum err read_properties(struct topic *topic, struct slice properties, bo
     if (err)
         return err;
     jx_view_init(&view, json, NULL);
+    view.audit = audit;
     if (!json_is_object(json) && !json_is_null(json))
         jx_view_error(&view, NULL, "properties is not an object");
     read_members(&view, topic, is_stored);
@@ -133,12 +134,23 @@ static enum err read_properties(struct topic *topic, struct slice properties, bo
 
 enum err topic_read(struct topic *topic, struct slice properties, struct cause *why)
 {
-    return read_properties(topic, properties, false, why);
+    return read_properties(topic, properties, false, NULL, why);
+}
+
+void topic_audit(struct slice properties, struct jx_audit *audit)
+{
+    struct topic topic;
+    struct cause why = {0};
+
+    topic_init(&topic, SLICE("-"), SLICE("-"));
+    if (read_properties(&topic, properties, false, audit, &why) != E_OK && audit->count == 0)
+        jx_audit_note_cause(audit, "", why.text);
+    topic_done(&topic);
 }
 
 enum err topic_read_stored(struct topic *topic, struct slice properties, struct cause *why)
 {
-    return read_properties(topic, properties, true, why);
+    return read_properties(topic, properties, true, NULL, why);
 }
 
 static void write_mapping(struct buf *out, const struct event_mapping *mapping)

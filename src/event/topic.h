@@ -6,6 +6,7 @@
 
 #include "event/event.h"
 #include "event/sas.h"
+#include "json/audit.h"
 
 #define TOPIC_RETENTION_MAX_DAYS 7
 
@@ -30,6 +31,9 @@ void topic_done(struct topic *topic); /* leaves zeroes */
  * `why`: then throw the topic away, part of it may be changed. */
 enum err topic_read(struct topic *topic, struct slice properties, struct cause *why);
 enum err topic_read_stored(struct topic *topic, struct slice properties, struct cause *why);
+
+/* topic_audit notes all that is wrong with the `properties` of a request. */
+void topic_audit(struct slice properties, struct jx_audit *audit);
 
 /* topic_write appends the members of `properties`, without braces, since the answer of an API has
  * some of its own; topic_write_stored an object with the keys. */

@@ -180,17 +180,44 @@ void jx_view_init(struct jx_view *view, const json_t *json, const char *file)
     *view = (struct jx_view){.json = json, .file = file};
 }
 
+json_t *jx_view_member(const struct jx_view *view, const char *field)
+{
+    jx_audit_ask(view->audit, view->path, field);
+    return jx_member(view->json, field);
+}
+
 void jx_view_down(struct jx_view *view, const char *field, struct jx_view *child)
 {
-    const json_t *json = jx_member(view->json, field);
+    const json_t *json = jx_view_member(view, field);
 
     if (json != NULL && !json_is_object(json)) {
         jx_view_error(view, field, "is not an object");
         json = NULL;
     }
     jx_view_init(child, json, view->file);
+    child->audit = view->audit;
     if (snprintf(child->path, sizeof child->path, "%s%s%s", view->path,
                  view->path[0] != '\0' ? "." : "", field) >= (int)sizeof child->path)
+        child->path[sizeof child->path - 1] = '\0';
+}
+
+void jx_view_inner(struct jx_view *view, const char *field, struct jx_view *child)
+{
+    if (jx_view_member(view, field) != NULL) {
+        jx_view_down(view, field, child);
+        return;
+    }
+    *child = *view;
+    child->err = E_OK;
+}
+
+void jx_view_item(const struct jx_view *view, const char *field, size_t index,
+                  struct jx_view *child)
+{
+    jx_view_init(child, json_array_get(jx_view_member(view, field), index), view->file);
+    child->audit = view->audit;
+    if (snprintf(child->path, sizeof child->path, "%s%s%s[%zu]", view->path,
+                 view->path[0] != '\0' ? "." : "", field, index) >= (int)sizeof child->path)
         child->path[sizeof child->path - 1] = '\0';
 }
 
@@ -199,11 +226,15 @@ void jx_view_error(struct jx_view *view, const char *field, const char *fmt, ...
     char text[CAUSE_MAX_BYTES];
     va_list args;
 
-    if (view->err)
+    if (view->err && view->audit == NULL)
         return;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (view->audit != NULL)
+        jx_audit_note(view->audit, view->path, field != NULL ? field : "", text);
+    if (view->err)
+        return;
     bool has_path = view->path[0] != '\0';
     view->err =
         cause_set(&view->why, E_BAD_INPUT, "%s%s%s%s%s%s%s", view->file != NULL ? view->file : "",
@@ -221,7 +252,7 @@ void jx_view_join(struct jx_view *view, const struct jx_view *child)
 
 bool jx_text(struct jx_view *view, const char *field, const char **ret)
 {
-    json_t *value = jx_member(view->json, field);
+    json_t *value = jx_view_member(view, field);
 
     if (value == NULL)
         return false;
@@ -245,7 +276,7 @@ void jx_text_dup(struct jx_view *view, const char *field, char **ret)
 
 bool jx_bool(struct jx_view *view, const char *field, bool *ret)
 {
-    json_t *value = jx_member(view->json, field);
+    json_t *value = jx_view_member(view, field);
 
     if (value == NULL)
         return false;
@@ -261,7 +292,7 @@ bool jx_bool(struct jx_view *view, const char *field, bool *ret)
 
 bool jx_i64(struct jx_view *view, const char *field, struct jx_range range, int64_t *ret)
 {
-    json_t *value = jx_member(view->json, field);
+    json_t *value = jx_view_member(view, field);
     int64_t number = 0;
 
     if (value == NULL)
@@ -299,7 +330,7 @@ bool jx_u32(struct jx_view *view, const char *field, struct jx_range range, uint
 
 bool jx_span(struct jx_view *view, const char *field, int64_t *ret_ms)
 {
-    json_t *value = jx_member(view->json, field);
+    json_t *value = jx_view_member(view, field);
 
     if (value == NULL)
         return false;
@@ -324,7 +355,7 @@ static void word_error(struct jx_view *view, const char *field, struct slice wor
 
 bool jx_word(struct jx_view *view, const char *field, const char *const *words, size_t *ret)
 {
-    json_t *value = jx_member(view->json, field);
+    json_t *value = jx_view_member(view, field);
     char digits[24];
     struct slice word = jx_slice(value);
 

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "json/audit.h"
 
 #define JX_TEXT_MAX_BYTES (16u << 20)
 #define JX_DEPTH_MAX 64
@@ -45,12 +46,21 @@ struct jx_view {
     char path[96];      /* "bindings[0]"; "" = the top */
     enum err err;       /* E_OK or E_BAD_INPUT */
     struct cause why;
+    struct jx_audit *audit; /* borrowed; takes all mistakes, and what was asked for; NULL = none */
 };
 
 void jx_view_init(struct jx_view *view, const json_t *json, const char *file);
 /* jx_view_down makes `child` a view on member `field` of `view`, an absent one too. A member that
  * is no object is a mistake of `view`. */
 void jx_view_down(struct jx_view *view, const char *field, struct jx_view *child);
+/* jx_view_inner is jx_view_down for a wrapper that may be left out: then `child` is another view on
+ * the object itself. */
+void jx_view_inner(struct jx_view *view, const char *field, struct jx_view *child);
+/* jx_view_item makes `child` a view on an item of the array `field`, by index. */
+void jx_view_item(const struct jx_view *view, const char *field, size_t index,
+                  struct jx_view *child);
+/* jx_view_member is jx_member() for readers: the audit learns that the name is known. */
+json_t *jx_view_member(const struct jx_view *view, const char *field);
 /* jx_view_error notes a mistake at `field` (NULL = the object itself) unless there is one already.
  */
 void jx_view_error(struct jx_view *view, const char *field, const char *fmt, ...)

@@ -1,4 +1,4 @@
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 #define WORD_MAX_BYTES 63
 
@@ -35,4 +35,19 @@ size_t nearest_distance(struct slice a, struct slice b)
 bool nearest_ok(size_t distance, size_t len)
 {
     return distance <= (len < 5 ? 1U : len < 9 ? 2U : 3U);
+}
+
+void nearest_try(struct nearest *nearest, const char *name)
+{
+    size_t distance = nearest_distance(nearest->word, slice_of(name));
+
+    if (distance >= nearest->distance)
+        return;
+    nearest->distance = distance;
+    nearest->name = name;
+}
+
+const char *nearest_found(const struct nearest *nearest)
+{
+    return nearest_ok(nearest->distance, nearest->word.len) ? nearest->name : NULL;
 }
