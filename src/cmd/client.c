@@ -164,7 +164,7 @@ int client_show(const struct cmdline *line, const struct question *question,
     buf_init(&out, ANSWER_BYTES_MAX);
     if (line->is_json)
         buf_add(&out, buf_slice(&answer.text));
-    else
+    else if (write != NULL)
         write(&out, answer.json);
     answer_done(&answer);
     return print(&out);

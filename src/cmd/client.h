@@ -49,7 +49,7 @@ int client_ask(const struct cmdline *line, const struct question *question, stru
 void answer_done(struct answer *answer);
 
 /* client_show asks and prints the answer, with --output json as it came, else as `write` writes
- * it. The exit code. */
+ * it; NULL = not at all. The exit code. */
 int client_show(const struct cmdline *line, const struct question *question,
                 void (*write)(struct buf *out, const json_t *answer));
 

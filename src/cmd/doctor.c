@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/commands.h"
-#include "json/json.h"
+#include "json/member.h"
 
 #define TEXT_BYTES_MAX 4096
 
@@ -46,14 +46,11 @@ static void write_json(const struct doctor *doctor, struct buf *out)
     buf_add_byte(out, '[');
     for (size_t i = 0; i < doctor->count; i++) {
         const struct finding *finding = &doctor->findings[i];
-        buf_addf(out, "%s{\"level\":\"%s\",\"text\":", i == 0 ? "" : ",",
-                 level_names[finding->level]);
-        jx_write_string(out, slice_of(finding->text));
-        buf_add(out, SLICE(",\"advice\":"));
-        if (finding->advice != NULL)
-            jx_write_string(out, slice_of(finding->advice));
-        else
-            buf_add(out, SLICE("null"));
+        if (i > 0)
+            buf_add_byte(out, ',');
+        member_text(out, "level", slice_of(level_names[finding->level]));
+        member_text(out, "text", slice_of(finding->text));
+        member_text(out, "advice", slice_of(finding->advice));
         buf_add_byte(out, '}');
     }
     buf_add(out, SLICE("]\n"));

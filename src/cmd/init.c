@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "cmd/init_templates.h"
-#include "json/json.h"
+#include "json/member.h"
 
 #define PATH_BYTES_MAX 4096
 #define TEXT_BYTES_MAX 65536
@@ -186,19 +186,13 @@ static int tell_next(const struct app *app)
 
 static int tell_json(const struct app *app)
 {
-    const struct {
-        const char *name, *value;
-    } members[] = {{"{\"app\":", app->folder},
-                   {",\"function\":", app->name},
-                   {",\"language\":", app->language->name},
-                   {",\"trigger\":", app->trigger->name}};
     struct buf out;
 
     buf_init(&out, TEXT_BYTES_MAX);
-    for (size_t i = 0; i < COUNT_OF(members); i++) {
-        buf_addf(&out, "%s", members[i].name);
-        jx_write_string(&out, slice_of(members[i].value));
-    }
+    member_text(&out, "app", slice_of(app->folder));
+    member_text(&out, "function", slice_of(app->name));
+    member_text(&out, "language", slice_of(app->language->name));
+    member_text(&out, "trigger", slice_of(app->trigger->name));
     buf_add(&out, SLICE("}\n"));
     return print(&out);
 }

@@ -88,15 +88,9 @@ static int show(const struct cmdline *line)
     return ask(line, "GET", SLICE_NONE, fields_write);
 }
 
-static void write_nothing(struct buf *out, const json_t *answer)
-{
-    (void)out;
-    (void)answer;
-}
-
 static int remove_subscription(const struct cmdline *line)
 {
-    return ask(line, "DELETE", SLICE_NONE, write_nothing);
+    return ask(line, "DELETE", SLICE_NONE, NULL);
 }
 
 static const char *destination_text(const json_t *properties)

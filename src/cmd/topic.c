@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/table.h"
+#include "json/member.h"
 
 #define PATH_BYTES_MAX 4096
 #define BODY_BYTES_MAX (1024 * 1024)
@@ -57,7 +58,7 @@ static int ask(const struct cmdline *line, const char *method, const char *tail,
 /* ---- create ---- */
 
 /* One side of a mapping: fields with their paths, or with their default values. */
-static bool add_mapping(struct buf *body, const struct cmdline *line, const char *flag,
+static void add_mapping(struct buf *body, const struct cmdline *line, const char *flag,
                         const char *member, const char *field)
 {
     const struct word_list *list;
@@ -68,11 +69,9 @@ static bool add_mapping(struct buf *body, const struct cmdline *line, const char
             size_t equals = slice_find_byte(word, '=');
             if (!slice_eq_nocase(slice_first(word, equals), slice_of(field)) || equals == word.len)
                 continue;
-            buf_addf(body, "%s\"%s\":", body->data[body->len - 1] == '{' ? "" : ",", member);
-            jx_write_string(body, slice_from(word, equals + 1));
-            return true;
+            member_text(body, member, slice_from(word, equals + 1));
+            return;
         }
-    return false;
 }
 
 static void add_mappings(struct buf *body, const struct cmdline *line)
@@ -80,12 +79,14 @@ static void add_mappings(struct buf *body, const struct cmdline *line)
     static const char *const fields[] = {"id",      "topic",     "eventTime",
                                          "subject", "eventType", "dataVersion"};
 
-    buf_add(body, SLICE(",\"inputSchemaMapping\":{\"inputSchemaMappingType\":\"Json\","
-                        "\"properties\":{"));
+    member_open(body, "inputSchemaMapping");
+    member_text(body, "inputSchemaMappingType", SLICE("Json"));
+    member_open(body, "properties");
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        buf_addf(body, "%s\"%s\":{", i > 0 ? "," : "", fields[i]);
-        (void)add_mapping(body, line, "--input-mapping-fields", "sourceField", fields[i]);
-        (void)add_mapping(body, line, "--input-mapping-default-values", "defaultValue", fields[i]);
+        member_open(body, fields[i]);
+        buf_add_byte(body, '{'); /* it may be empty */
+        add_mapping(body, line, "--input-mapping-fields", "sourceField", fields[i]);
+        add_mapping(body, line, "--input-mapping-default-values", "defaultValue", fields[i]);
         buf_add_byte(body, '}');
     }
     buf_add(body, SLICE("}}"));
@@ -101,11 +102,9 @@ static int create(const struct cmdline *line)
     if (disable != NULL && !slice_to_bool(slice_of(disable), &is_disabled))
         return complain(EXIT_USAGE, "--disable-local-auth: '%s' is not yes or no", disable);
     buf_init(&body, BODY_BYTES_MAX);
-    buf_addf(&body, "{\"properties\":{\"disableLocalAuth\":%s", is_disabled ? "true" : "false");
-    if (schema != NULL) {
-        buf_add(&body, SLICE(",\"inputSchema\":"));
-        jx_write_string(&body, slice_of(schema));
-    }
+    member_open(&body, "properties");
+    member_bool(&body, "disableLocalAuth", is_disabled);
+    member_text_if(&body, "inputSchema", slice_of(schema));
     if (line->list_count > 0)
         add_mappings(&body, line);
     buf_add(&body, SLICE("}}"));
@@ -154,21 +153,16 @@ static int keys(const struct cmdline *line)
     if (strcmp(key, "key1") != 0 && strcmp(key, "key2") != 0)
         return complain(EXIT_USAGE, "--regenerate: '%s' is not key1 or key2", key);
     buf_init(&body, BODY_BYTES_MAX);
-    buf_addf(&body, "{\"keyName\":\"%s\"}", key);
+    member_text(&body, "keyName", slice_of(key));
+    buf_add_byte(&body, '}');
     int code = ask(line, "POST", "/regenerate", buf_slice(&body), fields_write);
     buf_done(&body);
     return code;
 }
 
-static void write_nothing(struct buf *out, const json_t *answer)
-{
-    (void)out;
-    (void)answer;
-}
-
 static int remove_topic(const struct cmdline *line)
 {
-    return ask(line, "DELETE", "", SLICE_NONE, write_nothing);
+    return ask(line, "DELETE", "", SLICE_NONE, NULL);
 }
 
 const struct command topic_create_command = {

@@ -4,6 +4,7 @@
 #include "cmd/client.h"
 #include "cmd/commands.h"
 #include "cmd/input.h"
+#include "json/member.h"
 
 #define PATH_BYTES_MAX 4096
 #define BODY_BYTES_MAX (16u * 1024 * 1024)
@@ -37,34 +38,24 @@ static int get(const struct cmdline *line, const char *tail, struct answer *ret)
     return code;
 }
 
-static void add_text(struct buf *out, const char *name, struct slice text)
-{
-    buf_addf(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
-    jx_write_string(out, text);
-}
-
 static void add_event(struct buf *out, const struct cmdline *line, bool is_cloud_event)
 {
     const char *subject = cmdline_value(line, "--subject"), *data = cmdline_value(line, "--data");
     const char *source = cmdline_value(line, "--source");
     struct id id = id_secret();
 
-    buf_add_byte(out, '{');
-    add_text(out, "id", id_slice(&id));
-    add_text(out, is_cloud_event ? "type" : "eventType", slice_of(cmdline_value(line, "--type")));
+    member_text(out, "id", id_slice(&id));
+    member_text(out, is_cloud_event ? "type" : "eventType",
+                slice_of(cmdline_value(line, "--type")));
     if (is_cloud_event) {
-        add_text(out, "specversion", SLICE("1.0"));
-        add_text(out, "source", slice_of(source != NULL ? source : "redgrid"));
+        member_text(out, "specversion", SLICE("1.0"));
+        member_text(out, "source", slice_of(source != NULL ? source : "redgrid"));
     } else {
-        add_text(out, "dataVersion", SLICE("1.0"));
+        member_text(out, "dataVersion", SLICE("1.0"));
     }
-    if (subject != NULL)
-        add_text(out, "subject", slice_of(subject));
-    buf_addf(out, ",\"%s\":\"", is_cloud_event ? "time" : "eventTime");
-    clock_add_rfc3339(out, clock_unix_us(), 6);
-    buf_add_byte(out, '"');
-    if (data != NULL)
-        buf_addf(out, ",\"data\":%s", data);
+    member_text_if(out, "subject", slice_of(subject));
+    member_time(out, is_cloud_event ? "time" : "eventTime", clock_unix_us(), 6);
+    member_json_if(out, "data", slice_of(data));
     buf_add_byte(out, '}');
 }
 
