@@ -73,12 +73,45 @@ static void what_is_not_base64_adds_nothing(void **state)
     }
 }
 
+static void in_urls_it_has_other_digits_and_no_padding(void **state)
+{
+    static const struct slice bad[] = {SLICE_INIT("Z"), SLICE_INIT("Zg=="), SLICE_INIT("Zm9+"),
+                                       SLICE_INIT("Zm9/"), SLICE_INIT("Zm9vZ")};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct slice want = pairs[i].coded;
+        struct buf coded, plain;
+        while (want.len > 0 && want.data[want.len - 1] == '=')
+            want.len--;
+        buf_init(&coded, want.len);
+        buf_init(&plain, pairs[i].plain.len);
+        base64_add_url(&coded, pairs[i].plain);
+        assert_int_equal(coded.len, want.len);
+        for (size_t k = 0; k < want.len; k++) {
+            char digit = want.data[k] == '+' ? '-' : want.data[k];
+            assert_int_equal(coded.data[k], digit == '/' ? '_' : digit);
+        }
+        assert_int_equal(base64_decode_url(&plain, buf_slice(&coded)), E_OK);
+        assert_true(slice_eq(buf_slice(&plain), pairs[i].plain));
+        buf_done(&coded);
+        buf_done(&plain);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct buf out;
+        buf_init(&out, 100);
+        assert_int_equal(base64_decode_url(&out, bad[i]), E_BAD_INPUT);
+        assert_int_equal(out.len, 0);
+        buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_within_the_exact_limit),
         cmocka_unit_test(too_little_room_is_a_limit),
         cmocka_unit_test(what_is_not_base64_adds_nothing),
+        cmocka_unit_test(in_urls_it_has_other_digits_and_no_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
