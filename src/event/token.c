@@ -134,10 +134,10 @@ static bool sign(const struct token_key *key, struct slice text,
         EVP_DigestSign(context, der, &len, (const unsigned char *)text.data, text.len) == 1)
         signature = d2i_ECDSA_SIG(NULL, &at, (long)len);
     EVP_MD_CTX_free(context);
-    bool is_good = signature != NULL &&
-                   BN_bn2binpad(ECDSA_SIG_get0_r(signature), ret, NUMBER_BYTES) == NUMBER_BYTES &&
-                   BN_bn2binpad(ECDSA_SIG_get0_s(signature), ret + NUMBER_BYTES, NUMBER_BYTES) ==
-                       NUMBER_BYTES;
+    bool is_good =
+        signature != NULL &&
+        BN_bn2binpad(ECDSA_SIG_get0_r(signature), ret, NUMBER_BYTES) == NUMBER_BYTES &&
+        BN_bn2binpad(ECDSA_SIG_get0_s(signature), ret + NUMBER_BYTES, NUMBER_BYTES) == NUMBER_BYTES;
     ECDSA_SIG_free(signature);
     return is_good;
 }

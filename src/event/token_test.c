@@ -126,12 +126,12 @@ static void a_key_is_the_same_after_it_was_stored(void **state)
     token_key_write(&stored, f->key);
     struct token_key *read = token_key_read(buf_slice(&stored));
     assert_non_null(read);
-    assert_int_equal(
-        token_verify(read, buf_slice(&f->token), SLICE(AUDIENCE), NOW, NULL), E_OK);
+    assert_int_equal(token_verify(read, buf_slice(&f->token), SLICE(AUDIENCE), NOW, NULL), E_OK);
     token_key_write_set(&set, f->key);
     token_key_write_set(&again, read);
     assert_string_equal(buf_text(&set), buf_text(&again));
-    assert_non_null(strstr(buf_text(&set), "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\""));
+    assert_non_null(
+        strstr(buf_text(&set), "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\""));
     token_key_free(read);
     assert_null(token_key_read(SLICE("")));
     assert_null(token_key_read(SLICE("????")));

@@ -117,7 +117,8 @@ static enum err find_target(struct catalog *catalog, struct active *active, stru
         return E_OK;
     if (destination->kind == DESTINATION_WEBHOOK) {
         active->free_target = webhook_free;
-        return webhook_new(catalog->options.http, &active->subscription, &active->target, why);
+        return webhook_new(catalog->options.http, catalog->options.identity, &active->subscription,
+                           &active->target, why);
     }
     active->target = find_function(catalog, destination);
     return active->target != NULL ? E_OK : no_target(why);

@@ -21,6 +21,7 @@
 
 struct catalog;
 struct http_client;
+struct identity;
 
 /* A subscription at work, until it is retired. Counted: publications under way hold it too. */
 struct active {
@@ -63,6 +64,7 @@ struct catalog_options {
     struct loop *loop;
     struct redis *redis;      /* the store's */
     struct http_client *http; /* for webhooks */
+    const struct identity *identity;
     const char *node;
     bool (*is_dead)(void *ctx, struct slice node);
     /* The target of a function, by its resource id; NULL = there is none. */

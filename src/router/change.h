@@ -24,6 +24,7 @@ struct changes_options {
     struct loop *loop;
     struct redis *redis; /* the store's */
     struct http_client *http;
+    const struct identity *identity;
     struct catalog *catalog;
     struct resources *resources;
     uint64_t window_ms;       /* how long an endpoint may be confirmed by hand */

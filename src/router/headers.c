@@ -82,6 +82,15 @@ void headers_init(struct headers *headers, const struct parcel *parcel)
         add_attribute(headers, &subscription->destination.attributes[i], parcel->events[0]);
 }
 
+void headers_add(struct headers *headers, struct slice name, struct slice value)
+{
+    size_t start = headers->texts.len;
+
+    buf_add(&headers->texts, value);
+    if (headers->texts.len - start == value.len)
+        add(headers, name, since(headers, start));
+}
+
 void headers_done(struct headers *headers)
 {
     buf_done(&headers->texts);

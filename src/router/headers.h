@@ -16,6 +16,8 @@ struct headers {
 /* headers_init writes those of one attempt. An attribute that has no value, or one that must not
  * stand in a header, is left out. */
 void headers_init(struct headers *headers, const struct parcel *parcel);
+/* headers_add adds one more; the value is copied. */
+void headers_add(struct headers *headers, struct slice name, struct slice value);
 void headers_done(struct headers *headers);
 
 #endif

@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "router/change_internal.h"
 #include "router/document.h"
+#include "router/identity.h"
 #include "router/resource_id.h"
 #include "wire/url.h"
 #include "json/scan.h"
@@ -264,9 +265,12 @@ void proposal_validate(struct change *c, struct op *op)
     const struct subscription *sub = &p->subscription;
     const struct scope *scope =
         catalog_scope(c->changes->options.catalog, slice_of(p->scope)); /* there a moment ago */
-    struct buf callback;
+    struct buf callback, token;
 
     buf_init(&callback, URL_MAX_BYTES);
+    buf_init(&token, IDENTITY_BEARER_MAX_BYTES);
+    (void)identity_write_bearer(&token, c->changes->options.identity, &sub->destination,
+                                clock_unix_ms() / 1000);
     buf_addf(&callback,
              "%s/eventsubscriptions/%s/validate?id=%s&t=%llu&apiVersion=2022-06-15&token=%s",
              p->url, sub->name, p->code.text, (unsigned long long)clock_unix_ms(), p->token.text);
@@ -279,9 +283,11 @@ void proposal_validate(struct change *c, struct op *op)
                                      .scope = slice_of(scope->topic->id),
                                      .code = id_slice(&p->code),
                                      .callback = buf_slice(&callback),
+                                     .token = buf_slice(&token),
                                      .is_cloud_event = sub->delivery == SCHEMA_CLOUD_EVENT},
         &c->validation, op);
     buf_done(&callback);
+    buf_done(&token);
 }
 
 static void write_member(struct change *c, const struct scope *scope, struct slice document)

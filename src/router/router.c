@@ -1,4 +1,5 @@
-/* Stopping:  PUBLICATIONS, CHANGES --none left--> CATALOG --all retired--> RESOURCES --> stopped */
+/* Stopping:  PUBLICATIONS, CHANGES --none left--> CATALOG --all retired--> RESOURCES --> IDENTITY
+ * --> stopped */
 #include "router/router_internal.h"
 
 #include <assert.h>
@@ -47,9 +48,11 @@ struct router *router_start(const struct router_options *options, struct op *loa
     router->loaded = loaded;
     op_begin(loaded, NULL, router);
     router->timer = timer_new(options->loop, on_late, router);
+    router->identity = identity_start(options->loop, options->redis, options->url);
     router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
                                                             .redis = options->redis,
                                                             .http = options->http,
+                                                            .identity = router->identity,
                                                             .node = options->node,
                                                             .is_dead = options->is_dead,
                                                             .find_function = options->find_function,
@@ -65,6 +68,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
         .loop = options->loop,
         .redis = options->redis,
         .http = options->http,
+        .identity = router->identity,
         .catalog = router->catalog,
         .resources = router->resources,
         .window_ms = options->window_ms,
@@ -90,6 +94,11 @@ struct changes *router_changes(struct router *router)
     return router->changes;
 }
 
+struct identity *router_identity(struct router *router)
+{
+    return router->identity;
+}
+
 void router_node_died(struct router *router)
 {
     changes_resume(router->changes);
@@ -98,13 +107,22 @@ void router_node_died(struct router *router)
 
 /* ---- stopping ---- */
 
-static void on_resources_stopped(struct op *op, enum err err)
+static void on_identity_stopped(struct op *op, enum err err)
 {
     struct router *router = container_of(op, struct router, step);
 
     (void)err;
     timer_clear(router->timer);
     op_end(router->stopped, router->is_late ? E_TIMEOUT : E_OK);
+}
+
+static void on_resources_stopped(struct op *op, enum err err)
+{
+    struct router *router = container_of(op, struct router, step);
+
+    (void)err;
+    router->step.done = on_identity_stopped;
+    identity_stop(router->identity, &router->step);
 }
 
 static void on_catalog_stopped(struct op *op, enum err err)
@@ -146,5 +164,6 @@ void router_free(struct router *router)
     changes_free(router->changes);
     catalog_free(router->catalog);
     resources_free(router->resources);
+    identity_free(router->identity);
     free(router);
 }

@@ -13,6 +13,7 @@
 #include "event/publish.h"
 #include "router/catalog.h"
 #include "router/change.h"
+#include "router/identity.h"
 #include "store/resources.h"
 
 struct router;
@@ -23,6 +24,7 @@ struct router_options {
     struct redis *feed;       /* a dedicated one; taken */
     struct http_client *http; /* for webhooks; borrowed */
     const char *node;         /* of this run */
+    const char *url;          /* of this server, as others know it */
     bool (*is_dead)(void *ctx, struct slice node);
     struct target *(*find_function)(void *ctx, struct slice resource_id);
     void *ctx;
@@ -37,6 +39,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
 struct catalog *router_catalog(struct router *router);
 struct resources *router_resources(struct router *router);
 struct changes *router_changes(struct router *router); /* to change what there is */
+struct identity *router_identity(struct router *router);
 /* router_node_died: peers.is_dead() would now say yes for one more. */
 void router_node_died(struct router *router);
 

@@ -10,6 +10,7 @@ struct router {
     struct catalog *catalog;
     struct resources *resources;
     struct changes *changes;
+    struct identity *identity;
     struct op loading, *loaded;
     size_t publications; /* under way */
     struct op step;      /* of stopping */

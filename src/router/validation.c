@@ -13,7 +13,7 @@
 #include "loop/timer.h"
 
 #define BODY_MAX_BYTES (64 * 1024)
-#define CALL_HEADERS 4
+#define CALL_HEADERS 5
 
 struct validation {
     struct loop *loop;
@@ -22,7 +22,7 @@ struct validation {
     struct validation_result *ret;
     struct http_call call;
     struct http_header headers[CALL_HEADERS];
-    char *endpoint, *code, *callback, *name;
+    char *endpoint, *code, *callback, *name, *token;
     struct buf body;
     struct slice part;
     struct timer *timer;
@@ -42,6 +42,7 @@ static void end(struct validation *v, enum err err)
     free(v->code);
     free(v->callback);
     free(v->name);
+    free(v->token);
     free(v);
     op_end(op, err);
 }
@@ -130,12 +131,14 @@ static void set_headers(struct validation *v)
          v->is_notice ? SLICE("SubscriptionDeletion") : SLICE("SubscriptionValidation")},
         {SLICE("aeg-subscription-name"), slice_of(v->name)},
         {SLICE("aeg-metadata-version"), SLICE("1")},
+        {SLICE("Authorization"), slice_of(v->token)},
     };
     const struct http_header options[] = {
         {SLICE("WebHook-Request-Origin"), SLICE(HANDSHAKE_ORIGIN)},
         {SLICE("WebHook-Request-Callback"), slice_of(v->callback)},
         {SLICE("Origin"), SLICE(HANDSHAKE_ORIGIN)},
         {SLICE("aeg-subscription-name"), slice_of(v->name)},
+        {SLICE("Authorization"), slice_of(v->token)},
     };
     for (size_t i = 0; i < CALL_HEADERS; i++)
         v->headers[i] = v->is_cloud_event ? options[i] : event[i];
@@ -149,7 +152,7 @@ static void ask(struct validation *v)
         (struct http_call){.op.done = on_answered,
                            .method = v->is_cloud_event ? SLICE("OPTIONS") : SLICE("POST"),
                            .headers = v->headers,
-                           .header_count = CALL_HEADERS,
+                           .header_count = CALL_HEADERS - (v->token[0] == '\0'), /* the last */
                            .body = &v->part,
                            .body_count = v->part.len > 0,
                            .timeout_ms = v->is_notice ? NOTICE_TIMEOUT_MS : VALIDATION_TIMEOUT_MS};
@@ -181,6 +184,7 @@ static void begin(struct validation *v, const struct validation_options *options
     v->code = slice_dup(options->code);
     v->callback = slice_dup(options->callback);
     v->name = slice_dup(options->name);
+    v->token = slice_dup(options->token);
     for (char *at = v->name; *at != '\0'; at++)
         *at = upper_of(*at);
     v->timer = timer_new(options->loop, NULL, NULL);

@@ -24,6 +24,7 @@ struct validation_options {
     struct slice scope;    /* resource id that it belongs to */
     struct slice code;     /* of a notice: the subscription's resource id */
     struct slice callback; /* where it may be confirmed by hand */
+    struct slice token;    /* "Bearer .."; SLICE_NONE = none */
     bool is_cloud_event;   /* asked by OPTIONS */
 };
 

@@ -7,13 +7,19 @@
 #include "event/write.h"
 #include "http/client.h"
 #include "router/headers.h"
+#include "router/identity.h"
 
 #define BODY_MAX_BYTES (64u * 1024 * 1024)
+#define TOKEN_KEPT_MS ((uint64_t)IDENTITY_TOKEN_S * 1000 / 2)
 
 struct webhook {
     struct target target;
     struct http_client *http;
-    struct url url; /* points into the subscription */
+    const struct identity *identity;
+    struct url url;               /* points into the subscription */
+    struct buf token;             /* "Bearer ..": empty = none is sent */
+    uint64_t token_until_unix_ms; /* then it is made anew */
+    unsigned token_round;         /* of the key it was signed with */
 };
 
 struct post {
@@ -76,6 +82,26 @@ static void write_body(struct buf *out, const struct parcel *parcel)
         event_write_all(out, parcel->events, parcel->count, subscription->delivery);
 }
 
+/* Signing takes longer than all the rest, so one token serves many attempts. */
+static void add_token(struct webhook *webhook, const struct parcel *parcel,
+                      struct headers *headers)
+{
+    uint64_t now_unix_ms = clock_unix_ms();
+
+    if (now_unix_ms >= webhook->token_until_unix_ms ||
+        webhook->token_round != identity_round(webhook->identity)) {
+        buf_clear(&webhook->token);
+        webhook->token_round = identity_round(webhook->identity);
+        webhook->token_until_unix_ms =
+            identity_write_bearer(&webhook->token, webhook->identity,
+                                  &parcel->subscription->destination, now_unix_ms / 1000)
+                ? now_unix_ms + TOKEN_KEPT_MS
+                : UINT64_MAX;
+    }
+    if (webhook->token.len > 0)
+        headers_add(headers, SLICE("Authorization"), buf_slice(&webhook->token));
+}
+
 static enum err webhook_deliver(struct target *target, const struct parcel *parcel,
                                 struct parcel_result *ret, struct op *op)
 {
@@ -88,6 +114,7 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
     write_body(&post->body, parcel);
     post->part = buf_slice(&post->body);
     headers_init(&post->headers, parcel);
+    add_token(webhook, parcel, &post->headers);
     post->call = (struct http_call){.op.done = on_posted,
                                     .method = SLICE("POST"),
                                     .url = webhook->url,
@@ -108,8 +135,9 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
     return E_OK;
 }
 
-enum err webhook_new(struct http_client *http, const struct subscription *subscription,
-                     struct target **ret, struct cause *why)
+enum err webhook_new(struct http_client *http, const struct identity *identity,
+                     const struct subscription *subscription, struct target **ret,
+                     struct cause *why)
 {
     struct url url;
     enum err err = url_parse(slice_of(subscription->destination.url), &url, why);
@@ -117,12 +145,19 @@ enum err webhook_new(struct http_client *http, const struct subscription *subscr
     if (err != E_OK)
         return err;
     struct webhook *webhook = mem_new(struct webhook);
-    *webhook = (struct webhook){.target.deliver = webhook_deliver, .http = http, .url = url};
+    *webhook = (struct webhook){.target.deliver = webhook_deliver,
+                                .http = http,
+                                .identity = identity,
+                                .url = url};
+    buf_init(&webhook->token, IDENTITY_BEARER_MAX_BYTES);
     *ret = &webhook->target;
     return E_OK;
 }
 
 void webhook_free(struct target *target)
 {
-    free(container_of(target, struct webhook, target));
+    struct webhook *webhook = container_of(target, struct webhook, target);
+
+    buf_done(&webhook->token);
+    free(webhook);
 }

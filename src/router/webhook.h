@@ -7,13 +7,15 @@
 #include "event/target.h"
 
 struct http_client;
+struct identity;
 
 #define WEBHOOK_TIMEOUT_MS 30000
 
-/* webhook_new makes the target of one subscription; both are borrowed. E_BAD_INPUT: its URL is
+/* webhook_new makes the target of one subscription; all are borrowed. E_BAD_INPUT: its URL is
  * none. webhook_free when no attempt is under way. */
-enum err webhook_new(struct http_client *http, const struct subscription *subscription,
-                     struct target **ret, struct cause *why);
+enum err webhook_new(struct http_client *http, const struct identity *identity,
+                     const struct subscription *subscription, struct target **ret,
+                     struct cause *why);
 void webhook_free(struct target *target);
 
 #endif
