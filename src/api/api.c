@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/identity_routes.h"
 #include "api/log_ring.h"
 #include "api/status_json.h"
 #include "api/subscription_routes.h"
@@ -346,6 +347,14 @@ static const struct route {
      "Changes of one what the body names; another endpoint is asked first."},
     {"DELETE", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_delete,
      "Removes one with its dead letters and all that it still had to deliver."},
+    {"GET", "/msi/token", WITH_TOKEN, NULL, identity_token,
+     "A bearer token for publishing, ?resource=https://eventgrid.azure.net, as SDKs ask for one."},
+    {"POST", "/msi/token", WITH_TOKEN, NULL, identity_token,
+     "The same, with the resource in a form."},
+    {"GET", "/adfs/discovery/keys", ANYWHERE, NULL, identity_keys,
+     "The public keys by which receivers check bearer tokens."},
+    {"GET", "/adfs/.well-known/openid-configuration", ANYWHERE, NULL, identity_configuration,
+     "Where these are, as OpenID Connect Discovery has it."},
     {"GET", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,
      "What the owner of an endpoint opens to confirm it by hand."},
     {"POST", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,
@@ -372,8 +381,10 @@ static bool is_allowed(const struct api *api, const struct http_request *request
 
     if (api->token == NULL)
         return true;
-    return slice_has_prefix_nocase(given, SLICE("Bearer ")) &&
-           slice_eq_secret(slice_trim(slice_from(given, 7)), slice_of(api->token));
+    given = slice_has_prefix_nocase(given, SLICE("Bearer "))
+                ? slice_trim(slice_from(given, 7))
+                : http_request_header(request, SLICE("X-IDENTITY-HEADER")); /* of Azure's SDKs */
+    return slice_eq_secret(given, slice_of(api->token));
 }
 
 /* A page of another origin, open in the operator's browser, must not run functions: browsers name

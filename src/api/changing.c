@@ -100,11 +100,3 @@ bool changing_properties(struct http_request *request, struct slice *ret)
     *ret = properties.data != NULL ? properties : body;
     return true;
 }
-
-void changing_add_url(struct buf *out, const struct http_request *request)
-{
-    struct slice host = http_request_header(request, SLICE("Host"));
-
-    buf_add(out, SLICE("http://"));
-    buf_add(out, host.len > 0 ? host : SLICE("localhost"));
-}

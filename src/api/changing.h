@@ -29,7 +29,5 @@ void changing_gone(struct changing *changing);
 /* What the request asks for: `properties` of its body, or the whole of it if it has none; false,
  * and answered, if the body is no JSON object. */
 bool changing_properties(struct http_request *request, struct slice *ret);
-/* changing_add_url appends this server's address as the client knows it. */
-void changing_add_url(struct buf *out, const struct http_request *request);
 
 #endif

@@ -178,7 +178,7 @@ static void change(struct router *router, struct http_request *request, bool is_
     if (scope == NULL || !changing_properties(request, &properties))
         return;
     buf_init(&url, ID_MAX_BYTES);
-    changing_add_url(&url, request);
+    http_request_add_url(&url, request);
     struct changing *changing = changing_new(router, request, slice_of(scope->topic->id), name);
     changing->answer = answer_changed;
     changing_begun(changing,

@@ -17,7 +17,7 @@ static void write_topic(struct buf *out, const struct scope *scope,
     struct buf endpoint;
 
     buf_init(&endpoint, ID_MAX_BYTES);
-    changing_add_url(&endpoint, request);
+    http_request_add_url(&endpoint, request);
     buf_addf(&endpoint, "/topics/%s/api/events", topic->name);
     member_text(out, "id", slice_of(topic->id));
     member_text(out, "name", slice_of(topic->name));

@@ -64,6 +64,12 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .description =
          "Events with the same subject, or value of data.x, come one after the other; '' "
          "ends it."},
+    {.flag = "--azure-active-directory-tenant-id",
+     .takes = "ID",
+     .description = "With the next one, a bearer token is sent to the endpoint."},
+    {.flag = "--azure-active-directory-application-id-or-uri",
+     .takes = "ID",
+     .description = "Who that token is for."},
     {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
     {.flag = "--expiration-date",
      .takes = "TIME",
@@ -290,6 +296,9 @@ static bool is_function(const struct cmdline *line)
 static int write_destination(struct buf *out, const struct cmdline *line)
 {
     add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
+    add_text(out, line, "--azure-active-directory-tenant-id", "azureActiveDirectoryTenantId");
+    add_text(out, line, "--azure-active-directory-application-id-or-uri",
+             "azureActiveDirectoryApplicationIdOrUri");
     int code = add_number(out, line, "--max-events-per-batch", "maxEventsPerBatch");
     if (code == EXIT_OK)
         code = add_number(out, line, "--preferred-batch-size-in-kilobytes",

@@ -47,6 +47,8 @@ enum setting_type {
       "Server program to run; empty takes redis-server or valkey-server from the PATH.")           \
     X(LISTEN, "listen", ADDRESS, "127.0.0.1:7070", 0, 0, "", RESTART, "--listen", "ADDR:PORT",     \
       "Address for HTTP; port 0 takes a free one. Beyond loopback listen.token is demanded.")      \
+    X(PUBLIC_URL, "public_url", TEXT, "", 0, 0, "", RESTART, "--public-url", "URL",                \
+      "How others reach this server, behind a proxy; empty takes what each request says.")         \
     X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", LIVE, "--listen-token", "TOKEN",         \
       "What callers must send as 'Authorization: Bearer TOKEN'; empty demands nothing.")           \
     X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "trace debug info warn error none", LIVE,      \

@@ -100,7 +100,7 @@ static struct http_request *take_spare(struct http_server *server)
     struct list_node *node = list_shift(&server->spare);
 
     if (node == NULL)
-        return request_new(server, server->options.body_max_bytes);
+        return request_new(server, &server->options);
     server->spare_count--;
     return container_of(node, struct http_request, node);
 }

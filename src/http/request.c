@@ -11,15 +11,17 @@
 #define FIELDS_MAX_BYTES (16 * 1024)
 #define KEPT_BODY_BYTES (64 * 1024) /* a larger buffer is not kept for the next request */
 
-struct http_request *request_new(struct http_server *server, size_t body_max_bytes)
+struct http_request *request_new(struct http_server *server,
+                                 const struct http_server_options *options)
 {
     struct http_request *request = mem_new(struct http_request);
 
     request->server = server;
+    request->url = options->url != NULL && options->url[0] != '\0' ? options->url : NULL;
     buf_init(&request->target, HTTP_REQUEST_HEAD_MAX_BYTES);
     buf_init(&request->text, HTTP_REQUEST_HEAD_MAX_BYTES);
     buf_init(&request->fields, FIELDS_MAX_BYTES);
-    buf_init(&request->body, body_max_bytes);
+    buf_init(&request->body, options->body_max_bytes);
     return request;
 }
 
@@ -187,6 +189,18 @@ struct slice http_request_header(const struct http_request *request, struct slic
                                       &value, &len) != MHD_YES)
         return SLICE_NONE;
     return value == NULL ? SLICE("") : (struct slice){value, len};
+}
+
+void http_request_add_url(struct buf *out, const struct http_request *request)
+{
+    struct slice host = http_request_header(request, SLICE("Host"));
+
+    if (request->url != NULL) {
+        buf_add(out, slice_of(request->url));
+        return;
+    }
+    buf_add(out, SLICE("http://"));
+    buf_add(out, host.len > 0 ? host : SLICE("localhost"));
 }
 
 struct walk {

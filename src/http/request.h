@@ -18,6 +18,7 @@ struct MHD_Connection;
 struct http_request {
     struct list_node node; /* in one of the server's lists */
     struct http_server *server;
+    const char *url;                   /* of the server, as its options say; NULL = none */
     struct MHD_Connection *connection; /* NULL until its head was seen */
     uint64_t discarded_bytes;          /* of a body that is too large */
     int refused_status;                /* 0, or what the server answers by itself */
@@ -43,7 +44,8 @@ struct http_request {
     struct http_stream *stream; /* instead of reply */
 };
 
-struct http_request *request_new(struct http_server *server, size_t body_max_bytes);
+struct http_request *request_new(struct http_server *server,
+                                 const struct http_server_options *options);
 /* request_reset makes a used one new again, keeping small buffers. */
 void request_reset(struct http_request *request);
 void request_free(struct http_request *request);

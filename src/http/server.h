@@ -34,6 +34,7 @@ struct http_stream;
 
 struct http_server_options {
     const char *address; /* "127.0.0.1:7070", "[::1]:7070", "localhost:0"; port 0 = a free one */
+    const char *url;     /* as clients know this server; NULL or "" = as each request says */
     uint32_t connections_max;
     size_t body_max_bytes;
     uint32_t timeout_s; /* a connection that sends nothing for so long is closed */
@@ -64,6 +65,8 @@ struct slice http_request_segment(const struct http_request *request, size_t ind
 /* http_request_parameter: the unescaped value of the first query parameter of that name (any case,
  * as Azure has it); empty for "?name"; SLICE_NONE if absent. */
 struct slice http_request_parameter(const struct http_request *request, struct slice name);
+/* http_request_add_url appends the URL of this server as the client knows it, without a path. */
+void http_request_add_url(struct buf *out, const struct http_request *request);
 /* http_request_header: the first field of that name (any case), or SLICE_NONE. */
 struct slice http_request_header(const struct http_request *request, struct slice name);
 /* http_request_each_header calls `each` with all fields of the head, in their order. */

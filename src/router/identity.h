@@ -13,7 +13,9 @@ struct op;
 struct redis;
 
 #define IDENTITY_AUDIENCE "https://eventgrid.azure.net" /* of tokens for publishing */
-#define IDENTITY_TOKEN_S 86400                          /* how long one is in force */
+#define IDENTITY_TENANT "00000000-0000-0000-0000-000000000002"
+#define IDENTITY_CLIENT "00000000-0000-0000-0000-000000000003"
+#define IDENTITY_TOKEN_S 86400 /* how long one is in force */
 
 /* identity_start: `redis` is the store's, borrowed; `url` is that of this server, copied. Tokens
  * can be made at once; asking the store is tried until it answers. */

@@ -64,6 +64,7 @@ static inline void router_begin(void)
     struct op loaded = {.done = on_done};
 
     options.loop = loop;
+    options.url = "http://127.0.0.1:7070";
     options.redis = redis;
     options.feed = test_open(hub, server.conn, REDIS_DEDICATED, "feed");
     options.http = client;

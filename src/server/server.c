@@ -45,6 +45,7 @@
 #define HANDLER_CONNECTIONS 10000 /* the trigger limits them: what waited here would time out */
 #define FILES_MAX 65536
 #define CHANGES_MAX_BYTES 4096
+#define URL_MAX_BYTES 8192
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 
 struct server {
@@ -126,6 +127,7 @@ static enum err open_http(struct server *server, struct cause *why)
     enum err err =
         http_server_start(server->loop,
                           &(struct http_server_options){.address = address,
+                                                        .url = text(server, SETTING_PUBLIC_URL_ID),
                                                         .handler = api_handle,
                                                         .ctx = server->api,
                                                         .body_max_bytes = BODY_MAX_BYTES},
@@ -250,10 +252,27 @@ static void open_webhooks(struct server *server)
                                  : ADDRESS_LOOPBACK});
 }
 
+/* What tokens say of where they come from. */
+static void write_url(const struct server *server, struct buf *out)
+{
+    const char *address = text(server, SETTING_LISTEN_ID),
+               *url = text(server, SETTING_PUBLIC_URL_ID);
+
+    if (url[0] != '\0')
+        buf_add(out, slice_of(url));
+    else
+        buf_addf(out, "http://%.*s:%u", (int)(strrchr(address, ':') - address), address,
+                 (unsigned)server->http_port);
+}
+
 static enum err open_router(struct server *server, struct cause *why)
 {
+    struct buf url;
+
     (void)why;
     open_webhooks(server);
+    buf_init(&url, URL_MAX_BYTES);
+    write_url(server, &url);
     server->router = router_start(
         &(struct router_options){
             .loop = server->loop,
@@ -261,12 +280,14 @@ static enum err open_router(struct server *server, struct cause *why)
             .feed = store_open(server->store, "redgrid-resources"),
             .http = server->webhooks,
             .node = server->id.text,
+            .url = buf_text(&url),
             .is_dead = on_is_dead,
             .find_function = on_find_function,
             .ctx = server,
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
             .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
         &server->up);
+    buf_done(&url);
     return E_OK;
 }
 
