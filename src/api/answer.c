@@ -28,3 +28,24 @@ void answer_error(struct http_request *request, int status, const char *code, co
     buf_add(&body, SLICE("}}\n"));
     answer_json(request, status, &body);
 }
+
+void answer_text(struct http_request *request, int status, const char *name, struct slice text)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    member_text(&body, name, text);
+    buf_add(&body, SLICE("}\n"));
+    answer_json(request, status, &body);
+}
+
+bool answer_failure(struct http_request *request, const struct answer_row *rows, size_t count,
+                    enum err err, const struct cause *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].err == err) {
+            answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
+            return true;
+        }
+    return false;
+}

@@ -13,5 +13,17 @@
 void answer_json(struct http_request *request, int status, struct buf *body);
 void answer_error(struct http_request *request, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* answer_text answers with an object of one member. */
+void answer_text(struct http_request *request, int status, const char *name, struct slice text);
+
+/* How an error of ours is told. */
+struct answer_row {
+    enum err err;
+    int status;
+    const char *code;
+};
+/* answer_failure answers with the row of `err` and what `why` says; false if it has no row. */
+bool answer_failure(struct http_request *request, const struct answer_row *rows, size_t count,
+                    enum err err, const struct cause *why);
 
 #endif

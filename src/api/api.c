@@ -41,13 +41,8 @@ struct run {
 
 static void get_health(struct api *api, struct http_request *request)
 {
-    struct buf body;
-
     (void)api;
-    buf_init(&body, ANSWER_MAX_BYTES);
-    member_text(&body, "status", SLICE("ok"));
-    buf_add(&body, SLICE("}\n"));
-    answer_json(request, 200, &body);
+    answer_text(request, 200, "status", SLICE("ok"));
 }
 
 static void get_ready(struct api *api, struct http_request *request)
@@ -180,22 +175,15 @@ static void get_scale(struct api *api, struct http_request *request)
 
 static void answer_run_error(struct http_request *request, enum err err, const struct cause *why)
 {
-    static const struct {
-        enum err err;
-        int status;
-        const char *code;
-    } rows[] = {
+    static const struct answer_row rows[] = {
         {E_NOT_FOUND, 404, "FunctionNotFound"}, {E_LIMIT, 429, "TooManyRuns"},
         {E_TIMEOUT, 504, "FunctionTimeout"},    {E_CRASHED, 502, "WorkerCrashed"},
         {E_CANCELED, 503, "Stopping"},          {E_BAD_INPUT, 400, "BadRequest"},
         {E_UNSUPPORTED, 400, "Unsupported"},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (rows[i].err == err) {
-            answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
-            return;
-        }
-    answer_error(request, 500, "FunctionFailed", "%s", cause_text(why, err));
+
+    if (!answer_failure(request, rows, COUNT_OF(rows), err, why))
+        answer_error(request, 500, "FunctionFailed", "%s", cause_text(why, err));
 }
 
 static void add_result(struct buf *body, struct slice result)
@@ -282,13 +270,8 @@ static void get_logs(struct api *api, struct http_request *request)
 
 static void post_reload(struct api *api, struct http_request *request)
 {
-    struct buf body;
-
     api->program.reload(api->program.ctx);
-    buf_init(&body, ANSWER_MAX_BYTES);
-    member_text(&body, "status", SLICE("reloading"));
-    buf_add(&body, SLICE("}\n"));
-    answer_json(request, 202, &body);
+    answer_text(request, 202, "status", SLICE("reloading"));
 }
 
 enum access {

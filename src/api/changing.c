@@ -6,23 +6,17 @@
 #include "base/mem.h"
 #include "json/scan.h"
 
-static void answer_failure(struct http_request *request, enum err err, const struct cause *why)
+static void tell_failure(struct http_request *request, enum err err, const struct cause *why)
 {
-    static const struct {
-        enum err err;
-        int status;
-        const char *code;
-    } rows[] = {
+    static const struct answer_row rows[] = {
         {E_BAD_INPUT, 400, "BadRequest"},   {E_LIMIT, 400, "BadRequest"},
         {E_UNSUPPORTED, 400, "BadRequest"}, {E_DENIED, 400, "Url validation"},
         {E_TIMEOUT, 400, "Url validation"}, {E_NOT_FOUND, 404, "ResourceNotFound"},
         {E_EXISTS, 409, "Conflict"},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (rows[i].err == err) {
-            answer_error(request, rows[i].status, rows[i].code, "%s", cause_text(why, err));
-            return;
-        }
+
+    if (answer_failure(request, rows, COUNT_OF(rows), err, why))
+        return;
     if (err == E_CANCELED)
         answer_error(request, 503, "Stopping", "the server is stopping: try again");
     else
@@ -42,7 +36,7 @@ static void on_changed(struct op *op, enum err err)
     struct changing *changing = container_of(op, struct changing, change.op);
 
     if (err != E_OK)
-        answer_failure(changing->request, err, &op->why);
+        tell_failure(changing->request, err, &op->why);
     else if (changing->answer != NULL)
         changing->answer(changing);
     else
@@ -67,7 +61,7 @@ void changing_begun(struct changing *changing, enum err err)
 {
     if (err == E_OK)
         return;
-    answer_failure(changing->request, err, &changing->change.op.why);
+    tell_failure(changing->request, err, &changing->change.op.why);
     changing_free(changing);
 }
 

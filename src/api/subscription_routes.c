@@ -75,13 +75,8 @@ static void answer_changed(struct changing *changing)
 
 static void answer_confirmed(struct changing *changing)
 {
-    struct buf body;
-
-    buf_init(&body, ANSWER_MAX_BYTES);
-    member_text(&body, "message",
+    answer_text(changing->request, 200, "message",
                 SLICE("Webhook successfully validated as a subscription endpoint."));
-    buf_add(&body, SLICE("}\n"));
-    answer_json(changing->request, 200, &body);
 }
 
 /* ---- what is meant ---- */
