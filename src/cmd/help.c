@@ -12,7 +12,14 @@ static void write_metrics(struct buf *out)
 {
     buf_add(out, SLICE("# Metrics\n\nMade by `redgrid help --metrics-md` from the table in "
                        "`src/metrics/metrics.h`; a test fails when it is stale.\n"
-                       "They are served at `/metrics` in the Prometheus text format.\n\n"));
+                       "They are served at `/metrics` in the Prometheus text format.\n\n"
+                       "Counters begin at 0 with each start; those of a topic or subscription go "
+                       "on when it is changed, and go when it is removed.\n"));
+    buf_addf(out,
+             "A metric has at most %d series: what is beyond is counted together, with `%s` in "
+             "all labels, until others are removed.\nGauges have the sum there, ages the "
+             "largest.\n\n",
+             METRIC_SERIES_MAX, METRIC_OTHER);
     metrics_write_docs(out);
 }
 

@@ -45,6 +45,7 @@ static const struct bucket {
 struct series {
     enum metric_id id;
     char *values[LABELS_MAX];
+    size_t holders;  /* who asked for it and has not released it */
     bool is_dropped; /* kept for those who still hold it, shown again when it is asked for again */
     double value;    /* a histogram's: the sum */
     uint64_t count;
@@ -126,11 +127,21 @@ static struct series *series_make(struct family *family, enum metric_id id,
 
 static struct series *series_other(struct family *family, enum metric_id id, size_t count)
 {
-    static const struct slice other[LABELS_MAX] = {SLICE_INIT("other"), SLICE_INIT("other"),
-                                                   SLICE_INIT("other"), SLICE_INIT("other")};
+    static const struct slice other[LABELS_MAX] = {
+        SLICE_INIT(METRIC_OTHER), SLICE_INIT(METRIC_OTHER), SLICE_INIT(METRIC_OTHER),
+        SLICE_INIT(METRIC_OTHER)};
     if (family->other == NULL)
         family->other = series_make(family, id, other, count);
     return family->other;
+}
+
+static void add_key(struct buf *out, enum metric_id id, const struct slice *values, size_t count)
+{
+    buf_add_u64(out, (uint64_t)id);
+    for (size_t i = 0; i < count; i++) {
+        buf_add_byte(out, '\0');
+        buf_add(out, values[i]);
+    }
 }
 
 struct series *metrics_series(struct metrics *metrics, enum metric_id id, const char *const *labels)
@@ -141,17 +152,16 @@ struct series *metrics_series(struct metrics *metrics, enum metric_id id, const 
     struct family *family = &metrics->families[id];
     struct buf key;
 
-    buf_init(&key, SERIES_KEY_MAX_BYTES);
-    buf_add_u64(&key, (uint64_t)id);
     bool is_over = false; /* past the end of a list that is too short: empty values */
     for (size_t i = 0; i < count; i++) {
         is_over = is_over || labels == NULL || labels[i] == NULL;
         values[i] = slice_first(is_over ? SLICE("") : slice_of(labels[i]), LABEL_VALUE_MAX_BYTES);
-        buf_add_byte(&key, '\0');
-        buf_add(&key, values[i]);
     }
+    buf_init(&key, SERIES_KEY_MAX_BYTES);
+    add_key(&key, id, values, count);
     struct series *series = map_get(&metrics->by_key, buf_slice(&key));
-    if (series == NULL && family->count >= METRIC_SERIES_MAX) {
+    size_t named = family->count - (family->other != NULL);
+    if (series == NULL && named >= METRIC_SERIES_MAX) {
         series = series_other(family, id, count);
     } else if (series == NULL) {
         series = series_make(family, id, values, count);
@@ -161,7 +171,33 @@ struct series *metrics_series(struct metrics *metrics, enum metric_id id, const 
         series_zero(series);
     }
     buf_done(&key);
+    series->holders++;
     return series;
+}
+
+void metrics_release(struct metrics *metrics, struct series *series)
+{
+    struct slice values[LABELS_MAX];
+    size_t count = 0, at = 0;
+    struct buf key;
+
+    if (series == NULL || --series->holders > 0)
+        return;
+    struct family *family = &metrics->families[series->id];
+    if (series == family->other)
+        return; /* what it counted is nobody's, and must not go down */
+    for (; count < LABELS_MAX && series->values[count] != NULL; count++)
+        values[count] = slice_of(series->values[count]);
+    buf_init(&key, SERIES_KEY_MAX_BYTES);
+    add_key(&key, series->id, values, count);
+    (void)map_remove(&metrics->by_key, buf_slice(&key));
+    buf_done(&key);
+    while (family->series[at] != series)
+        at++;
+    family->count--;
+    memmove(&family->series[at], &family->series[at + 1],
+            (family->count - at) * sizeof *family->series);
+    series_free(series);
 }
 
 void series_add(struct series *series, double amount)
@@ -172,6 +208,12 @@ void series_add(struct series *series, double amount)
 void series_set(struct series *series, double value)
 {
     series->value = value;
+}
+
+void series_raise(struct series *series, double value)
+{
+    if (value > series->value)
+        series->value = value;
 }
 
 void series_observe(struct series *series, double value)

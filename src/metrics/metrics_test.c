@@ -100,7 +100,7 @@ static void too_many_series_share_one(void **state)
         series_add(last, 1);
     }
     assert_ptr_equal(before, last);
-    assert_holds(written(state), "redgrid_workers{app=\"other\"} 10\n");
+    assert_holds(written(state), "redgrid_workers{app=\"_other\"} 10\n");
 }
 
 static void a_dropped_series_is_not_shown_and_starts_again_at_zero(void **state)
@@ -117,6 +117,55 @@ static void a_dropped_series_is_not_shown_and_starts_again_at_zero(void **state)
     series_add(series, 1); /* who still holds it does no harm */
     metrics_series(*state, METRIC_ID_WORKERS, gone);
     assert_holds(written(state), "redgrid_workers{app=\"gone\"} 0\n");
+}
+
+static struct series *workers_of(void **state, int app)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "app%d", app);
+    return metrics_series(*state, METRIC_ID_WORKERS, (const char *const[]){name, NULL});
+}
+
+static void a_series_goes_with_the_last_who_holds_it(void **state)
+{
+    struct series *one = workers_of(state, 1), *two = workers_of(state, 2);
+
+    assert_ptr_equal(one, workers_of(state, 1));
+    series_set(one, 3);
+    series_set(two, 4);
+    metrics_release(*state, one);
+    assert_holds(written(state), "redgrid_workers{app=\"app1\"} 3\n");
+    metrics_release(*state, one);
+    assert_null(strstr(written(state), "app1"));
+    assert_holds(written(state), "redgrid_workers{app=\"app2\"} 4\n");
+    workers_of(state, 1);
+    assert_holds(written(state), "redgrid_workers{app=\"app1\"} 0\n");
+    metrics_release(*state, NULL);
+}
+
+static void released_series_make_room_for_others(void **state)
+{
+    struct series *first = workers_of(state, 0), *beyond;
+
+    for (int i = 1; i < METRIC_SERIES_MAX; i++)
+        workers_of(state, i);
+    beyond = workers_of(state, METRIC_SERIES_MAX);
+    series_add(beyond, 7);
+    metrics_release(*state, beyond); /* the common one stays, with what it counted */
+    metrics_release(*state, first);
+    series_add(workers_of(state, METRIC_SERIES_MAX), 5);
+    assert_holds(written(state), "redgrid_workers{app=\"app2000\"} 5\n");
+    assert_holds(written(state), "redgrid_workers{app=\"_other\"} 7\n");
+}
+
+static void a_gauge_is_raised_but_never_lowered(void **state)
+{
+    struct series *series = workers_of(state, 0);
+
+    series_raise(series, 5);
+    series_raise(series, 4);
+    assert_true(series_value(series) == 5);
 }
 
 static void every_metric_is_documented(void **state)
@@ -137,6 +186,9 @@ int main(void)
         CASE(a_histogram_counts_up),
         CASE(too_many_series_share_one),
         CASE(a_dropped_series_is_not_shown_and_starts_again_at_zero),
+        CASE(a_series_goes_with_the_last_who_holds_it),
+        CASE(released_series_make_room_for_others),
+        CASE(a_gauge_is_raised_but_never_lowered),
         CASE(every_metric_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
