@@ -39,6 +39,12 @@ unsigned refusal_status(const struct refusal *why)
     return kinds[why->kind].status;
 }
 
+const char *refusal_reason(const struct refusal *why)
+{
+    const struct kind *kind = &kinds[why->kind];
+    return kind->detail != NULL ? kind->detail : kind->code;
+}
+
 void refusal_write(struct buf *out, const struct refusal *why, struct slice guid,
                    uint64_t now_unix_ms)
 {

@@ -34,6 +34,8 @@ enum err refuse(struct refusal *why, enum refusal_kind kind, const char *fmt, ..
     __attribute__((format(printf, 3, 4)));
 
 unsigned refusal_status(const struct refusal *why);
+/* refusal_reason: the code that says most: "InputJsonInvalid". */
+const char *refusal_reason(const struct refusal *why);
 /* refusal_write writes the JSON body. `guid` is also the answer's x-ms-request-id. */
 void refusal_write(struct buf *out, const struct refusal *why, struct slice guid,
                    uint64_t now_unix_ms);

@@ -53,6 +53,7 @@ struct active *active_unref(struct active *active)
     if (active->free_target != NULL)
         active->free_target(active->target);
     subscription_done(&active->subscription);
+    (void)tally_unref(active->tally);
     list_remove(&active->node);
     free(active);
     end_stop(catalog);
@@ -139,6 +140,7 @@ static void begin(struct active *active, const struct scope *scope, struct slice
                                                       .node = options->node,
                                                       .rules = topic_rules(scope->topic),
                                                       .subscription = &active->subscription,
+                                                      .tally = active->tally,
                                                       .target = active->target,
                                                       .is_dead = options->is_dead,
                                                       .ctx = options->ctx});
@@ -178,6 +180,10 @@ static void activate(struct member *member)
     if (err == E_OK && (queue == NULL || queue[0] == '\0'))
         err = cause_set(&why, E_BAD_INPUT, "its document names no queue");
     if (err == E_OK) {
+        if (member->tally == NULL)
+            member->tally = tally_new(scope->catalog->options.tallies, scope->topic->name,
+                                      active->subscription.name);
+        active->tally = tally_ref(member->tally);
         begin(active, scope, slice_of(queue));
         member->active = active;
     } else {
@@ -247,6 +253,7 @@ static void drop_if_empty(struct scope *scope)
         return;
     (void)map_remove(&scope->catalog->scopes, slice_of(scope->id));
     forget_matcher(scope);
+    (void)topic_tally_unref(scope->tally);
     free(scope->id);
     free(scope);
 }
@@ -277,6 +284,8 @@ static void set_topic(struct catalog *catalog, struct slice id, struct slice nam
         return;
     }
     scope->topic = topic;
+    if (scope->tally == NULL)
+        scope->tally = topic_tally_new(catalog->options.tallies, topic->name);
     (void)map_set(&catalog->topics, name, scope);
     list_each (&scope->members, struct member, node, member)
         activate(member);
@@ -296,6 +305,7 @@ static void drop_member(struct member *member)
 {
     deactivate(member);
     list_remove(&member->node);
+    (void)tally_unref(member->tally);
     free(member->id);
     free(member->document);
     free(member);
@@ -306,17 +316,24 @@ static void set_member(struct catalog *catalog, struct slice scope_id, struct sl
 {
     struct scope *scope = scope_of(catalog, scope_id);
     struct member *member = find_member(scope, id);
+    struct tally *tally = NULL; /* goes on counting */
 
     forget_matcher(scope);
-    if (member != NULL)
+    if (member != NULL) {
+        tally = member->tally;
+        member->tally = NULL;
         drop_member(member);
+    }
     if (document.data != NULL) {
         member = mem_new(struct member);
+        member->tally = tally;
         member->scope = scope;
         member->id = slice_dup(id);
         member->document = slice_dup(document);
         list_push(&scope->members, &member->node);
         activate(member);
+    } else {
+        (void)tally_unref(tally);
     }
     drop_if_empty(scope);
 }

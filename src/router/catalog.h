@@ -18,6 +18,7 @@
 #include "event/subscription.h"
 #include "event/topic.h"
 #include "router/subscriber.h"
+#include "router/tally.h"
 
 struct catalog;
 struct http_client;
@@ -28,6 +29,7 @@ struct active {
     unsigned refs;
     struct catalog *catalog;
     struct subscription subscription;
+    struct tally *tally;                        /* the member's; counted */
     struct target *target;                      /* NULL in queue mode */
     void (*free_target)(struct target *target); /* NULL: somebody else's */
     struct subscriber *subscriber;              /* NULL in queue mode, and once it has stopped */
@@ -47,13 +49,15 @@ struct member {            /* a subscription's document */
     struct scope *scope;
     char *id;
     char *document;
+    struct tally *tally;   /* NULL until it was active once; counted */
     struct active *active; /* NULL: no topic yet, faulty, or not in state Succeeded */
 };
 
 struct scope {
     struct catalog *catalog;
-    char *id;            /* lower case */
-    struct topic *topic; /* NULL = not there (yet) */
+    char *id;                  /* lower case */
+    struct topic *topic;       /* NULL = not there (yet) */
+    struct topic_tally *tally; /* NULL until there was a topic; counted */
     struct list members;
     struct matcher *matcher;  /* of the active ones; NULL = to be made anew */
     struct filter **filters;  /* theirs, which the matcher reads */
@@ -62,6 +66,7 @@ struct scope {
 
 struct catalog_options {
     struct loop *loop;
+    struct tallies *tallies;  /* borrowed */
     struct redis *redis;      /* the store's */
     struct http_client *http; /* for webhooks */
     const struct identity *identity;

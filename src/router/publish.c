@@ -22,6 +22,8 @@ static void on_appended(struct op *op, enum err err)
     struct append *append = container_of(op, struct append, call.op);
     struct publication *p = append->publication;
 
+    if (err == E_OK)
+        tally_queued(append->active->tally);
     if (err != E_OK && p->err == E_OK) {
         p->err = err;
         p->why = op->why;
@@ -70,6 +72,8 @@ static void publish_one(struct publication *p, struct scope *scope, const struct
 
     for (size_t i = 0; i < count; i++)
         append_to(p, scope->matching[wanting[i]], event);
+    if (p->wanted != NULL)
+        p->wanted[p->next - 1] = (uint32_t)count;
     if (count > 0)
         p->matched++;
     else
@@ -80,6 +84,12 @@ static void end(struct publication *p)
 {
     struct router *router = p->router;
 
+    if (p->err == E_OK)
+        topic_tally_published(p->tally,
+                              &(struct published){&p->batch, p->wanted, p->matched, p->unmatched});
+    p->tally = topic_tally_unref(p->tally);
+    free(p->wanted);
+    p->wanted = NULL;
     event_batch_done(&p->batch);
     free(p->scope);
     p->scope = NULL;
@@ -121,9 +131,12 @@ enum err router_publish(struct router *router, const struct scope *scope, struct
     *p = (struct publication){.op = p->op,
                               .router = router,
                               .scope = slice_dup(slice_of(scope->id)),
+                              .tally = topic_tally_ref(scope->tally),
                               .batch = *batch,
                               .begin.done = on_begun};
     *batch = (struct event_batch){0};
+    if (router->tallies.watch.see != NULL)
+        p->wanted = mem_new_array(p->batch.count, uint32_t);
     router->publications++;
     op_begin(&p->op, NULL, p);
     loop_later(router->options.loop, &p->begin, E_OK);

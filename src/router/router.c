@@ -44,12 +44,15 @@ struct router *router_start(const struct router_options *options, struct op *loa
     struct router *router = mem_new(struct router);
 
     router->options = *options;
+    router->tallies.metrics = options->metrics;
+    router->nowhere = topic_tally_new(&router->tallies, "");
     router->loading.done = on_loaded;
     router->loaded = loaded;
     op_begin(loaded, NULL, router);
     router->timer = timer_new(options->loop, on_late, router);
     router->identity = identity_start(options->loop, options->redis, options->url);
     router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
+                                                            .tallies = &router->tallies,
                                                             .redis = options->redis,
                                                             .http = options->http,
                                                             .identity = router->identity,
@@ -64,6 +67,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
                                                                     .changed = on_changed,
                                                                     .ctx = router},
                                         &router->loading);
+    router->survey = survey_new(options->loop, router->catalog);
     router->changes = changes_new(&(struct changes_options){
         .loop = options->loop,
         .redis = options->redis,
@@ -97,6 +101,21 @@ struct changes *router_changes(struct router *router)
 struct identity *router_identity(struct router *router)
 {
     return router->identity;
+}
+
+struct survey *router_survey(struct router *router)
+{
+    return router->survey;
+}
+
+struct watch *router_watch(struct router *router)
+{
+    return &router->tallies.watch;
+}
+
+void router_refused(struct router *router, const struct scope *topic, const struct refusal *why)
+{
+    topic_tally_refused(topic != NULL ? topic->tally : router->nowhere, why);
 }
 
 void router_node_died(struct router *router)
@@ -151,6 +170,7 @@ void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
     router->stopped = op;
     router->is_stopping = true;
     changes_stop(router->changes);
+    survey_stop(router->survey);
     timer_set(router->timer, limit_ms);
     router_go_on(router);
 }
@@ -162,8 +182,10 @@ void router_free(struct router *router)
     assert(router->publications == 0);
     timer_free(router->timer);
     changes_free(router->changes);
+    survey_free(router->survey);
     catalog_free(router->catalog);
     resources_free(router->resources);
     identity_free(router->identity);
+    (void)topic_tally_unref(router->nowhere);
     free(router);
 }

@@ -14,6 +14,7 @@
 #include "router/catalog.h"
 #include "router/change.h"
 #include "router/identity.h"
+#include "router/survey.h"
 #include "store/resources.h"
 
 struct router;
@@ -23,6 +24,7 @@ struct router_options {
     struct redis *redis;      /* the store's shared connection; borrowed */
     struct redis *feed;       /* a dedicated one; taken */
     struct http_client *http; /* for webhooks; borrowed */
+    struct metrics *metrics;  /* borrowed */
     const char *node;         /* of this run */
     const char *url;          /* of this server, as others know it */
     bool (*is_dead)(void *ctx, struct slice node);
@@ -40,6 +42,8 @@ struct catalog *router_catalog(struct router *router);
 struct resources *router_resources(struct router *router);
 struct changes *router_changes(struct router *router); /* to change what there is */
 struct identity *router_identity(struct router *router);
+struct survey *router_survey(struct router *router);   /* how much stands in the queues */
+struct watch *router_watch(struct router *router);     /* the owner's to fill in */
 /* router_node_died: peers.is_dead() would now say yes for one more. */
 void router_node_died(struct router *router);
 
@@ -48,7 +52,9 @@ struct publication {
     struct op op;
     struct router *router;
     char *scope;                 /* id of the topic, which may change or go meanwhile */
+    struct topic_tally *tally;   /* counted */
     struct event_batch batch;    /* the router's */
+    uint32_t *wanted;            /* how many want each event; NULL = nobody watches */
     size_t next;                 /* event that is to be matched */
     size_t under_way;            /* appends */
     uint64_t matched, unmatched; /* events, so far */
@@ -62,6 +68,10 @@ struct publication {
  * publisher must send all again. Now: E_CANCELED, the router stops. */
 enum err router_publish(struct router *router, const struct scope *scope, struct event_batch *batch,
                         struct publication *publication);
+
+/* router_refused counts a request of a publisher that is refused; `topic` NULL: there is none of
+ * that name. */
+void router_refused(struct router *router, const struct scope *topic, const struct refusal *why);
 
 /* router_stop: publications that have begun end; deliveries under way end, nothing new begins. The
  * op ends with E_OK; or E_TIMEOUT when limit_ms cut it short: what was under way then stays in its

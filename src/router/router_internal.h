@@ -7,8 +7,11 @@
 
 struct router {
     struct router_options options;
+    struct tallies tallies;
+    struct topic_tally *nowhere; /* of requests to topics that there are not */
     struct catalog *catalog;
     struct resources *resources;
+    struct survey *survey;
     struct changes *changes;
     struct identity *identity;
     struct op loading, *loaded;

@@ -163,10 +163,39 @@ static struct active *active_of(const char *topic, const char *name)
     return member->active;
 }
 
+static double metric(enum metric_id id, const char *topic, const char *subscription)
+{
+    return series_value(
+        metrics_series(metrics, id, (const char *const[]){topic, subscription, NULL}));
+}
+
+static void counts_survive_changes_but_not_removal(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_member("t", "es", "");
+    put_member("t", "other", ",\"filter\":{\"includedEventTypes\":[\"x\"]}");
+    assert_int_equal(publish("t", "[" EVENT("1", "a") "," EVENT("2", "b") "]"), E_OK);
+    wait_requests(2);
+    put_member("t", "es", ",\"filter\":{\"includedEventTypes\":[\"b\"]}");
+    put_topic("t");
+    assert_int_equal(publish("t", "[" EVENT("3", "a") "," EVENT("4", "b") "]"), E_OK);
+    wait_requests(3);
+    assert_true(metric(METRIC_ID_EVENTS_PUBLISHED, "t", NULL) == 4);
+    assert_true(metric(METRIC_ID_EVENTS_MATCHED, "t", NULL) == 3);
+    assert_true(metric(METRIC_ID_EVENTS_UNMATCHED, "t", NULL) == 1);
+    assert_true(metric(METRIC_ID_EVENTS_QUEUED, "t", "es") == 3);
+    assert_true(metric(METRIC_ID_EVENTS_QUEUED, "t", "other") == 0);
+    assert_int_equal(active_of("t", "es")->tally->counts.queued, 3);
+    put(GROUP "t" MEMBER "es", NULL);
+    put_member("t", "es", "");
+    assert_int_equal(active_of("t", "es")->tally->counts.queued, 0);
+}
+
 static bool has_parked(void *active)
 {
-    const struct subscriber *subscriber = ((struct active *)active)->subscriber;
-    return subscriber_counts(subscriber).retried > 0 && subscriber_in_flight(subscriber) == 0;
+    const struct active *a = active;
+    return a->tally->counts.retried > 0 && subscriber_in_flight(a->subscriber) == 0;
 }
 
 static void what_is_stored_is_delivered_by_the_next_run(void **state)
@@ -301,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(an_event_reaches_those_who_want_it),
         ROW(documents_may_come_in_any_order_and_change),
+        ROW(counts_survive_changes_but_not_removal),
         ROW(what_is_stored_is_delivered_by_the_next_run),
         ROW(a_faulty_document_harms_nobody_else),
         ROW(a_pull_client_gets_what_is_there_and_waits_for_what_is_not),

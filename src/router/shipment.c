@@ -112,10 +112,20 @@ static struct slice number_text(struct buf *texts, uint64_t number)
     return slice_from(buf_slice(texts), at);
 }
 
+static struct delivery_note note_of(const struct held *held)
+{
+    return (struct delivery_note){.event = held->event,
+                                  .attempt = held->failed,
+                                  .outcome = held->outcome,
+                                  .http_status = held->http_status,
+                                  .accepted_unix_ms = held->accepted_unix_ms};
+}
+
 void held_bury(struct held *held, const char *reason)
 {
     struct ending *ending = &held->ending;
     struct buf *texts = &held->texts;
+    const struct delivery_note note = note_of(held);
     bool was_tried = held->outcome != OUTCOME_DELIVERED;
 
     (void)buf_reserve(texts, TEXTS_MAX_BYTES); /* the slices below stay where they are */
@@ -130,7 +140,7 @@ void held_bury(struct held *held, const char *reason)
     memcpy(ending->fields, fields, sizeof fields);
     ending->field_count = COUNT_OF(fields);
     ending->kind = ENDING_BURY;
-    held->subscriber->counts.dead++;
+    tally_dead(held->subscriber->options.tally, &note, reason);
     log_warn("DELIVERY-DEAD", "%s: event %.*s is a dead letter after %" PRIu32 " attempts: %s%s%s",
              held->subscriber->options.subscription->name, (int)ending->id_len, ending->id,
              held->failed, reason, was_tried ? ", the last: " : "",
@@ -140,17 +150,23 @@ void held_bury(struct held *held, const char *reason)
 
 static void park(struct held *held, uint64_t due_unix_ms)
 {
+    const struct delivery_note note = note_of(held);
+
     held->ending.kind = ENDING_PARK;
     held->ending.due_unix_ms = due_unix_ms;
     write_state(held);
-    held->subscriber->counts.retried++;
+    tally_parked(held->subscriber->options.tally, &note, due_unix_ms);
     endings_add(&held->subscriber->endings, &held->ending);
 }
 
-static void finish(struct held *held)
+static void finish(struct held *held, const struct parcel_result *result)
 {
+    struct delivery_note note = note_of(held);
+
+    note.attempt++;
+    note.http_status = result->http_status;
+    tally_delivered(held->subscriber->options.tally, &note);
     held->ending.kind = ENDING_FINISH;
-    held->subscriber->counts.delivered++;
     endings_add(&held->subscriber->endings, &held->ending);
 }
 
@@ -163,7 +179,8 @@ static void fail(struct held *held, const struct parcel_result *result)
     held->outcome = result->outcome;
     held->http_status = result->http_status;
     held->attempted_unix_ms = now_unix_ms;
-    held->subscriber->counts.failed++;
+    const struct delivery_note note = note_of(held);
+    tally_failed(held->subscriber->options.tally, &note);
     const char *reason = schedule_next(&subscription->retry,
                                        &(struct attempt){.number = held->failed,
                                                          .outcome = result->outcome,
@@ -220,7 +237,7 @@ static void on_delivered(struct op *op, enum err err)
         if (err != E_OK)
             held_free(d->held[i]);
         else if (d->result.outcome == OUTCOME_DELIVERED)
-            finish(d->held[i]);
+            finish(d->held[i], &d->result);
         else
             fail(d->held[i], &d->result);
     }

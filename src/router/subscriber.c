@@ -381,11 +381,6 @@ struct queue *subscriber_queue(struct subscriber *subscriber)
     return subscriber->queue;
 }
 
-struct subscriber_counts subscriber_counts(const struct subscriber *subscriber)
-{
-    return subscriber->counts;
-}
-
 size_t subscriber_in_flight(const struct subscriber *subscriber)
 {
     return subscriber->in_flight;

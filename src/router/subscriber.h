@@ -10,6 +10,7 @@
 #include "event/subscription.h"
 #include "event/target.h"
 #include "loop/op.h"
+#include "router/tally.h"
 #include "store/queue.h"
 
 struct loop;
@@ -18,10 +19,6 @@ struct subscriber;
 #define SUBSCRIBER_WINDOW 64                   /* events under way, unless a batch holds more */
 #define SUBSCRIBER_MAX_BYTES (8 * 1024 * 1024) /* of all of them, as far as one can tell */
 
-struct subscriber_counts {
-    uint64_t delivered, failed, retried, dead; /* events; failed counts attempts */
-};
-
 struct subscriber_options {
     struct loop *loop;
     struct redis *redis;                     /* the store's; borrowed */
@@ -29,6 +26,7 @@ struct subscriber_options {
     const char *node;                        /* of this run */
     struct event_rules rules;                /* how what the queue holds was published; borrowed */
     const struct subscription *subscription; /* borrowed */
+    struct tally *tally;                     /* borrowed */
     struct target *target;                   /* borrowed */
     bool (*is_dead)(void *ctx, struct slice node); /* whose entries are to be taken over */
     void *ctx;
@@ -41,7 +39,6 @@ void subscriber_wake(struct subscriber *subscriber);
 /* subscriber_recheck: a node has died, or the store was away: there may be anything. */
 void subscriber_recheck(struct subscriber *subscriber);
 struct queue *subscriber_queue(struct subscriber *subscriber);
-struct subscriber_counts subscriber_counts(const struct subscriber *subscriber);
 size_t subscriber_in_flight(const struct subscriber *subscriber);
 /* When the endpoint is left alone: until when, monotonic; 0 = it is not. */
 uint64_t subscriber_rests_until_ms(const struct subscriber *subscriber);

@@ -17,7 +17,6 @@ struct subscriber {
     struct list shipments; /* the attempts */
     size_t in_flight;      /* entries that were taken and whose ending is not told */
     size_t window;
-    struct subscriber_counts counts;
 
     enum taking taking; /* what the call under way asks for */
     struct redis_call call;

@@ -17,6 +17,7 @@ static struct redis *redis;
 static struct http_client *client;
 static struct http_server *receiver;
 static struct router *router;
+static struct metrics *metrics;            /* of all runs of a test */
 static struct router_options router_extra; /* for router_begin(), which puts the rest in */
 
 /* What ended last. */
@@ -68,6 +69,7 @@ static inline void router_begin(void)
     options.redis = redis;
     options.feed = test_open(hub, server.conn, REDIS_DEDICATED, "feed");
     options.http = client;
+    options.metrics = metrics;
     options.node = "me";
     options.is_dead = nobody_is_dead;
     options.find_function = no_function;
@@ -96,6 +98,7 @@ static inline void router_test_begin(void **state,
     test_server_start(&server, "");
     redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
     test_wait(loop, test_is_ready, redis);
+    metrics = metrics_new();
     client = http_client_new(loop, &(struct http_client_options){.connections_max = 8});
     assert_int_equal(http_server_start(loop,
                                        &(struct http_server_options){.address = "127.0.0.1:0",
@@ -111,6 +114,7 @@ static inline int router_test_end(void **state)
 
     if (router != NULL)
         router_end();
+    metrics_free(metrics);
     http_client_free(client);
     is_done = false;
     http_server_close(receiver, 100, &closed);

@@ -279,6 +279,7 @@ static enum err open_router(struct server *server, struct cause *why)
             .redis = store_redis(server->store),
             .feed = store_open(server->store, "redgrid-resources"),
             .http = server->webhooks,
+            .metrics = server->metrics,
             .node = server->id.text,
             .url = buf_text(&url),
             .is_dead = on_is_dead,
