@@ -9,8 +9,10 @@ const VALIDATION = 'SubscriptionValidation';
 export class Hook {
   // How it answers: `handshake` is 'echo', 'silent' (200 without the code), 'hang', or {status, headers, body};
   // `answers` are used up one by one: a status, {status, headers}, 'hang', 'reset'; then it is 200.
+  // `judge`, instead, is given each delivery and returns such an answer, or a promise of one.
   // `tls` ({key, cert}) makes it https.
-  constructor({ handshake = 'echo', answers = [], host = '127.0.0.1', tls } = {}) {
+  constructor({ handshake = 'echo', answers = [], judge, host = '127.0.0.1', tls } = {}) {
+    this.judge = judge ?? (() => this.answers.shift() ?? 200);
     this.host = host;
     this.scheme = tls ? 'https' : 'http';
     this.handshake = handshake;
@@ -35,14 +37,14 @@ export class Hook {
   take(request, response) {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => {
+    request.on('end', async () => {
       const { method, url, headers } = request;
       const text = Buffer.concat(chunks).toString();
       const record = { method, url, headers, text, kind: headers['aeg-event-type'] };
       this.requests.push(record);
       if (method === 'OPTIONS') this.allow(response);
       else if (record.kind === VALIDATION) this.confirm(record, response);
-      else this.reply(this.answers.shift() ?? 200, request, response);
+      else this.reply(await this.judge(record), request, response);
     });
   }
 
