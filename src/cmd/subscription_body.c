@@ -70,6 +70,9 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
     {.flag = "--azure-active-directory-application-id-or-uri",
      .takes = "ID",
      .description = "Who that token is for."},
+    {.flag = "--max-events-per-second",
+     .takes = "N",
+     .description = "Evenly, from each node; 0 = as many as there are [0]."},
     {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
     {.flag = "--expiration-date",
      .takes = "TIME",
@@ -355,6 +358,8 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
         code = add_part(out, line, "\"retryPolicy\":{", write_retry);
     add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
     add_text(out, line, "--order-by", "orderBy");
+    if (code == EXIT_OK)
+        code = add_number(out, line, "--max-events-per-second", "maxEventsPerSecond");
     add_texts(out, line, "--labels", "labels");
     add_text(out, line, "--expiration-date", "expirationTimeUtc");
     buf_add(out, SLICE("}}"));

@@ -214,6 +214,12 @@ static void read_order(struct jx_view *view, struct subscription *sub)
     sub->order_by = NULL;
 }
 
+static void read_rate(struct jx_view *view, struct subscription *sub)
+{
+    struct jx_range events = {0, EVENTS_PER_SECOND_MAX};
+    (void)jx_u32(view, "maxEventsPerSecond", events, &sub->events_per_second);
+}
+
 static void check(struct jx_view *view, const struct subscription *sub,
                   const struct subscription_rules *rules)
 {
@@ -230,6 +236,8 @@ static void check(struct jx_view *view, const struct subscription *sub,
                       schema_name(rules->input), delivery_words[sub->delivery]);
     if (sub->is_queue && sub->order_by != NULL)
         jx_view_error(view, "orderBy", "is not possible in queue mode");
+    if (sub->is_queue && sub->events_per_second != 0)
+        jx_view_error(view, "maxEventsPerSecond", "is not possible in queue mode");
     if (sub->queue.ttl_ms != 0 && sub->queue.ttl_ms < sub->queue.lock_seconds * 1000ull)
         jx_view_error(view, ttl, "is shorter than the lock duration");
     if (sub->queue.ttl_ms > retention_ms)
@@ -254,6 +262,7 @@ static void read_members(struct jx_view *view, struct subscription *sub,
     read_labels(view, sub);
     read_expiration(view, sub);
     read_order(view, sub);
+    read_rate(view, sub);
     check(view, sub, rules);
 }
 
@@ -393,6 +402,8 @@ static void write_members(struct buf *out, const struct subscription *sub,
     buf_add_byte(out, '}');
     write_dead_letter(out, sub);
     member_text_if(out, "orderBy", slice_of(sub->order_by));
+    if (sub->events_per_second != 0)
+        member_u64(out, "maxEventsPerSecond", sub->events_per_second);
     if (sub->expires_unix_ms != 0)
         member_time(out, "expirationTimeUtc", sub->expires_unix_ms * 1000, 3);
 }

@@ -14,6 +14,7 @@
 
 #define BATCH_EVENTS_MAX 5000
 #define BATCH_KILOBYTES_MAX 1024
+#define EVENTS_PER_SECOND_MAX 1000000
 #define ATTRIBUTES_MAX 10
 #define ATTRIBUTE_VALUE_MAX_BYTES 4096
 
@@ -68,9 +69,10 @@ struct subscription {
     struct retry_limits retry;
     char *dead_letter_account; /* resource id of the storage account; NULL = own stream */
     char *dead_letter_container;
-    char *order_by;           /* "subject" or a key as in filters; NULL = no order */
-    char *labels_json;        /* an array of texts; NULL = none */
-    uint64_t expires_unix_ms; /* 0 = never */
+    char *order_by;             /* "subject" or a key as in filters; NULL = no order */
+    uint32_t events_per_second; /* 0 = as many as there are; of each node */
+    char *labels_json;          /* an array of texts; NULL = none */
+    uint64_t expires_unix_ms;   /* 0 = never */
 };
 
 /* attribute_write appends the value that a delivery of the event carries in this header: the static

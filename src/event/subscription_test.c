@@ -136,7 +136,8 @@ static void the_store_gives_back_all_of_it(void **state)
         QUEUE("\"eventTimeToLive\":\"PT2M\""),
         "{\"destination\":{\"endpointType\":\"AzureFunction\",\"properties\":{\"resourceId\":\"/"
         "f\"}"
-        "},\"orderBy\":\"data.key\",\"filter\":{\"advancedFilters\":[{\"operatorType\":"
+        "},\"orderBy\":\"data.key\",\"maxEventsPerSecond\":50,\"filter\":{\"advancedFilters\":[{"
+        "\"operatorType\":"
         "\"IsNotNull\""
         ",\"key\":\"id\"}]}}",
         "{\"destination\":{\"endpointType\":\"RedisStream\",\"properties\":{\"connection\":\"c\","

@@ -44,6 +44,7 @@ static void deliver(struct subscriber *s, struct held *const *held, size_t count
         while (n < count && n < most && held[n]->failed == held[0]->failed &&
                bytes + held[n]->event->body.len <= batch_bytes(s))
             bytes += held[n++]->event->body.len;
+        rate_spend(&s->rate, n);
         shipment_start(s, held, n);
         held += n;
         count -= n;
@@ -254,7 +255,7 @@ static enum err ask(struct subscriber *s, enum taking taking)
     return E_OK;
 }
 
-static size_t room(const struct subscriber *s)
+static size_t room(struct subscriber *s)
 {
     size_t free = s->in_flight < s->window ? s->window - s->in_flight : 0;
     size_t few = SUBSCRIBER_MAX_BYTES / s->largest_bytes;
@@ -262,18 +263,25 @@ static size_t room(const struct subscriber *s)
     few = few > s->in_flight ? few - s->in_flight : s->in_flight == 0;
     free = free < few ? free : few;
     free = free < QUEUE_BATCH_MAX ? free : QUEUE_BATCH_MAX;
-    return breaker_room(&s->breaker, free, s->in_flight, loop_now_ms(s->options.loop));
+    free = breaker_room(&s->breaker, free, s->in_flight, loop_now_ms(s->options.loop));
+    return rate_room(&s->rate, free, loop_now_ms(s->options.loop));
 }
 
 /* When nothing can be taken now, but will be without anybody's word. */
-static void wait_for_time(struct subscriber *s)
+static void wait_for_time(struct subscriber *s, enum taking taking)
 {
     uint64_t now_ms = loop_now_ms(s->options.loop), now_unix_ms = clock_unix_ms();
+    uint64_t wait_ms = UINT64_MAX;
 
     if (s->in_flight == 0 && s->breaker.rest_until_ms > now_ms)
-        timer_set(s->timer, s->breaker.rest_until_ms - now_ms);
+        wait_ms = s->breaker.rest_until_ms - now_ms;
     else if (s->due_unix_ms != UINT64_MAX && s->due_unix_ms > now_unix_ms)
-        timer_set(s->timer, s->due_unix_ms - now_unix_ms);
+        wait_ms = s->due_unix_ms - now_unix_ms;
+    if (taking != TAKE_NOTHING && rate_room(&s->rate, 1, now_ms) == 0 &&
+        rate_wait_ms(&s->rate) < wait_ms)
+        wait_ms = rate_wait_ms(&s->rate);
+    if (wait_ms != UINT64_MAX)
+        timer_set(s->timer, wait_ms);
 }
 
 static void end_stop(struct subscriber *s)
@@ -299,7 +307,7 @@ static void on_turn(struct turn *turn)
     enum taking taking = choose(s);
     s->asked = room(s);
     if (taking == TAKE_NOTHING || (taking > TAKE_HOLDERS && s->asked == 0)) {
-        wait_for_time(s);
+        wait_for_time(s, taking);
         return;
     }
     s->taking = taking;
@@ -351,6 +359,7 @@ struct subscriber *subscriber_start(const struct subscriber_options *options)
     s->queue = queue_new(options->redis, options->id);
     s->options.id = SLICE_NONE;
     endings_init(&s->endings, options->loop, s->queue, on_told);
+    rate_init(&s->rate, options->subscription->events_per_second, loop_now_ms(options->loop));
     s->largest_bytes = LARGE_BYTES;
     list_init(&s->held);
     list_init(&s->shipments);

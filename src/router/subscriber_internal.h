@@ -4,6 +4,7 @@
 
 #include "router/breaker.h"
 #include "router/endings.h"
+#include "router/rate.h"
 #include "router/subscriber.h"
 
 enum taking { TAKE_NOTHING, TAKE_OPEN, TAKE_HOLDERS, TAKE_ADOPT, TAKE_FRESH, TAKE_DUE };
@@ -13,6 +14,7 @@ struct subscriber {
     struct queue *queue;
     struct endings endings;
     struct breaker breaker;
+    struct rate rate;
     struct list held;      /* all entries under way */
     struct list shipments; /* the attempts */
     size_t in_flight;      /* entries that were taken and whose ending is not told */

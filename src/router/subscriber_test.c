@@ -554,6 +554,20 @@ static void a_key_goes_on_where_a_gone_node_left_it(void **state)
     test_wait(loop, is_quiet, NULL);
 }
 
+static void no_more_go_out_than_the_endpoint_wants(void **state)
+{
+    (void)state;
+    subscription.events_per_second = 10;
+    start();
+    uint64_t began_at_ms = loop_now_ms(loop);
+    for (int i = 0; i < 4; i++)
+        publish("a");
+    wait_parcels(1);
+    wait_parcels(4);
+    assert_true(loop_now_ms(loop) - began_at_ms >= 290);
+    test_wait(loop, is_quiet, NULL);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -572,6 +586,7 @@ int main(void)
         ROW(a_key_that_waits_for_its_retry_stops_only_itself),
         ROW(a_batch_has_one_of_each_key),
         ROW(a_key_goes_on_where_a_gone_node_left_it),
+        ROW(no_more_go_out_than_the_endpoint_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
