@@ -43,6 +43,7 @@
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
 #define HANDLER_CONNECTIONS 10000 /* the trigger limits them: what waited here would time out */
+#define WEBHOOK_CONNECTIONS 10000 /* each subscription's window limits them */
 #define FILES_MAX 65536
 #define CHANGES_MAX_BYTES 4096
 #define URL_MAX_BYTES 8192
@@ -245,6 +246,7 @@ static void open_webhooks(struct server *server)
     server->webhooks = http_client_new(
         server->loop,
         &(struct http_client_options){
+            .connections_max = WEBHOOK_CONNECTIONS,
             .tls = server->tls,
             .tls_reaches = own | ADDRESS_PUBLIC,
             .plain_reaches = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID)

@@ -147,7 +147,7 @@ export class EventTrial {
   }
 
   note(what) {
-    this.story.push(`${Date.now() - this.beganAt} ms: ${what}`);
+    this.story.push(`${Date.now() - this.beganAt} ms (${Date.now()}): ${what}`);
   }
 
   // Faults in the order that the seed gives, every kind once before any comes again.
@@ -230,8 +230,8 @@ export function eventStory(name, options, plot) {
       await plot(trial);
       console.log(`${name}: ${replay}: ${trial.kills} kills, ${trial.result}`);
     } catch (error) {
-      error.message = `${replay}: ${error.message}\n${trial.story.join('\n')}`;
-      throw error;
+      const story = trial.story.join('\n');
+      throw new Error(`${replay}: ${error.message}\n${story}`, { cause: error });
     } finally {
       for (const publisher of trial.publishers ?? []) publisher.isStopping = true;
       if (!trial.store) trial.cli?.disconnect();

@@ -208,6 +208,23 @@ scenario('D8 An endpoint that hangs holds nobody up', async (w) => {
   for (const response of stuck.hanging) response.end();
 });
 
+scenario('D8 Nor does one endpoint hold up another of the same host', async (w) => {
+  const events = await w.events();
+  const hook = await w.hook();
+  const reply = hook.reply.bind(hook);
+  hook.reply = (answer, request, response) =>
+    reply(request.url === '/stuck' ? 'hang' : answer, request, response);
+  await events.topic('orders');
+  for (const name of ['stuck', 'quick'])
+    await events.subscription('orders', name, Events.to(hook.url(`/${name}`)));
+  await publishAll(events, 'orders', Array.from({ length: 100 }, () => gridEvent()));
+  const quick = () => hook.deliveries().filter(({ url }) => url === '/quick').length;
+  await until(() => quick() === 100, () => `100 events at /quick, but ${quick()}`);
+  assert.ok(hook.hanging.length > 0);
+  hook.reply = reply; // so that the node can stop
+  for (const response of hook.hanging) response.end();
+});
+
 scenario('D11 A removed subscription is told, once', async (w) => {
   const events = await w.events();
   const hook = await w.hook();
