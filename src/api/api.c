@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/apply_route.h"
 #include "api/identity_routes.h"
 #include "api/log_ring.h"
 #include "api/status_json.h"
@@ -330,6 +331,9 @@ static const struct route {
      "Changes of one what the body names; another endpoint is asked first."},
     {"DELETE", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_delete,
      "Removes one with its dead letters and all that it still had to deliver."},
+    {"POST", "/api/apply", WITH_TOKEN, NULL, declaration_post,
+     "Brings topics and subscriptions to what the body says: "
+     "`{\"topics\":[..],\"subscriptions\":[..]}`; ?dryRun=yes only tells, ?prune=yes removes too."},
     {"GET", "/msi/token", WITH_TOKEN, NULL, identity_token,
      "A bearer token for publishing, ?resource=https://eventgrid.azure.net, as SDKs ask for one."},
     {"POST", "/msi/token", WITH_TOKEN, NULL, identity_token,

@@ -103,6 +103,17 @@ void jx_audit_note_cause(struct jx_audit *audit, const char *path, const char *t
     note(audit, whole, rest);
 }
 
+void jx_audit_move(struct jx_audit *to, struct jx_audit *from, const char *path)
+{
+    char whole[PATH_MAX_BYTES];
+
+    for (size_t i = 0; i < from->count; i++) {
+        join(whole, path, from->mistakes[i].path);
+        add(to, whole, slice_of(from->mistakes[i].text));
+    }
+    jx_audit_done(from);
+}
+
 /* ---- names ---- */
 
 static void ask(struct jx_audit *audit, const char *path, const char *name)

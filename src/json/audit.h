@@ -35,6 +35,10 @@ void jx_audit_note(struct jx_audit *audit, const char *path, const char *field, 
  * `path` on. */
 void jx_audit_note_cause(struct jx_audit *audit, const char *path, const char *text);
 
+/* jx_audit_move adds to an audit the mistakes of another, of something that lies at `path`, and
+ * ends that one. */
+void jx_audit_move(struct jx_audit *to, struct jx_audit *from, const char *path);
+
 /* What the reader knows of the object at `path`. Both do nothing if the audit is NULL. */
 void jx_audit_ask(struct jx_audit *audit, const char *path, const char *name);
 void jx_audit_skip(struct jx_audit *audit, const char *path); /* it cannot tell */

@@ -397,11 +397,16 @@ struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
     return find_nocase(&catalog->scopes, id);
 }
 
+struct subscription_rules catalog_rules(const struct catalog *catalog, const struct topic *topic)
+{
+    return (struct subscription_rules){.input = topic->input,
+                                       .retention_days = topic->retention_days,
+                                       .allows_http = catalog->options.allows_http};
+}
+
 struct subscription_rules scope_rules(const struct scope *scope)
 {
-    return (struct subscription_rules){.input = scope->topic->input,
-                                       .retention_days = scope->topic->retention_days,
-                                       .allows_http = scope->catalog->options.allows_http};
+    return catalog_rules(scope->catalog, scope->topic);
 }
 
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,

@@ -89,6 +89,8 @@ struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
 bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope **ret);
 /* scope_rules is what subscriptions of a scope that has its topic keep to. */
 struct subscription_rules scope_rules(const struct scope *scope);
+/* catalog_rules is the same for a topic that is not there yet. */
+struct subscription_rules catalog_rules(const struct catalog *catalog, const struct topic *topic);
 /* catalog_can_deliver: is there something that delivers to its destination? E_OK; or E_UNSUPPORTED,
  * E_BAD_INPUT with the field in `why`. */
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,

@@ -1,5 +1,7 @@
 #include "router/document.h"
 
+#include <string.h>
+
 #include "json/member.h"
 
 #define TEXT_MAX_BYTES 4096
@@ -54,6 +56,16 @@ const char *document_state(struct slice document, uint64_t now_unix_ms)
     if (document_waiting(document, &waiting) && now_unix_ms <= waiting.until_unix_ms)
         return STATE_AWAITING;
     return document_is(document, STATE_SUCCEEDED) ? STATE_SUCCEEDED : STATE_FAILED;
+}
+
+struct slice document_latest(struct slice document, uint64_t now_unix_ms)
+{
+    struct slice later =
+        jx_scan_member(jx_scan_member(document, SLICE("waiting")), SLICE("properties"));
+
+    if (later.data != NULL && strcmp(document_state(document, now_unix_ms), STATE_AWAITING) == 0)
+        return later;
+    return jx_scan_member(document, SLICE("properties"));
 }
 
 void document_write_topic(struct buf *out, const struct topic *topic)

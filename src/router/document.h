@@ -25,6 +25,10 @@ bool document_is(struct slice document, const char *state);
 /* document_state is the state as a client sees it at that time. Never NULL. */
 const char *document_state(struct slice document, uint64_t now_unix_ms);
 
+/* document_latest is the properties that were asked for last: those that wait for the endpoint to
+ * be confirmed, while it may be, before those in force. */
+struct slice document_latest(struct slice document, uint64_t now_unix_ms);
+
 /* Who may confirm, until when. */
 struct waiting {
     struct slice code, token;

@@ -165,20 +165,6 @@ static enum err check_subscription(struct change *c, const struct change_request
     return E_OK;
 }
 
-/* What a change goes out from: of an endpoint that waits to be confirmed, what was asked for last.
- */
-static struct slice latest(struct slice document)
-{
-    struct slice waiting = jx_scan_member(document, SLICE("waiting"));
-    struct slice later =
-        waiting.data != NULL ? jx_scan_member(waiting, SLICE("properties")) : SLICE_NONE;
-
-    if (later.data != NULL &&
-        slice_eq(slice_of(document_state(document, clock_unix_ms())), SLICE(STATE_AWAITING)))
-        return later;
-    return jx_scan_member(document, SLICE("properties"));
-}
-
 /* read_proposal fills it and tells whether its endpoint is one that has not passed a handshake. */
 static enum err read_proposal(struct change *c, const struct scope *scope,
                               const struct change_request *request, bool *ret_is_new)
@@ -197,7 +183,8 @@ static enum err read_proposal(struct change *c, const struct scope *scope,
         struct cause ignored; /* one that is faulty may be put right */
         bool is_read = subscription_read(&old, &rules, before, &ignored) == E_OK;
         if (is_read && request->is_patch)
-            err = subscription_read(sub, &rules, latest(document), &c->why);
+            err =
+                subscription_read(sub, &rules, document_latest(document, clock_unix_ms()), &c->why);
     }
     if (err == E_OK)
         err = subscription_read(sub, &rules, properties_of(request), &c->why);

@@ -83,8 +83,7 @@ static void write_body(struct buf *out, const struct parcel *parcel)
 }
 
 /* Signing takes longer than all the rest, so one token serves many attempts. */
-static void add_token(struct webhook *webhook, const struct parcel *parcel,
-                      struct headers *headers)
+static void add_token(struct webhook *webhook, const struct parcel *parcel, struct headers *headers)
 {
     uint64_t now_unix_ms = clock_unix_ms();
 
@@ -145,10 +144,8 @@ enum err webhook_new(struct http_client *http, const struct identity *identity,
     if (err != E_OK)
         return err;
     struct webhook *webhook = mem_new(struct webhook);
-    *webhook = (struct webhook){.target.deliver = webhook_deliver,
-                                .http = http,
-                                .identity = identity,
-                                .url = url};
+    *webhook = (struct webhook){
+        .target.deliver = webhook_deliver, .http = http, .identity = identity, .url = url};
     buf_init(&webhook->token, IDENTITY_BEARER_MAX_BYTES);
     *ret = &webhook->target;
     return E_OK;
