@@ -717,11 +717,6 @@ enum worker_state worker_state(const struct worker *w)
     return w->state;
 }
 
-const char *worker_state_name(enum worker_state state)
-{
-    return steps[state].name;
-}
-
 size_t worker_in_flight(const struct worker *w)
 {
     return w->runs.table.count;

@@ -88,7 +88,6 @@ void worker_stop(struct worker *worker);
 void worker_tick(struct worker *worker);
 
 enum worker_state worker_state(const struct worker *worker);
-const char *worker_state_name(enum worker_state state);
 size_t worker_in_flight(const struct worker *worker);
 /* worker_wait_us: as runs_wait_us(). */
 uint64_t worker_wait_us(const struct worker *worker);

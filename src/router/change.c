@@ -23,7 +23,7 @@ static void go(struct change *c, enum change_state state);
 
 /* ---- the steps ---- */
 
-static struct slice current(const struct change *c)
+struct slice change_document(const struct change *c)
 {
     return resources_get(c->changes->options.resources, slice_of(c->id));
 }
@@ -42,7 +42,7 @@ static enum change_state judge_validate(struct change *c, enum err err)
 
 static enum err start_write(struct change *c)
 {
-    if (c->is_removal && document_is(current(c), STATE_DELETING)) {
+    if (c->is_removal && document_is(change_document(c), STATE_DELETING)) {
         loop_later(c->changes->options.loop, &c->step, E_OK);
         return E_OK;
     }
@@ -316,7 +316,7 @@ enum err change_remove(struct changes *changes, struct slice id, struct change *
 
     if (err != E_OK)
         return err;
-    struct slice document = current(c);
+    struct slice document = change_document(c);
     if (document.data == NULL)
         return change_drop(c, cause_set(&c->why, E_NOT_FOUND, "there is no %.*s", SLICE_ARG(id)));
     c->is_topic = resource_id_scope(slice_of(c->id)).len == strlen(c->id);

@@ -18,6 +18,8 @@ struct changes {
 
 enum change_state { VALIDATE, WRITE, MEMBERS, NOTIFY, EMPTY, FORGET, DONE };
 
+/* change_document is what the store has of it now; SLICE_NONE: nothing. */
+struct slice change_document(const struct change *change);
 /* change_init checks that it may begin now; an error: nothing is to be undone. */
 enum err change_init(struct changes *changes, struct slice id, struct change *change);
 /* change_begin sets it going; change_drop gives it up before that, and returns `err`. */

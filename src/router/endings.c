@@ -9,11 +9,6 @@
 
 static void send_kind(struct endings *endings, enum ending_kind kind);
 
-static struct slice id_of(const struct ending *ending)
-{
-    return (struct slice){ending->id, ending->id_len};
-}
-
 static void end_one(struct endings *endings, struct ending *ending)
 {
     list_remove(&ending->node);
@@ -74,7 +69,7 @@ static enum err send_finish(struct endings *endings, struct endings_call *call)
     struct ending *ending;
 
     list_each (&call->told, struct ending, node, ending)
-        ids[count++] = id_of(ending);
+        ids[count++] = ending_id(ending);
     return queue_finish(endings->queue, ids, count, &call->call);
 }
 
@@ -86,14 +81,14 @@ static enum err send_park(struct endings *endings, struct endings_call *call)
 
     list_each (&call->told, struct ending, node, ending)
         parkings[count++] = (struct queue_parking){
-            id_of(ending), ending->due_unix_ms, {ending->state, ending->state_len}};
+            ending_id(ending), ending->due_unix_ms, {ending->state, ending->state_len}};
     return queue_park(endings->queue, parkings, count, &call->call);
 }
 
 static enum err send_bury(struct endings *endings, struct endings_call *call)
 {
     const struct ending *ending = container_of(call->told.head.next, struct ending, node);
-    return queue_bury(endings->queue, id_of(ending), ending->fields, ending->field_count,
+    return queue_bury(endings->queue, ending_id(ending), ending->fields, ending->field_count,
                       &call->call);
 }
 

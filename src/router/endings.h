@@ -27,6 +27,10 @@ struct ending {
     size_t field_count;
     struct list_node node;
 };
+static inline struct slice ending_id(const struct ending *ending)
+{
+    return (struct slice){ending->id, ending->id_len};
+}
 
 struct endings {
     struct loop *loop;

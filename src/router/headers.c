@@ -1,9 +1,9 @@
 #include "router/headers.h"
 
+#include "event/handshake.h"
 #include "event/write.h"
 
 #define TEXTS_MAX_BYTES (64 * 1024)
-#define ORIGIN "eventgrid.azure.net"
 
 static void add(struct headers *headers, struct slice name, struct slice value)
 {
@@ -73,8 +73,8 @@ void headers_init(struct headers *headers, const struct parcel *parcel)
     add_count(headers, parcel->attempt);
     add(headers, SLICE("aeg-metadata-version"), is_cloud_event ? SLICE("1.0") : SLICE("1"));
     if (is_cloud_event) {
-        add(headers, SLICE("Origin"), SLICE(ORIGIN));
-        add(headers, SLICE("WebHook-Request-Origin"), SLICE(ORIGIN));
+        add(headers, SLICE("Origin"), SLICE(HANDSHAKE_ORIGIN));
+        add(headers, SLICE("WebHook-Request-Origin"), SLICE(HANDSHAKE_ORIGIN));
     } else if (subscription->delivery == SCHEMA_EVENT_GRID) {
         add_data_version(headers, parcel);
     }

@@ -30,11 +30,6 @@ void proposal_free(struct proposal *proposal)
     free(proposal);
 }
 
-static struct slice stored(const struct change *c)
-{
-    return resources_get(c->changes->options.resources, slice_of(c->id));
-}
-
 static struct slice properties_of(const struct change_request *request)
 {
     return request->properties.len > 0 ? request->properties : SLICE("{}");
@@ -73,7 +68,7 @@ static enum err read_topic(struct change *c, const struct change_request *reques
 
 static enum err check_topic(struct change *c, const struct change_request *request)
 {
-    struct slice document = stored(c);
+    struct slice document = change_document(c);
     const struct scope *other = catalog_topic(c->changes->options.catalog, request->name);
     enum err err = topic_name_check(request->name, &c->why);
 
@@ -94,7 +89,7 @@ static enum err check_topic(struct change *c, const struct change_request *reque
 static enum err write_topic(struct change *c, const struct change_request *request, int renewed)
 {
     struct topic topic;
-    enum err err = read_topic(c, request, stored(c), &topic);
+    enum err err = read_topic(c, request, change_document(c), &topic);
 
     for (int i = 0; i < ACCESS_KEYS_COUNT; i++)
         if (topic.keys.text[i][0] == '\0' || i == renewed)
@@ -150,7 +145,7 @@ static const struct scope *find_scope(const struct change *c, struct slice id)
 
 static enum err check_subscription(struct change *c, const struct change_request *request)
 {
-    struct slice document = stored(c);
+    struct slice document = change_document(c);
     enum err err = subscription_name_check(request->name, &c->why);
 
     if (err != E_OK)
@@ -170,7 +165,8 @@ static enum err read_proposal(struct change *c, const struct scope *scope,
                               const struct change_request *request, bool *ret_is_new)
 {
     const struct subscription_rules rules = scope_rules(scope);
-    struct slice document = stored(c), before = jx_scan_member(document, SLICE("properties"));
+    struct slice document = change_document(c),
+                 before = jx_scan_member(document, SLICE("properties"));
     struct subscription *sub = &c->proposal->subscription;
     char *name = document_text(document, "name");
     struct subscription old;
@@ -315,7 +311,7 @@ enum err proposal_settle(struct change *c)
 {
     const struct scope *scope =
         catalog_scope(c->changes->options.catalog, slice_of(c->proposal->scope));
-    struct slice document = stored(c);
+    struct slice document = change_document(c);
     enum err result = E_OK;
 
     if (scope == NULL || scope->topic == NULL || document_is(document, STATE_DELETING))

@@ -66,7 +66,7 @@ static bool is_known(const struct subscriber *s, struct slice id)
     struct held *held;
 
     list_each (&s->held, struct held, node, held)
-        if (slice_eq(id, (struct slice){held->ending.id, held->ending.id_len}))
+        if (slice_eq(id, ending_id(&held->ending)))
             return true;
     return false;
 }
@@ -330,10 +330,10 @@ void subscriber_pump(struct subscriber *subscriber)
     loop_at_turn_end(subscriber->options.loop, &subscriber->turn);
 }
 
-void subscriber_parked(struct subscriber *subscriber, uint64_t due_unix_ms)
+static void note_due(struct subscriber *s, uint64_t due_unix_ms)
 {
-    if (due_unix_ms < subscriber->due_unix_ms)
-        subscriber->due_unix_ms = due_unix_ms;
+    if (due_unix_ms < s->due_unix_ms)
+        s->due_unix_ms = due_unix_ms;
 }
 
 static void on_told(struct endings *endings, struct ending *ending)
@@ -341,7 +341,7 @@ static void on_told(struct endings *endings, struct ending *ending)
     struct subscriber *s = container_of(endings, struct subscriber, endings);
 
     if (ending->kind == ENDING_PARK)
-        subscriber_parked(s, ending->due_unix_ms);
+        note_due(s, ending->due_unix_ms);
     else if (endings->has_freed)
         s->due_unix_ms = 0; /* ask */
     held_free(container_of(ending, struct held, ending));

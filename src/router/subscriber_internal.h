@@ -1,4 +1,4 @@
-/* router/subscriber_internal.h - what subscriber.c and delivery.c share. */
+/* router/subscriber_internal.h - what subscriber.c and shipment.c share. */
 #ifndef ROUTER_SUBSCRIBER_INTERNAL_H
 #define ROUTER_SUBSCRIBER_INTERNAL_H
 
@@ -46,7 +46,5 @@ struct subscriber {
 
 /* subscriber_pump takes what there is room for, at the end of this turn. */
 void subscriber_pump(struct subscriber *subscriber);
-/* subscriber_parked notes when an entry is due. */
-void subscriber_parked(struct subscriber *subscriber, uint64_t due_unix_ms);
 
 #endif

@@ -405,11 +405,6 @@ pid_t instance_pid(const struct instance *instance)
     return instance->process != NULL ? process_id(instance->process) : 0;
 }
 
-const char *instance_server(const struct instance *instance)
-{
-    return instance->server;
-}
-
 void instance_stop(struct instance *instance, struct op *op)
 {
     instance->stopped = op;

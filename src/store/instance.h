@@ -39,7 +39,6 @@ enum err instance_start(const struct instance_options *options, struct op *ready
 const char *instance_connection(const struct instance *instance);
 uint16_t instance_port(const struct instance *instance); /* 0 = unix socket only */
 pid_t instance_pid(const struct instance *instance);     /* 0 = not running now */
-const char *instance_server(const struct instance *instance);
 /* instance_stop ends the server kindly (it writes what it has), after 10 s by force; then the op
  * ends E_OK. */
 void instance_stop(struct instance *instance, struct op *op);
