@@ -287,7 +287,10 @@ static void what_must_not_be_tried_again_is_a_dead_letter(void **state)
     wait_parcels(1);
     test_wait(loop, is_quiet, NULL);
     call = (struct test_call){.call.op.done = test_call_done};
-    assert_int_equal(queue_dead(subscriber_queue(subscriber), SLICE("-"), 10, &call.call), E_OK);
+    assert_int_equal(queue_dead(subscriber_queue(subscriber),
+                                &(struct queue_dead_range){.count = 10, .max_bytes = 1},
+                                &call.call),
+                     E_OK);
     test_wait(loop, test_call_is_done, &call);
     assert_true(queue_dead_next(call.kept, &at, &dead));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")),

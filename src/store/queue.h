@@ -135,9 +135,23 @@ struct queue_times {
 enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct slice *tokens,
                       size_t count, const struct queue_times *times, struct redis_call *call);
 
-/* Dead letters. queue_dead brings up to `count` from id `from` ("-" = the oldest) on, in the order
- * in which they died. */
-enum err queue_dead(struct queue *queue, struct slice from, size_t count, struct redis_call *call);
+/* Dead letters. queue_dead brings a part of them, in the order in which they died; queue_dead_find
+ * those of some ids that are there, in the order of the ids. Of either the bodies decide how much
+ * comes at once: what reaches max_bytes is the last. queue_dead_last brings the newest. */
+struct queue_dead_range {
+    struct slice after; /* those behind this id, or from this time on; empty = the oldest */
+    struct slice until; /* up to this id, or time, and with it; empty = the newest */
+    size_t count;       /* 1..QUEUE_BATCH_MAX */
+    size_t max_bytes;
+};
+enum err queue_dead(struct queue *queue, const struct queue_dead_range *range,
+                    struct redis_call *call);
+enum err queue_dead_find(struct queue *queue, const struct slice *ids, size_t count,
+                         size_t max_bytes, struct redis_call *call);
+enum err queue_dead_last(struct queue *queue, struct redis_call *call);
+/* queue_dead_is_id: is it one as they have, which may have gone? Others are an error to the store.
+ */
+bool queue_dead_is_id(struct slice id);
 struct queue_dead_entry {
     struct slice id;
     uint64_t died_unix_ms;

@@ -12,14 +12,67 @@ static const char redrive_script[] =
     "redis.call('XDEL', KEYS[4], ARGV[i]) n = n + 1 end end "
     "return n";
 
-enum err queue_dead(struct queue *queue, struct slice from, size_t count, struct redis_call *call)
+/* ARGV: after, until, count, max_bytes. Page by page: one call could bring any number of bytes. */
+static const char range_script[] =
+    "local found, bytes, from = {}, 0, ARGV[2] "
+    "while true do "
+    "local page = redis.call('XRANGE', KEYS[4], from, ARGV[3], 'COUNT', 9) "
+    "for _, e in ipairs(page) do if e[1] ~= from then "
+    "found[#found + 1] = e "
+    "bytes = bytes + #(e[2][4] or '') "
+    "if #found >= tonumber(ARGV[4]) or bytes >= tonumber(ARGV[5]) then return found end "
+    "end end "
+    "if #page < 9 then return found end "
+    "from = page[9][1] end";
+
+/* ARGV: max_bytes, then the ids. */
+static const char find_script[] =
+    "local found, bytes = {}, 0 "
+    "for i = 3, #ARGV do "
+    "local e = redis.call('XRANGE', KEYS[4], ARGV[i], ARGV[i])[1] "
+    "if e then found[#found + 1] = e bytes = bytes + #(e[2][4] or '') "
+    "if bytes >= tonumber(ARGV[2]) then break end end end "
+    "return found";
+
+enum err queue_dead(struct queue *queue, const struct queue_dead_range *range,
+                    struct redis_call *call)
 {
-    struct queue_number most;
-    const struct slice args[] = {SLICE("XRANGE"), queue_key(queue, QUEUE_DEAD), from, SLICE("+"),
-                                 SLICE("COUNT"),  queue_number(&most, count)};
+    struct queue_number count, bytes;
+    const struct slice args[] = {range->after.len > 0 ? range->after : SLICE("-"),
+                                 range->until.len > 0 ? range->until : SLICE("+"),
+                                 queue_number(&count, range->count),
+                                 queue_number(&bytes, range->max_bytes)};
+
+    assert(range->count > 0 && range->count <= QUEUE_BATCH_MAX);
+    return queue_run(queue, range_script, args, COUNT_OF(args), call);
+}
+
+enum err queue_dead_find(struct queue *queue, const struct slice *ids, size_t count,
+                         size_t max_bytes, struct redis_call *call)
+{
+    struct queue_number bytes;
+    struct slice args[1 + QUEUE_BATCH_MAX] = {queue_number(&bytes, max_bytes)};
 
     assert(count > 0 && count <= QUEUE_BATCH_MAX);
+    memcpy(args + 1, ids, count * sizeof *ids);
+    return queue_run(queue, find_script, args, 1 + count, call);
+}
+
+enum err queue_dead_last(struct queue *queue, struct redis_call *call)
+{
+    const struct slice args[] = {SLICE("XREVRANGE"), queue_key(queue, QUEUE_DEAD),
+                                 SLICE("+"),         SLICE("-"),
+                                 SLICE("COUNT"),     SLICE("1")};
     return redis_call(queue->redis, args, COUNT_OF(args), call);
+}
+
+bool queue_dead_is_id(struct slice id)
+{
+    size_t dash = slice_find_byte(id, '-');
+    uint64_t number;
+
+    return slice_to_u64(slice_first(id, dash), &number) &&
+           slice_to_u64(slice_from(id, dash + 1), &number);
 }
 
 bool queue_dead_next(const struct reply *reply, uint32_t *at, struct queue_dead_entry *ret)

@@ -26,6 +26,8 @@ static int end(void **state)
     return test_end(state);
 }
 
+static const struct queue_dead_range all_dead = {.count = 10, .max_bytes = 100000};
+
 /* Gives the call to start; then ended(). */
 static struct redis_call *call(void)
 {
@@ -267,7 +269,7 @@ static void a_dead_letter_keeps_all_and_is_redriven_or_purged(void **state)
     assert_int_equal(number(queue_bury(queue, slice_of(ids[0]), fields, 2, call())), 1);
     assert_int_equal(number(queue_bury(queue, slice_of(ids[1]), fields, 2, call())), 1);
     expect_stats(0, 0, 0, 2);
-    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    (void)ended(queue_dead(queue, &all_dead, call()));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_true(slice_eq(dead.body, SLICE("a")) && slice_eq(dead.head, SLICE("head")));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("TimeToLiveExceeded")));
@@ -280,16 +282,83 @@ static void a_dead_letter_keeps_all_and_is_redriven_or_purged(void **state)
     expect_stats(1, 0, 0, 1);
     assert_string_equal(take("n1", 10), "a");
     at = 0;
-    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    (void)ended(queue_dead(queue, &all_dead, call()));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_false(queue_dead_next(answer.kept, &at, &dead));
     assert_int_equal(number(queue_purge(queue, first, 1, call())), 0); /* it is gone from there */
-    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    (void)ended(queue_dead(queue, &all_dead, call()));
     at = 0;
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(dead.id));
     assert_int_equal(number(queue_purge(queue, first, 1, call())), 1);
     expect_stats(1, 1, 0, 0);
+}
+
+/* Makes 25 dead letters with bodies of 10 bytes, dead at 1000-1 to 1000-25. */
+static void bury_many(void)
+{
+    char args[64], id[16];
+
+    for (int i = 1; i <= 25; i++) {
+        snprintf(args, sizeof args, "XADD rg:{q:s1}:dead 1000-%d h h b body-%05d reason r", i, i);
+        snprintf(id, sizeof id, "1000-%d", i);
+        test_ask(loop, redis, args, id);
+    }
+}
+
+/* "4 5 6": the sequences of what the last call brought. */
+static const char *dead(enum err err)
+{
+    struct queue_dead_entry entry;
+    uint32_t at = 0;
+    size_t len = 0;
+
+    (void)ended(err);
+    came[0] = '\0';
+    while (queue_dead_next(answer.kept, &at, &entry)) {
+        assert_int_equal(entry.died_unix_ms, 1000);
+        len += (size_t)snprintf(came + len, sizeof came - len, "%s%.*s", len > 0 ? " " : "",
+                                SLICE_ARG(slice_from(entry.id, 5)));
+    }
+    return came;
+}
+
+static void dead_letters_come_in_pages_bounded_by_count_bytes_and_ids(void **state)
+{
+    static const struct {
+        const char *after, *until;
+        size_t count, bytes;
+        const char *expected;
+    } rows[] = {
+        {"", "", 3, 1000, "1 2 3"},
+        {"1000-7", "", 3, 1000, "8 9 10"},
+        {"1000-7", "", 12, 1000, "8 9 10 11 12 13 14 15 16 17 18 19"},
+        {"1000-22", "", 12, 1000, "23 24 25"},
+        {"1000-25", "", 12, 1000, ""},
+        {"1000-3", "1000-5", 12, 1000, "4 5"},
+        {"1000", "1000", 2, 1000, "1 2"}, /* times are whole milliseconds */
+        {"1001", "", 2, 1000, ""},
+        {"", "999", 2, 1000, ""},
+        {"", "", 12, 21, "1 2 3"}, /* the third goes beyond */
+        {"", "", 12, 1, "1"},
+    };
+    const struct slice some[] = {SLICE("1000-9"), SLICE("1000-77"), SLICE("1000-2")};
+
+    (void)state;
+    bury_many();
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_string_equal(dead(queue_dead(queue,
+                                            &(struct queue_dead_range){
+                                                slice_of(rows[i].after), slice_of(rows[i].until),
+                                                rows[i].count, rows[i].bytes},
+                                            call())),
+                            rows[i].expected);
+    assert_string_equal(dead(queue_dead_find(queue, some, 3, 1000, call())), "9 2");
+    assert_string_equal(dead(queue_dead_find(queue, some, 3, 10, call())), "9");
+    assert_string_equal(dead(queue_dead_last(queue, call())), "25");
+    assert_true(queue_dead_is_id(SLICE("1000-9")));
+    assert_false(queue_dead_is_id(SLICE("1000")) || queue_dead_is_id(SLICE("-")) ||
+                 queue_dead_is_id(SLICE("a-1")) || queue_dead_is_id(SLICE("1-1-1")));
 }
 
 /* ---- pull ---- */
@@ -399,7 +468,7 @@ static void rejected_and_too_often_locked_ones_are_dead_and_the_next_comes(void 
     assert_int_equal(unlock(QUEUE_REJECT, token_of(0), 2000, 0), 1);
     assert_string_equal(receive(1, 61000, 1), "c:1"); /* b had its only chance */
     expect_stats(1, 0, 1, 2);
-    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    (void)ended(queue_dead(queue, &all_dead, call()));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("Rejected")));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
@@ -658,6 +727,8 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_dead_letter_keeps_all_and_is_redriven_or_purged, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(dead_letters_come_in_pages_bounded_by_count_bytes_and_ids,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(a_pulled_entry_is_locked_and_acknowledged_once, begin, end),
         cmocka_unit_test_setup_teardown(a_lock_runs_out_is_released_or_renewed, begin, end),
         cmocka_unit_test_setup_teardown(
