@@ -46,7 +46,8 @@ static void check_again(const struct event_rules *rules, const struct event *eve
 
 static void check_written(const struct event *event, enum event_schema output)
 {
-    static const struct dead_letter dead = {.reason = "r", .outcome = "o", .http_status = 500};
+    static const struct dead_letter dead = {
+        .reason = SLICE_INIT("r"), .outcome = SLICE_INIT("o"), .http_status = 500};
     struct buf out;
 
     buf_init(&out, 16 * EVENT_MAX_BYTES);

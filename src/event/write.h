@@ -10,8 +10,8 @@ bool schema_converts(enum event_schema input, enum event_schema output);
 
 /* What a dead letter says about the deliveries of its event. */
 struct dead_letter {
-    const char *reason;  /* "MaxDeliveryAttemptsExceeded" */
-    const char *outcome; /* of the last attempt: "NotFound"; NULL = there was none */
+    struct slice reason;  /* "MaxDeliveryAttemptsExceeded" */
+    struct slice outcome; /* of the last attempt: "NotFound"; empty = there was none */
     uint32_t attempts;
     unsigned http_status;       /* of the last attempt; 0 = none */
     uint64_t attempted_unix_us; /* when the last attempt began; 0 = there was none */

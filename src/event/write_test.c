@@ -83,8 +83,8 @@ static const struct {
 
 static void events_are_written_with_the_bytes_of_their_data(void **state)
 {
-    static const struct dead_letter dead = {.reason = "TimeToLiveExceeded",
-                                            .outcome = "NotFound",
+    static const struct dead_letter dead = {.reason = SLICE_INIT("TimeToLiveExceeded"),
+                                            .outcome = SLICE_INIT("NotFound"),
                                             .attempts = 3,
                                             .http_status = 404,
                                             .attempted_unix_us = 1893457000500000u};
@@ -109,8 +109,7 @@ static void events_are_written_with_the_bytes_of_their_data(void **state)
 
 static void a_dead_letter_of_queue_mode_has_its_own_form(void **state)
 {
-    static const struct dead_letter dead = {.reason = "Maximum delivery attempts was exceeded.",
-                                            .outcome = "Event was not acknowledged nor rejected.",
+    static const struct dead_letter dead = {.reason = SLICE_INIT("MaxDeliveryAttemptsExceeded"),
                                             .attempts = 1,
                                             .attempted_unix_us = 1893457000500000u};
     struct event *event =
