@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "router/head.h"
 
 #define APPENDS_MAX 2000
-#define HEAD_MAX_BYTES 512
 
 struct append {
     struct redis_call call;
@@ -35,15 +35,6 @@ static void on_appended(struct op *op, enum err err)
     step(p);
 }
 
-/* "published_unix_us id"; the id is there for events that bring none. */
-static void write_head(struct buf *out, const struct event *event)
-{
-    buf_add_u64(out, event->published_unix_us);
-    buf_add_byte(out, ' ');
-    if (event->schema == SCHEMA_CUSTOM)
-        event_write_field(out, event, EVENT_ID);
-}
-
 static void append_to(struct publication *p, struct active *active, const struct event *event)
 {
     struct append *append = mem_new(struct append);
@@ -56,7 +47,7 @@ static void append_to(struct publication *p, struct active *active, const struct
     append->publication = p;
     append->active = active_ref(active);
     append->call.op.done = on_appended;
-    write_head(&head, event);
+    head_write(&head, event);
     p->under_way++;
     enum err err = buf_err(&head);
     if (err == E_OK)

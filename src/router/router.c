@@ -1,5 +1,5 @@
-/* Stopping:  PUBLICATIONS, CHANGES --none left--> CATALOG --all retired--> RESOURCES --> IDENTITY
- * --> stopped */
+/* Stopping:  PUBLICATIONS, CHANGES, SWEEPS --none left--> CATALOG --all retired--> RESOURCES -->
+ * IDENTITY --> stopped */
 #include "router/router_internal.h"
 
 #include <assert.h>
@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "router/sweep.h"
 
 static void on_changed(void *ctx, struct slice id, struct slice document)
 {
@@ -44,6 +45,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
     struct router *router = mem_new(struct router);
 
     router->options = *options;
+    list_init(&router->sweeps);
     router->tallies.metrics = options->metrics;
     router->nowhere = topic_tally_new(&router->tallies, "");
     router->loading.done = on_loaded;
@@ -156,7 +158,8 @@ static void on_catalog_stopped(struct op *op, enum err err)
 void router_go_on(struct router *router)
 {
     if (router->stopped == NULL || router->publications > 0 ||
-        changes_under_way(router->changes) > 0 || router->step.is_busy)
+        changes_under_way(router->changes) > 0 || !list_is_empty(&router->sweeps) ||
+        router->step.is_busy)
         return;
     router->step.done = on_catalog_stopped;
     catalog_stop(router->catalog, &router->step);
@@ -166,10 +169,14 @@ void router_go_on(struct router *router)
 
 void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
 {
+    struct sweep *sweep;
+
     op_begin(op, NULL, router);
     router->stopped = op;
     router->is_stopping = true;
     changes_stop(router->changes);
+    list_each (&router->sweeps, struct sweep, node, sweep)
+        sweep_cancel(sweep);
     survey_stop(router->survey);
     timer_set(router->timer, limit_ms);
     router_go_on(router);

@@ -1,4 +1,4 @@
-/* router/router_internal.h - what router.c and publish.c share. */
+/* router/router_internal.h - what the router's own files share. */
 #ifndef ROUTER_ROUTER_INTERNAL_H
 #define ROUTER_ROUTER_INTERNAL_H
 
@@ -16,6 +16,7 @@ struct router {
     struct identity *identity;
     struct op loading, *loaded;
     size_t publications; /* under way */
+    struct list sweeps;  /* the same */
     struct op step;      /* of stopping */
     struct op *stopped;
     struct timer *timer; /* the limit of a stop */
@@ -23,7 +24,8 @@ struct router {
     bool is_late;
 };
 
-/* router_go_on: a publication or a change has ended; perhaps the last that a stop waits for. */
+/* router_go_on: a publication, a change or a sweep has ended; perhaps the last that a stop waits
+ * for. */
 void router_go_on(struct router *router);
 
 #endif

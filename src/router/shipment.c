@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "router/head.h"
 
 #define TEXTS_MAX_BYTES 1024
 
@@ -57,18 +58,12 @@ static void read_state(struct held *held, struct slice state)
     held->attempted_unix_ms = attempted;
 }
 
-/* The head: "published_unix_us id"; the id is there for events that bring none. */
 static struct event *read_event(const struct subscriber *s, const struct queue_entry *entry)
 {
-    struct slice rest = entry->head;
-    struct event_stamp stamp = {0};
     struct refusal why;
     struct event *event;
 
-    if (!next_number(&rest, &stamp.published_unix_us))
-        return NULL;
-    stamp.id = rest;
-    if (event_read(&s->options.rules, entry->body, &stamp, &event, &why) == E_OK)
+    if (head_read(&s->options.rules, entry->head, entry->body, &event, &why) == E_OK)
         return event;
     log_error("EVENT-UNREADABLE", "%s: entry %.*s of its queue is no event any more: %s",
               s->options.subscription->name, SLICE_ARG(entry->id), why.text.text);
