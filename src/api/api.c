@@ -7,6 +7,7 @@
 
 #include "api/answer.h"
 #include "api/apply_route.h"
+#include "api/deadletter_routes.h"
 #include "api/identity_routes.h"
 #include "api/log_ring.h"
 #include "api/status_json.h"
@@ -331,6 +332,18 @@ static const struct route {
      "Changes of one what the body names; another endpoint is asked first."},
     {"DELETE", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_delete,
      "Removes one with its dead letters and all that it still had to deliver."},
+    {"GET", "/api/subscriptions/{name}/deadletters", WITH_TOKEN, NULL, deadletters_get,
+     "Its dead letters; ?limit=N&from=ID&diedAfter=TIME&diedBefore=TIME&reason=R&filter=JSON."},
+    {"GET", "/api/subscriptions/{name}/deadletters/{id}", WITH_TOKEN, NULL, deadletter_get,
+     "One dead letter."},
+    {"POST", "/api/subscriptions/{name}/listDeadLetters", WITH_TOKEN, NULL, deadletters_list,
+     "The same as a body: `{\"ids\":[..],\"diedAfter\":..,\"reason\":..,\"filter\":{..}}`, here "
+     "and below."},
+    {"POST", "/api/subscriptions/{name}/redriveDeadLetters", WITH_TOKEN, NULL, deadletters_redrive,
+     "Has dead letters delivered anew, all or those that are meant; `\"dryRun\":true`, "
+     "`\"rate\":N` a second."},
+    {"POST", "/api/subscriptions/{name}/purgeDeadLetters", WITH_TOKEN, NULL, deadletters_purge,
+     "Removes dead letters for good: those that are meant, or `\"all\":true`."},
     {"POST", "/api/apply", WITH_TOKEN, NULL, declaration_post,
      "Brings topics and subscriptions to what the body says: "
      "`{\"topics\":[..],\"subscriptions\":[..]}`; ?dryRun=yes only tells, ?prune=yes removes too."},

@@ -105,8 +105,7 @@ static struct scope *find_scope(struct router *router, struct http_request *requ
     return NULL;
 }
 
-/* The subscription that path and query name; else NULL, and answered. */
-static const struct member *find_member(struct router *router, struct http_request *request)
+const struct member *subscription_of(struct router *router, struct http_request *request)
 {
     struct slice name = http_request_segment(request, 2);
     const struct scope *scope = find_scope(router, request);
@@ -158,7 +157,7 @@ void subscriptions_get(struct router *router, struct http_request *request)
 
 void subscription_get(struct router *router, struct http_request *request)
 {
-    const struct member *member = find_member(router, request);
+    const struct member *member = subscription_of(router, request);
 
     if (member != NULL)
         answer_subscription(request, member);
@@ -199,7 +198,7 @@ void subscription_patch(struct router *router, struct http_request *request)
 
 void subscription_delete(struct router *router, struct http_request *request)
 {
-    const struct member *member = find_member(router, request);
+    const struct member *member = subscription_of(router, request);
 
     if (member == NULL)
         return;

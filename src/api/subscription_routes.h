@@ -4,7 +4,12 @@
 #define API_SUBSCRIPTION_ROUTES_H
 
 struct http_request;
+struct member;
 struct router;
+
+/* subscription_of is the subscription that the request's path (/api/subscriptions/NAME..) and query
+ * name; NULL: there is none, and the request is answered. */
+const struct member *subscription_of(struct router *router, struct http_request *request);
 
 void subscriptions_get(struct router *router, struct http_request *request);
 void subscription_get(struct router *router, struct http_request *request);
