@@ -4,10 +4,10 @@
 
 #include "api/answer.h"
 #include "api/subscription_routes.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "router/sweep.h"
 #include "json/json.h"
+#include "json/member.h"
 
 #define QUERY_MAX_BYTES 65536
 #define ROWS 100 /* when nobody says how many */
@@ -24,14 +24,6 @@ struct asked {
 };
 
 /* ---- a dead letter ---- */
-
-static void write_time(struct buf *out, const char *name, uint64_t unix_us)
-{
-    member_open(out, name);
-    buf_add_byte(out, '"');
-    clock_add_rfc3339(out, unix_us, 3);
-    buf_add_byte(out, '"');
-}
 
 /* As it lies in Azure's storage; what is no event any more as the text that it is. */
 static void write_letter(struct buf *out, const struct sweep *sweep, const struct dead_found *found)
@@ -53,7 +45,7 @@ static void write_row(struct buf *out, const struct sweep *sweep, const struct d
 
     member_text(out, "id", found->id);
     member_text(out, "place", slice_of(found->place));
-    write_time(out, "diedAt", found->died_unix_ms * 1000);
+    member_time(out, "diedAt", found->died_unix_ms * 1000, 3);
     member_text(out, "reason", dead->reason);
     member_u64(out, "attempts", dead->attempts);
     if (dead->outcome.len > 0)
@@ -61,9 +53,9 @@ static void write_row(struct buf *out, const struct sweep *sweep, const struct d
     if (dead->http_status != 0)
         member_u64(out, "lastStatus", dead->http_status);
     if (dead->attempted_unix_us != 0)
-        write_time(out, "lastAttemptAt", dead->attempted_unix_us);
+        member_time(out, "lastAttemptAt", dead->attempted_unix_us, 3);
     if (found->event != NULL)
-        write_time(out, "publishedAt", found->event->published_unix_us);
+        member_time(out, "publishedAt", found->event->published_unix_us, 3);
     write_letter(out, sweep, found);
     buf_add_byte(out, '}');
 }

@@ -2,31 +2,12 @@
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/subscription_body.h"
+#include "cmd/subscription_path.h"
 #include "cmd/table.h"
 
 #define PATH_BYTES_MAX 8192
 #define BODY_BYTES_MAX (1024 * 1024)
 #define HANDSHAKE_MS 90000 /* an endpoint may take its time, twice */
-
-/* add_path appends /api/subscriptions[/NAME]?topic=NAME. */
-static int add_path(struct buf *path, const struct cmdline *line, bool needs_scope)
-{
-    const char *topic = cmdline_value(line, "--topic");
-    const char *id = cmdline_value(line, "--source-resource-id");
-
-    if ((topic != NULL && id != NULL) || (needs_scope && topic == NULL && id == NULL))
-        return complain(EXIT_USAGE, "needs --topic or --source-resource-id");
-    buf_add(path, SLICE("/api/subscriptions"));
-    if (line->word_count > 0) {
-        buf_add_byte(path, '/');
-        url_add_escaped(path, slice_of(line->words[0]));
-    }
-    if (topic != NULL || id != NULL) {
-        buf_addf(path, "?%s=", topic != NULL ? "topic" : "scope");
-        url_add_escaped(path, slice_of(topic != NULL ? topic : id));
-    }
-    return EXIT_OK;
-}
 
 static int ask(const struct cmdline *line, const char *method, struct slice body,
                void (*write)(struct buf *out, const json_t *answer))
@@ -34,7 +15,8 @@ static int ask(const struct cmdline *line, const char *method, struct slice body
     struct buf path;
 
     buf_init(&path, PATH_BYTES_MAX);
-    int code = add_path(&path, line, line->word_count > 0);
+    int code = line->word_count > 0 ? subscription_path_add(&path, line, line->words[0], "")
+                                    : subscription_path_add_all(&path, line);
     if (code == EXIT_OK)
         code = client_show(line,
                            &(struct question){.method = method,

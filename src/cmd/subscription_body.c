@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/option_json.h"
 #include "json/json.h"
-#include "json/scan.h"
+#include "json/member.h"
 
 const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
     {.flag = "--topic", .takes = "NAME", .description = "The topic whose events it gets."},
@@ -79,173 +80,16 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .description = "When it is no longer needed, 2030-01-01T00:00:00Z."},
 };
 
-/* ---- members ---- */
-
-static void add_name(struct buf *out, const char *name)
-{
-    char last = out->data[out->len - 1];
-    buf_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
-}
-
-static void add_text(struct buf *out, const struct cmdline *line, const char *flag,
-                     const char *name)
-{
-    const char *value = cmdline_value(line, flag);
-
-    if (value == NULL)
-        return;
-    add_name(out, name);
-    jx_write_string(out, slice_of(value));
-}
-
-/* Numbers and booleans go as texts too; the server says what is wrong with them. */
-static int add_bool(struct buf *out, const struct cmdline *line, const char *flag, const char *name)
-{
-    const char *value = cmdline_value(line, flag);
-    bool is_on;
-
-    if (value == NULL)
-        return EXIT_OK;
-    if (!slice_to_bool(slice_of(value), &is_on))
-        return complain(EXIT_USAGE, "%s: '%s' is not yes or no", flag, value);
-    add_name(out, name);
-    buf_add(out, is_on ? SLICE("true") : SLICE("false"));
-    return EXIT_OK;
-}
-
-static int add_number(struct buf *out, const struct cmdline *line, const char *flag,
-                      const char *name)
-{
-    const char *value = cmdline_value(line, flag);
-    uint64_t number;
-
-    if (value == NULL)
-        return EXIT_OK;
-    if (!slice_to_u64(slice_of(value), &number))
-        return complain(EXIT_USAGE, "%s: '%s' is not a number", flag, value);
-    add_name(out, name);
-    buf_add_u64(out, number);
-    return EXIT_OK;
-}
-
-/* All words of all lists of the option, and the value behind '='. */
-static void add_texts(struct buf *out, const struct cmdline *line, const char *flag,
-                      const char *name)
-{
-    const char *value = cmdline_value(line, flag);
-    const struct word_list *list;
-    size_t count = 0, at = 0;
-
-    if (value == NULL && cmdline_list(line, flag, &at) == NULL)
-        return;
-    add_name(out, name);
-    buf_add_byte(out, '[');
-    if (value != NULL) {
-        jx_write_string(out, slice_of(value));
-        count++;
-    }
-    for (at = 0; (list = cmdline_list(line, flag, &at)) != NULL;)
-        for (size_t i = 0; i < list->count; i++) {
-            buf_add(out, count++ > 0 ? SLICE(",") : SLICE(""));
-            jx_write_string(out, slice_of(list->words[i]));
-        }
-    buf_add_byte(out, ']');
-}
-
-/* ---- filters ---- */
-
-static bool is_number(struct slice text)
-{
-    return text.len > 0 && (text.data[0] == '-' || (text.data[0] >= '0' && text.data[0] <= '9')) &&
-           jx_scan_is_value(text, 0);
-}
-
-/* A range is two numbers with a comma between. */
-static bool add_operand(struct buf *out, struct slice operation, struct slice text)
-{
-    size_t comma = slice_find_byte(text, ',');
-    bool is_on;
-
-    if (slice_has_prefix_nocase(operation, SLICE("String"))) {
-        jx_write_string(out, text);
-        return true;
-    }
-    if (slice_has_prefix_nocase(operation, SLICE("Bool"))) {
-        bool is_good = slice_to_bool(text, &is_on);
-        buf_add(out, is_good && is_on ? SLICE("true") : SLICE("false"));
-        return is_good;
-    }
-    if (!slice_has_suffix_nocase(operation, SLICE("Range"))) {
-        buf_add(out, text);
-        return is_number(text);
-    }
-    buf_addf(out, "[%.*s]", SLICE_ARG(text));
-    return is_number(slice_first(text, comma)) && is_number(slice_from(text, comma + 1));
-}
-
-static bool takes_one(struct slice operation)
-{
-    return slice_has_prefix_nocase(operation, SLICE("NumberLess")) ||
-           slice_has_prefix_nocase(operation, SLICE("NumberGreater")) ||
-           slice_has_prefix_nocase(operation, SLICE("Bool"));
-}
-
-static int add_filter(struct buf *out, const struct word_list *list)
-{
-    struct slice operation = slice_of(list->count > 1 ? list->words[1] : "");
-
-    if (list->count < 2)
-        return complain(EXIT_USAGE, "--advanced-filter: needs a key and an operator");
-    if (takes_one(operation) && list->count != 3)
-        return complain(EXIT_USAGE, "--advanced-filter: %s takes one value", list->words[1]);
-    buf_add(out, SLICE("{\"key\":"));
-    jx_write_string(out, slice_of(list->words[0]));
-    buf_add(out, SLICE(",\"operatorType\":"));
-    jx_write_string(out, operation);
-    for (size_t i = 2; i < list->count; i++) {
-        buf_add(out, i > 2                  ? SLICE(",")
-                     : takes_one(operation) ? SLICE(",\"value\":")
-                                            : SLICE(",\"values\":["));
-        if (!add_operand(out, operation, slice_of(list->words[i])))
-            return complain(EXIT_USAGE, "--advanced-filter: '%s' is no value for %s",
-                            list->words[i], list->words[1]);
-    }
-    if (list->count > 2 && !takes_one(operation))
-        buf_add_byte(out, ']');
-    buf_add_byte(out, '}');
-    return EXIT_OK;
-}
-
-static int add_filters(struct buf *out, const struct cmdline *line)
-{
-    const struct word_list *list;
-    size_t at = 0, count = 0;
-
-    if (cmdline_value(line, "--advanced-filter") != NULL)
-        return complain(EXIT_USAGE, "--advanced-filter: write KEY OPERATOR VALUE behind a space");
-    while ((list = cmdline_list(line, "--advanced-filter", &at)) != NULL) {
-        if (count++ == 0)
-            add_name(out, "advancedFilters");
-        buf_add_byte(out, count == 1 ? '[' : ',');
-        int code = add_filter(out, list);
-        if (code != EXIT_OK)
-            return code;
-    }
-    if (count > 0)
-        buf_add_byte(out, ']');
-    return EXIT_OK;
-}
-
 static int write_filter(struct buf *out, const struct cmdline *line)
 {
-    add_texts(out, line, "--included-event-types", "includedEventTypes");
-    add_text(out, line, "--subject-begins-with", "subjectBeginsWith");
-    add_text(out, line, "--subject-ends-with", "subjectEndsWith");
-    int code = add_bool(out, line, "--subject-case-sensitive", "isSubjectCaseSensitive");
+    option_add_texts(out, line, "--included-event-types", "includedEventTypes");
+    option_add_text(out, line, "--subject-begins-with", "subjectBeginsWith");
+    option_add_text(out, line, "--subject-ends-with", "subjectEndsWith");
+    int code = option_add_bool(out, line, "--subject-case-sensitive", "isSubjectCaseSensitive");
     if (code == EXIT_OK)
-        code = add_bool(out, line, "--enable-advanced-filtering-on-arrays",
-                        "enableAdvancedFilteringOnArrays");
-    return code == EXIT_OK ? add_filters(out, line) : code;
+        code = option_add_bool(out, line, "--enable-advanced-filtering-on-arrays",
+                               "enableAdvancedFilteringOnArrays");
+    return code == EXIT_OK ? option_add_filters(out, line, "--advanced-filter") : code;
 }
 
 /* ---- destination ---- */
@@ -279,7 +123,7 @@ static int add_attributes(struct buf *out, const struct cmdline *line)
 
     while ((list = cmdline_list(line, "--delivery-attribute-mapping", &at)) != NULL) {
         if (count++ == 0)
-            add_name(out, "deliveryAttributeMappings");
+            member_open(out, "deliveryAttributeMappings");
         buf_add_byte(out, count == 1 ? '[' : ',');
         int code = add_attribute(out, list);
         if (code != EXIT_OK)
@@ -298,21 +142,22 @@ static bool is_function(const struct cmdline *line)
 
 static int write_destination(struct buf *out, const struct cmdline *line)
 {
-    add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
-    add_text(out, line, "--azure-active-directory-tenant-id", "azureActiveDirectoryTenantId");
-    add_text(out, line, "--azure-active-directory-application-id-or-uri",
-             "azureActiveDirectoryApplicationIdOrUri");
-    int code = add_number(out, line, "--max-events-per-batch", "maxEventsPerBatch");
+    option_add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
+    option_add_text(out, line, "--azure-active-directory-tenant-id",
+                    "azureActiveDirectoryTenantId");
+    option_add_text(out, line, "--azure-active-directory-application-id-or-uri",
+                    "azureActiveDirectoryApplicationIdOrUri");
+    int code = option_add_number(out, line, "--max-events-per-batch", "maxEventsPerBatch");
     if (code == EXIT_OK)
-        code = add_number(out, line, "--preferred-batch-size-in-kilobytes",
-                          "preferredBatchSizeInKilobytes");
+        code = option_add_number(out, line, "--preferred-batch-size-in-kilobytes",
+                                 "preferredBatchSizeInKilobytes");
     return code == EXIT_OK ? add_attributes(out, line) : code;
 }
 
 static int write_retry(struct buf *out, const struct cmdline *line)
 {
-    int code = add_number(out, line, "--max-delivery-attempts", "maxDeliveryAttempts");
-    return code == EXIT_OK ? add_number(out, line, "--event-ttl", "eventTimeToLiveInMinutes")
+    int code = option_add_number(out, line, "--max-delivery-attempts", "maxDeliveryAttempts");
+    return code == EXIT_OK ? option_add_number(out, line, "--event-ttl", "eventTimeToLiveInMinutes")
                            : code;
 }
 
@@ -356,12 +201,12 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
         code = add_part(out, line, "\"filter\":{", write_filter);
     if (code == EXIT_OK)
         code = add_part(out, line, "\"retryPolicy\":{", write_retry);
-    add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
-    add_text(out, line, "--order-by", "orderBy");
+    option_add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
+    option_add_text(out, line, "--order-by", "orderBy");
     if (code == EXIT_OK)
-        code = add_number(out, line, "--max-events-per-second", "maxEventsPerSecond");
-    add_texts(out, line, "--labels", "labels");
-    add_text(out, line, "--expiration-date", "expirationTimeUtc");
+        code = option_add_number(out, line, "--max-events-per-second", "maxEventsPerSecond");
+    option_add_texts(out, line, "--labels", "labels");
+    option_add_text(out, line, "--expiration-date", "expirationTimeUtc");
     buf_add(out, SLICE("}}"));
     return code;
 }

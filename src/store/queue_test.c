@@ -576,7 +576,7 @@ static void a_dead_letter_frees_its_lane_and_is_redriven_to_the_end(void **state
     assert_string_equal(take_ordered("n1", 9), "a1");
     const struct queue_field field = {SLICE("reason"), SLICE("r")};
     assert_int_equal(number(queue_bury(queue, slice_of(ids[0]), &field, 1, call())), 1);
-    (void)ended(queue_dead(queue, SLICE("-"), 10, call()));
+    (void)ended(queue_dead(queue, &all_dead, call()));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("r")));
     snprintf(id, sizeof id, "%.*s", SLICE_ARG(dead.id));

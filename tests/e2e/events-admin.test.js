@@ -1,35 +1,16 @@
 // Topics and subscriptions: by command, on several nodes, and with faults while they change.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import Redis from 'ioredis';
+import { must, redgrid } from '../lib/command.js';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
-import { PROGRAM } from '../lib/node.js';
 import { scenario } from '../lib/scenario.js';
 import { publisher } from '../lib/sdk.js';
 import { until } from '../lib/until.js';
 
-const run = promisify(execFile);
 const SDK_EVENT = { subject: 's', eventType: 'made', dataVersion: '1', data: {} };
-
-// Runs a command against a node; {code, stdout, stderr}.
-async function redgrid(events, words, env = {}) {
-  const options = { env: { ...process.env, REDGRID_SERVER: events.base(), ...env } };
-  try {
-    return { code: 0, ...(await run(PROGRAM, words, options)) };
-  } catch (error) {
-    return error;
-  }
-}
-
-async function must(events, ...words) {
-  const { code, stdout, stderr } = await redgrid(events, words);
-  assert.equal(code, 0, `redgrid ${words.join(' ')}: ${stderr}`);
-  return stdout;
-}
 
 // What the private store of a node holds.
 async function keysOf(node) {

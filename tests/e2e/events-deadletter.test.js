@@ -1,0 +1,207 @@
+// What was given up: where it lies, in which form, and how it comes back (spec L1..L5).
+
+import assert from 'node:assert/strict';
+import { must, redgrid } from '../lib/command.js';
+import { Events, cloudEvent, gridEvent } from '../lib/events.js';
+import { scenario } from '../lib/scenario.js';
+import { until } from '../lib/until.js';
+
+const ONCE = { retryPolicy: { maxDeliveryAttempts: 1 } };
+const WHERE = ['--topic', 'orders', '--subscription', 'es1'];
+
+// Publishes events that the hook refuses, until all are dead.
+async function die(events, batch, topic = 'orders', es = 'es1') {
+  const before = (await letters(events, topic, es)).length;
+  const answer = await events.publish(topic, batch);
+  assert.equal(answer.status, 200, answer.text);
+  await dead(events, before + batch.length, topic, es);
+}
+
+async function letters(events, topic = 'orders', es = 'es1', query = '') {
+  const where = `/api/subscriptions/${es}/deadletters?topic=${topic}&limit=1000${query}`;
+  return (await events.must('GET', where)).value;
+}
+
+async function dead(events, n, topic = 'orders', es = 'es1') {
+  let found;
+  await until(
+    async () => (found = await letters(events, topic, es)).length >= n,
+    () => `${n} dead letters, but ${found?.length}`,
+  );
+  assert.equal(found.length, n);
+  return found;
+}
+
+const ask = (events, what, body, topic = 'orders', es = 'es1') =>
+  events.ask('POST', `/api/subscriptions/${es}/${what}DeadLetters?topic=${topic}`, body);
+
+async function orders(w, hook, more = ONCE, topic = {}) {
+  const events = await w.events();
+  await events.topic('orders', topic);
+  await events.subscription('orders', 'es1', Events.to(hook.url(), more));
+  return events;
+}
+
+const refusing = (n, status = 400) => ({ answers: Array(n).fill(status) });
+const idsOf = (rows) => rows.map(({ deadLetter }) => deadLetter.id);
+
+scenario('L2 L4 Listed, redriven with all attempts before it, and listed no longer', async (w) => {
+  const hook = await w.hook(refusing(1, 500));
+  const events = await orders(w, hook);
+  const sent = gridEvent({ data: { total: 1.1 } });
+  await events.publish('orders', [sent]);
+  const [letter] = await dead(events, 1);
+  assert.equal(letter.place, 'stream');
+  const { publishTime, lastDeliveryAttemptTime, ...rest } = letter.deadLetter;
+  const { topic } = hook.events()[0];
+  assert.deepEqual(rest, {
+    ...sent,
+    topic,
+    metadataVersion: '1',
+    deadLetterReason: 'MaxDeliveryAttemptsExceeded',
+    deliveryAttempts: 1,
+    lastDeliveryOutcome: 'GenericError',
+    lastHttpStatusCode: 500,
+  });
+  assert.ok(Math.abs(Date.now() - Date.parse(publishTime)) < 60000);
+  assert.ok(Date.parse(lastDeliveryAttemptTime) >= Date.parse(publishTime));
+
+  const listed = await must(events, 'deadletter', 'list', ...WHERE);
+  assert.match(listed, new RegExp(`^${letter.id} +\\S+ +MaxDeliveryAttemptsExceeded +1 `, 'm'));
+  const shown = await must(events, 'deadletter', 'show', letter.id, ...WHERE);
+  assert.match(shown, /^deadLetter\.data\.total +1\.1/m);
+  assert.match(shown, /^lastStatus +500$/m);
+  const dry = await must(events, 'deadletter', 'redrive', ...WHERE, '--dry-run');
+  assert.match(dry, /1 dead letters would be redriven/);
+  assert.equal((await letters(events)).length, 1);
+
+  assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letters were red/);
+  const [, again] = await hook.getsRequests(2);
+  assert.equal(again.headers['aeg-delivery-count'], '0');
+  assert.equal(JSON.parse(again.text)[0].id, sent.id);
+  assert.equal((await letters(events)).length, 0);
+  const gone = await redgrid(events, ['deadletter', 'show', letter.id, ...WHERE]);
+  assert.equal(gone.code, 1);
+  assert.match(gone.stderr, /has no dead letter/);
+});
+
+scenario('L3 CloudEvents have lower-case attributes, custom events an envelope', async (w) => {
+  const events = await w.events();
+  const hook = await w.hook(refusing(3));
+  await events.topic('clouds', { inputSchema: 'CloudEventSchemaV1_0' });
+  await events.topic('own', {
+    inputSchema: 'CustomEventSchema',
+    inputSchemaMapping: {
+      inputSchemaMappingType: 'Json',
+      properties: { eventType: { sourceField: 'kind' }, subject: { defaultValue: 'S' } },
+    },
+  });
+  await events.subscription('clouds', 'es1', Events.to(hook.url(), ONCE));
+  const asIs = { ...ONCE, eventDeliverySchema: 'CustomInputSchema' };
+  await events.subscription('own', 'es1', Events.to(hook.url(), asIs));
+  const headers = {
+    'aeg-sas-key': (await events.keys('clouds')).key1,
+    'content-type': 'application/cloudevents+json',
+  };
+  const cloud = cloudEvent({ data: { n: 1 }, tenant: 'blue' });
+  assert.equal((await events.publish('clouds', cloud, headers)).status, 200);
+  assert.equal((await events.publish('own', [{ kind: 'k', n: 2 }])).status, 200);
+
+  const [first] = await dead(events, 1, 'clouds');
+  const { publishtime, lastdeliveryattempttime, ...rest } = first.deadLetter;
+  assert.ok(publishtime && lastdeliveryattempttime);
+  assert.deepEqual(rest, {
+    ...cloud,
+    deadletterreason: 'UndeliverableDueToHttpBadRequest',
+    deliveryattempts: 1,
+    lastdeliveryoutcome: 'BadRequest',
+    lasthttpstatuscode: 400,
+  });
+  const [second] = await dead(events, 1, 'own');
+  assert.equal(second.deadLetter.eventType, 'k');
+  assert.equal(second.deadLetter.subject, 'S');
+  assert.deepEqual(second.deadLetter.data, { kind: 'k', n: 2 });
+  assert.equal(second.deadLetter.deadLetterReason, 'UndeliverableDueToHttpBadRequest');
+  assert.equal((await ask(events, 'redrive', {}, 'own')).json.redriven, 1);
+  assert.deepEqual(JSON.parse((await hook.getsRequests(3))[2].text), [{ kind: 'k', n: 2 }]);
+});
+
+scenario('L4 Those that are meant: by id, time, reason and filter', async (w) => {
+  const hook = await w.hook({ answers: [400, 400, 400, 413, 400] });
+  const events = await orders(w, hook);
+  for (const n of [1, 2, 3, 4, 5]) await die(events, [gridEvent({ id: `e${n}`, data: { n } })]);
+  const all = await letters(events);
+  assert.deepEqual(idsOf(all), ['e1', 'e2', 'e3', 'e4', 'e5']);
+  const of = async (body) => idsOf((await ask(events, 'list', body)).json.value);
+
+  assert.deepEqual(await of({ ids: [all[3].id, all[1].id, '1-1'] }), ['e4', 'e2']);
+  const reason = 'UndeliverableDueToHttpRequestEntityTooLarge';
+  assert.deepEqual(await of({ reason }), ['e4']);
+  const [third, fifth] = [all[2].diedAt, all[4].diedAt];
+  assert.deepEqual(await of({ diedAfter: third, diedBefore: fifth }), ['e3', 'e4']);
+  const more = { operatorType: 'NumberGreaterThan', key: 'data.n', value: 2 };
+  assert.deepEqual(await of({ filter: { advancedFilters: [more] }, diedBefore: fifth }), ['e3', 'e4']);
+  const page = (await ask(events, 'list', { limit: 2 })).json;
+  assert.deepEqual(idsOf(page.value), ['e1', 'e2']);
+  assert.deepEqual(await of({ limit: 2, from: page.next }), ['e3', 'e4']);
+  const filter = JSON.stringify({ advancedFilters: [more] });
+  const query = `&filter=${encodeURIComponent(filter)}&reason=${reason}`;
+  assert.deepEqual(idsOf(await letters(events, 'orders', 'es1', query)), ['e4']);
+
+  const byFilter = ['--filter', 'data.n', 'NumberIn', '1', '2', '--after', all[1].diedAt];
+  const rows = JSON.parse(await must(events, 'deadletter', 'list', ...WHERE, ...byFilter, '--output', 'json'));
+  assert.deepEqual(idsOf(rows.value), ['e2']);
+
+  const refused = await redgrid(events, ['deadletter', 'purge', ...WHERE]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /say --all, or which ones/);
+  assert.equal((await ask(events, 'purge', {})).status, 400);
+  const purged = await must(events, 'deadletter', 'purge', ...WHERE, '--id', all[0].id, all[1].id);
+  assert.match(purged, /^2 dead letters were purged/);
+  const redriven = (await ask(events, 'redrive', { ids: [all[0].id, all[2].id] })).json;
+  assert.deepEqual(redriven, { redriven: 1, matched: 1, notFound: 1 });
+  assert.deepEqual(idsOf(await letters(events)), ['e4', 'e5']);
+  assert.match(await must(events, 'deadletter', 'purge', ...WHERE, '--all'), /^2 dead letters/);
+  assert.deepEqual(await letters(events), []);
+});
+
+scenario('L4 What is asked wrongly is refused with the field', async (w) => {
+  const hook = await w.hook();
+  const events = await orders(w, hook);
+  for (const [body, text] of [
+    [{ ids: ['x'] }, /^ids: \[0\] is no id of a dead letter/],
+    [{ ids: [] }, /^ids: is not an array/],
+    [{ diedAfter: 'yesterday' }, /^diedAfter: is not an ISO 8601 time/],
+    [{ diedAfter: '2030-01-01', diedBefore: '2029-01-01' }, /^diedAfter|^diedBefore/],
+    [{ rate: 0 }, /^rate: /],
+    [{ filter: { advancedFilters: [{ key: 'a', operatorType: 'No' }] } }, /^filter: advancedFilters\[0\]/],
+    ['[1]', /not a JSON object/],
+  ]) {
+    const answer = await ask(events, 'redrive', body);
+    assert.equal(answer.status, 400, answer.text);
+    assert.match(answer.json.error.message, text);
+  }
+  assert.equal((await ask(events, 'redrive', {}, 'orders', 'other')).status, 404);
+  assert.deepEqual((await ask(events, 'redrive', {})).json, { redriven: 0, matched: 0 });
+});
+
+scenario('L4 What dies again during a redrive is not redriven in the same run', { timeout: 120000 }, async (w) => {
+  const hook = await w.hook(refusing(1000));
+  const events = await orders(w, hook);
+  const batch = Array.from({ length: 40 }, (_, n) => gridEvent({ id: `e${n}` }));
+  await die(events, batch);
+  const answer = await ask(events, 'redrive', { rate: 40 }); /* slower than they die */
+  assert.deepEqual(answer.json, { redriven: 40, matched: 40 });
+  await dead(events, 40);
+  assert.equal(hook.events().length, 80);
+  const words = ['deadletter', 'redrive', ...WHERE, '--rate', '200', '--limit', '30'];
+  assert.match(await must(events, ...words), /^30 dead letters were redriven/);
+  await hook.gets(110);
+});
+
+scenario('L4 Dead letters of queue mode have their own form, and come back to who pulls', async (w) => {
+  const events = await w.events();
+  await events.topic('orders');
+  await events.subscription('orders', 'es1', { deliveryConfiguration: { deliveryMode: 'Queue' } });
+  assert.deepEqual(await letters(events), []);
+});
