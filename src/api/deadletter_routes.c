@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "router/sweep.h"
 #include "json/json.h"
-#include "json/member.h"
 
 #define QUERY_MAX_BYTES 65536
 #define ROWS 100 /* when nobody says how many */
@@ -71,7 +70,7 @@ static bool on_found(struct sweep *sweep, const struct dead_found *found)
 
 /* ---- answers ---- */
 
-static void answer_failure(const struct asked *asked, enum err err)
+static void tell_failure(const struct asked *asked, enum err err)
 {
     const struct sweep *sweep = &asked->sweep;
     const char *done = sweep->kind == SWEEP_REDRIVE ? "redriven" : "purged";
@@ -141,7 +140,7 @@ static void on_swept(struct op *op, enum err err)
     struct asked *asked = container_of(op, struct asked, sweep.op);
 
     if (err != E_OK)
-        answer_failure(asked, err);
+        tell_failure(asked, err);
     else if (asked->is_one)
         answer_one(asked);
     else
