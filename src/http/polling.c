@@ -5,8 +5,10 @@
  *
  * What is refused is answered at the end without the loop. on_completed may come at any point, when
  * the connection breaks; but not between suspend and resume. */
+#include <errno.h>
 #include <microhttpd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "http/server_internal.h"
 
 #define SPARE_MAX 256
+#define PEM_MAX_BYTES (64 * 1024)
 #define DISCARD_MAX_BYTES                                                                          \
     (16 * 1024 * 1024) /* read and dropped, so that the client sees the 413                        \
                         */
@@ -252,20 +255,66 @@ void polling_hand_back(struct http_request *request)
     MHD_resume_connection(request->connection);
 }
 
-enum err polling_start(struct http_server *server, int fd, struct cause *why)
+static enum err read_pem(const char *path, char ret[static PEM_MAX_BYTES], struct cause *why)
 {
-    sigset_t all, before;
+    FILE *file = fopen(path, "re");
 
-    sigfillset(&all); /* signals are the loop's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+    if (file == NULL)
+        return cause_set(why, E_TLS, "%s: %s", path, strerror(errno));
+    size_t len = fread(ret, 1, PEM_MAX_BYTES - 1, file);
+    bool is_whole = ferror(file) == 0 && len < PEM_MAX_BYTES - 1;
+    fclose(file);
+    ret[len] = '\0';
+    return is_whole ? E_OK : cause_set(why, E_TLS, "%s: cannot be read, or is too long", path);
+}
+
+/* What a server with TLS has more; copied by libmicrohttpd. */
+struct identity {
+    char cert[PEM_MAX_BYTES], key[PEM_MAX_BYTES];
+};
+
+static enum err read_identity(const struct http_server_options *options, struct identity *ret,
+                              struct cause *why)
+{
+    enum err err = read_pem(options->cert_file, ret->cert, why);
+    return err ? err : read_pem(options->key_file, ret->key, why);
+}
+
+static struct MHD_Daemon *start(struct http_server *server, int fd, unsigned flags,
+                                struct MHD_OptionItem *more)
+{
+    return MHD_start_daemon(
+        flags | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access,
+        server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
         NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)server->options.connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)server->options.timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_REQUEST_HEAD_MAX_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
+enum err polling_start(struct http_server *server, int fd, struct cause *why)
+{
+    bool is_tls = server->options.cert_file != NULL;
+    char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
+    struct identity identity;
+    sigset_t all, before;
+
+    enum err err = is_tls ? read_identity(&server->options, &identity, why) : E_OK;
+    if (err)
+        return err;
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, identity.cert},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, identity.key},
+                                   {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
+                                   {MHD_OPTION_END, 0, NULL}};
+    sigfillset(&all); /* signals are the loop's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    server->daemon = is_tls ? start(server, fd, MHD_USE_TLS, tls) : start(server, fd, 0, tls + 3);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return server->daemon != NULL ? E_OK : cause_set(why, E_IO, "the HTTP thread did not start");
+    explicit_bzero(&identity, sizeof identity);
+    if (server->daemon != NULL)
+        return E_OK;
+    return is_tls ? cause_set(why, E_TLS, "%s: cannot be used, or the HTTP thread did not start",
+                              server->options.cert_file)
+                  : cause_set(why, E_IO, "the HTTP thread did not start");
 }

@@ -18,6 +18,7 @@ struct http_request *request_new(struct http_server *server,
 
     request->server = server;
     request->url = options->url != NULL && options->url[0] != '\0' ? options->url : NULL;
+    request->is_tls = options->cert_file != NULL;
     buf_init(&request->target, HTTP_REQUEST_HEAD_MAX_BYTES);
     buf_init(&request->text, HTTP_REQUEST_HEAD_MAX_BYTES);
     buf_init(&request->fields, FIELDS_MAX_BYTES);
@@ -199,7 +200,10 @@ void http_request_add_url(struct buf *out, const struct http_request *request)
         buf_add(out, slice_of(request->url));
         return;
     }
-    buf_add(out, SLICE("http://"));
+    bool is_tls =
+        request->is_tls ||
+        slice_eq_nocase(http_request_header(request, SLICE("X-Forwarded-Proto")), SLICE("https"));
+    buf_add(out, is_tls ? SLICE("https://") : SLICE("http://"));
     buf_add(out, host.len > 0 ? host : SLICE("localhost"));
 }
 

@@ -18,7 +18,8 @@ struct MHD_Connection;
 struct http_request {
     struct list_node node; /* in one of the server's lists */
     struct http_server *server;
-    const char *url;                   /* of the server, as its options say; NULL = none */
+    const char *url; /* of the server, as its options say; NULL = none */
+    bool is_tls;
     struct MHD_Connection *connection; /* NULL until its head was seen */
     uint64_t discarded_bytes;          /* of a body that is too large */
     int refused_status;                /* 0, or what the server answers by itself */

@@ -35,6 +35,7 @@ struct http_stream;
 struct http_server_options {
     const char *address; /* "127.0.0.1:7070", "[::1]:7070", "localhost:0"; port 0 = a free one */
     const char *url;     /* as clients know this server; NULL or "" = as each request says */
+    const char *cert_file, *key_file; /* PEM, read at the start: HTTPS; NULL = plain HTTP */
     uint32_t connections_max;
     size_t body_max_bytes;
     uint32_t timeout_s; /* a connection that sends nothing for so long is closed */
@@ -43,7 +44,7 @@ struct http_server_options {
 };
 
 /* http_server_start: E_OK and *ret, listening; or E_BAD_INPUT (address), E_EXISTS (in use),
- * E_DENIED, E_IO, with the address named. */
+ * E_DENIED, E_IO, with the address named; E_TLS with the file. */
 enum err http_server_start(struct loop *loop, const struct http_server_options *options,
                            struct http_server **ret, struct cause *why);
 uint16_t http_server_port(const struct http_server *server);
@@ -65,7 +66,8 @@ struct slice http_request_segment(const struct http_request *request, size_t ind
 /* http_request_parameter: the unescaped value of the first query parameter of that name (any case,
  * as Azure has it); empty for "?name"; SLICE_NONE if absent. */
 struct slice http_request_parameter(const struct http_request *request, struct slice name);
-/* http_request_add_url appends the URL of this server as the client knows it, without a path. */
+/* http_request_add_url appends the URL of this server as the client knows it, without a path;
+ * X-Forwarded-Proto tells whether a proxy in front speaks TLS. */
 void http_request_add_url(struct buf *out, const struct http_request *request);
 /* http_request_header: the first field of that name (any case), or SLICE_NONE. */
 struct slice http_request_header(const struct http_request *request, struct slice name);
