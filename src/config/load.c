@@ -8,25 +8,35 @@
 
 #define FILE_DEFAULT "redgrid.yaml"
 
-bool settings_is_open(const struct settings *settings)
+bool settings_is_open(const struct settings *settings, enum setting_id id)
 {
     char *host = NULL;
-    bool is_own =
-        settings_address(slice_of(settings_text(settings, SETTING_LISTEN_ID)), &host, NULL) &&
-        (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-         slice_has_prefix(slice_of(host), SLICE("127.")));
+    bool is_open = settings_address(slice_of(settings_text(settings, id)), &host, NULL) &&
+                   strcmp(host, "localhost") != 0 && strcmp(host, "::1") != 0 &&
+                   !slice_has_prefix(slice_of(host), SLICE("127."));
 
     free(host);
-    return !is_own;
+    return is_open;
+}
+
+static enum err check_open(const struct settings *settings, enum setting_id id, struct cause *why)
+{
+    if (!settings_is_open(settings, id) ||
+        settings_text(settings, SETTING_LISTEN_TOKEN_ID)[0] != '\0')
+        return E_OK;
+    return cause_set(why, E_BAD_INPUT,
+                     "%s: %s can be reached from other machines: set listen.token "
+                     "(REDGRID_LISTEN_TOKEN) to what callers must send, or listen on 127.0.0.1",
+                     setting_rows[id].name, settings_text(settings, id));
 }
 
 enum err settings_check(const struct settings *settings, struct cause *why)
 {
-    if (settings_is_open(settings) && settings_text(settings, SETTING_LISTEN_TOKEN_ID)[0] == '\0')
-        return cause_set(why, E_BAD_INPUT,
-                         "listen: %s can be reached from other machines: set listen.token "
-                         "(REDGRID_LISTEN_TOKEN) to what callers must send, or listen on 127.0.0.1",
-                         settings_text(settings, SETTING_LISTEN_ID));
+    enum err err = check_open(settings, SETTING_LISTEN_ID, why);
+    if (err == E_OK)
+        err = check_open(settings, SETTING_LISTEN_HTTPS_ID, why);
+    if (err != E_OK)
+        return err;
     if (settings_number(settings, SETTING_WORKERS_MIN_ID) >
         settings_number(settings, SETTING_WORKERS_MAX_ID))
         return cause_set(why, E_BAD_INPUT, "workers.min: is above workers.max");

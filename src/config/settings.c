@@ -150,7 +150,8 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
                              SLICE_ARG(text), row->extra);
         break;
     case SETTING_ADDRESS:
-        if (!settings_address(text, NULL, NULL))
+        if (!settings_address(text, NULL, NULL) &&
+            (row->extra[0] == '\0' || !slice_eq(text, slice_of(row->extra))))
             return cause_set(
                 why, E_BAD_INPUT,
                 "%s: '%.*s' is not an address and a port, as 127.0.0.1:7070 or [::1]:7070",

@@ -24,7 +24,7 @@ enum setting_type {
     SETTING_BOOL,
     SETTING_NUMBER,  /* min..max, of `extra` */
     SETTING_CHOICE,  /* one of the words in `extra` */
-    SETTING_ADDRESS, /* host:port, [v6]:port */
+    SETTING_ADDRESS, /* host:port, [v6]:port; or the word in `extra` */
 };
 
 /* id, name, type, default, min, max, unit or choices, when a change takes effect, flag, what the
@@ -47,6 +47,10 @@ enum setting_type {
       "Server program to run; empty takes redis-server or valkey-server from the PATH.")           \
     X(LISTEN, "listen", ADDRESS, "127.0.0.1:7070", 0, 0, "", RESTART, "--listen", "ADDR:PORT",     \
       "Address for HTTP; port 0 takes a free one. Beyond loopback listen.token is demanded.")      \
+    X(LISTEN_HTTPS, "listen_https", ADDRESS, "127.0.0.1:7443", 0, 0, "off", RESTART,               \
+      "--listen-https", "ADDR:PORT",                                                               \
+      "Address for HTTPS, with a certificate of DATA/tls/ca.crt; port 0 takes a free one; or "     \
+      "off.")                                                                                      \
     X(PUBLIC_URL, "public_url", TEXT, "", 0, 0, "", RESTART, "--public-url", "URL",                \
       "How others reach this server, behind a proxy; empty takes what each request says.")         \
     X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", LIVE, "--listen-token", "TOKEN",         \
@@ -96,7 +100,7 @@ struct setting {
     enum setting_type type;
     const char *value; /* the default */
     uint64_t min, max;
-    const char *extra; /* the unit of a number, the words of a choice */
+    const char *extra; /* the unit of a number, the words of a choice, none of an address */
     enum setting_when when;
     const char *flag;
     const char *takes;
@@ -132,8 +136,8 @@ enum err settings_read_flag(struct settings *settings, char *const *args, size_t
 
 /* settings_check finds what is wrong between settings (workers.min above workers.max). */
 enum err settings_check(const struct settings *settings, struct cause *why);
-/* settings_is_open: can `listen` be reached from other machines? */
-bool settings_is_open(const struct settings *settings);
+/* settings_is_open: can this address be reached from other machines? */
+bool settings_is_open(const struct settings *settings, enum setting_id id);
 
 /* settings_load reads the environment and the file (./redgrid.yaml if none is named and it is
  * there), and checks all of it. */
@@ -152,7 +156,7 @@ bool settings_bool(const struct settings *settings, enum setting_id id);
 const char *const *settings_list(const struct settings *settings, enum setting_id id);
 enum setting_source settings_source(const struct settings *settings, enum setting_id id);
 /* settings_address splits "host:port"; the host without its brackets, free() ends it. The text of
- * an address setting always splits. */
+ * an address setting splits, unless it is the word that turns it off. */
 bool settings_address(struct slice text, char **ret_host, uint16_t *ret_port);
 
 /* setting_find: false if there is no such setting. */

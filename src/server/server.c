@@ -23,7 +23,6 @@
 #include "config/settings.h"
 #include "functions/host.h"
 #include "http/client.h"
-#include "http/server.h"
 #include "loop/address.h"
 #include "loop/loop.h"
 #include "loop/process.h"
@@ -31,6 +30,7 @@
 #include "loop/timer.h"
 #include "redis/client.h"
 #include "router/router.h"
+#include "server/listeners.h"
 #include "server/places.h"
 #include "store/datadir.h"
 #include "store/instance.h"
@@ -58,7 +58,7 @@ struct server {
     struct metrics *metrics;
     struct log_ring *logs;
     struct api *api;
-    struct http_server *http;
+    struct listeners *listeners;
     struct http_client *client;   /* of custom handlers */
     struct http_client *webhooks; /* of deliveries */
     struct tls *tls;
@@ -70,7 +70,6 @@ struct server {
     struct host *host;
     struct id id;
     char *worker_dir, *include_dir, *cache_dir;
-    uint16_t http_port;
 
     size_t step; /* of up_steps, then of down_steps */
     bool is_up, is_stopping;
@@ -117,40 +116,20 @@ static enum err begin(struct server *server, struct cause *why)
 
 static enum err open_http(struct server *server, struct cause *why)
 {
-    const char *address = text(server, SETTING_LISTEN_ID);
-
     server->api = api_new(
         &(struct api_options){.loop = server->loop,
                               .metrics = server->metrics,
                               .logs = server->logs,
                               .token = text(server, SETTING_LISTEN_TOKEN_ID),
                               .program = {on_reasons, on_describe, on_refresh, on_reload, server}});
-    enum err err =
-        http_server_start(server->loop,
-                          &(struct http_server_options){.address = address,
-                                                        .url = text(server, SETTING_PUBLIC_URL_ID),
-                                                        .handler = api_handle,
-                                                        .ctx = server->api,
-                                                        .body_max_bytes = BODY_MAX_BYTES},
-                          &server->http, why);
-    if (err == E_EXISTS)
-        return cause_set(why, err, "listen: %s is taken: choose another address with --listen",
-                         address);
-    if (err == E_DENIED)
-        return cause_set(why, err,
-                         "listen: %s is not allowed to this user, as ports below 1024 often are: "
-                         "choose another address with --listen",
-                         address);
-    if (err)
-        return cause_wrap(why, err, "listen");
-    if (settings_is_open(server->settings))
-        log_warn(
-            "SERVER-OPEN",
-            "listening on %s: callers must send the token, which travels unencrypted: put a TLS "
-            "proxy in front",
-            address);
-    server->http_port = http_server_port(server->http);
-    return E_EMPTY;
+    enum err err = listeners_open(&(struct listeners_options){.loop = server->loop,
+                                                              .settings = server->settings,
+                                                              .data = datadir_path(server->data),
+                                                              .handler = api_handle,
+                                                              .ctx = server->api,
+                                                              .body_max_bytes = BODY_MAX_BYTES},
+                                  &server->listeners, why);
+    return err ? err : E_EMPTY;
 }
 
 static enum err open_store(struct server *server, struct cause *why)
@@ -254,19 +233,6 @@ static void open_webhooks(struct server *server)
                                  : ADDRESS_LOOPBACK});
 }
 
-/* What tokens say of where they come from. */
-static void write_url(const struct server *server, struct buf *out)
-{
-    const char *address = text(server, SETTING_LISTEN_ID),
-               *url = text(server, SETTING_PUBLIC_URL_ID);
-
-    if (url[0] != '\0')
-        buf_add(out, slice_of(url));
-    else
-        buf_addf(out, "http://%.*s:%u", (int)(strrchr(address, ':') - address), address,
-                 (unsigned)server->http_port);
-}
-
 static enum err open_router(struct server *server, struct cause *why)
 {
     struct buf url;
@@ -274,7 +240,7 @@ static enum err open_router(struct server *server, struct cause *why)
     (void)why;
     open_webhooks(server);
     buf_init(&url, URL_MAX_BYTES);
-    write_url(server, &url);
+    listeners_write_url(&url, server->listeners);
     server->router = router_start(
         &(struct router_options){
             .loop = server->loop,
@@ -351,7 +317,9 @@ static void write_ports(const struct server *server)
     struct buf out;
 
     buf_init(&out, PORTS_MAX_BYTES);
-    member_u64(&out, "http", server->http_port);
+    member_u64(&out, "http", listeners_http_port(server->listeners));
+    if (listeners_https_port(server->listeners) > 0)
+        member_u64(&out, "https", listeners_https_port(server->listeners));
     if (server->cache != NULL)
         member_u64(&out, "cache", instance_port(server->cache));
     member_i64(&out, "pid", getpid());
@@ -368,12 +336,17 @@ static void write_ports(const struct server *server)
 static enum err show_banner(struct server *server, struct cause *why)
 {
     const char *const *apps = settings_list(server->settings, SETTING_APP_ID);
+    struct buf urls;
 
     (void)why;
-    log_info("SERVER-UP", "redgrid " REDGRID_VERSION ": http://%.*s:%u, pid %d, data in %s",
-             (int)(strrchr(text(server, SETTING_LISTEN_ID), ':') - text(server, SETTING_LISTEN_ID)),
-             text(server, SETTING_LISTEN_ID), (unsigned)server->http_port, (int)getpid(),
-             datadir_path(server->data));
+    buf_init(&urls, URL_MAX_BYTES);
+    listeners_write_url(&urls, server->listeners);
+    if (listeners_https_port(server->listeners) > 0)
+        buf_add(&urls, SLICE(", "));
+    listeners_write_https(&urls, server->listeners);
+    log_info("SERVER-UP", "redgrid " REDGRID_VERSION ": %s, pid %d, data in %s", buf_text(&urls),
+             (int)getpid(), datadir_path(server->data));
+    buf_done(&urls);
     if (store_is_private(server->store))
         log_info("SERVER-STORE", "store: a private server on %s, fsync %s",
                  store_name(server->store), text(server, SETTING_STORE_FSYNC_ID));
@@ -483,12 +456,12 @@ static enum err close_http(struct server *server, struct cause *why)
     (void)why;
     snprintf(path, sizeof path, "%s/" PORTS_FILE, datadir_path(server->data));
     (void)unlink(path); /* it was never written if the start failed */
-    if (server->http == NULL)
+    if (server->listeners == NULL)
         return E_EMPTY;
     log_ring_free(server->logs); /* ends the followers, who would keep their connections open */
     server->logs = NULL;
-    http_server_close(server->http, HTTP_GRACE_MS, &server->down);
-    server->http = NULL;
+    listeners_close(server->listeners, HTTP_GRACE_MS, &server->down);
+    server->listeners = NULL;
     return E_OK;
 }
 
@@ -676,7 +649,7 @@ static void on_describe(void *ctx, struct buf *out)
     member_i64(out, "pid", getpid());
     member_u64(out, "uptimeMs", clock_now_ms() - server->started_at_ms);
     member_text(out, "data", slice_of(datadir_path(server->data)));
-    member_u64(out, "httpPort", server->http_port);
+    member_u64(out, "httpPort", listeners_http_port(server->listeners));
     member_text(out, "store",
                 server->store != NULL ? slice_of(store_name(server->store)) : SLICE_NONE);
     member_bool(out, "storeUp", server->store != NULL && store_is_up(server->store));

@@ -131,9 +131,16 @@ export class Node {
       .map((message) => message.slice('triggerValue:'.length));
   }
 
+  data() {
+    return this.args[this.args.indexOf('--data') + 1];
+  }
+
+  ports() {
+    return JSON.parse(fs.readFileSync(path.join(this.data(), 'ports.json'), 'utf8'));
+  }
+
   port() {
-    const folder = this.args[this.args.indexOf('--data') + 1];
-    return JSON.parse(fs.readFileSync(path.join(folder, 'ports.json'), 'utf8')).http;
+    return this.ports().http;
   }
 
   async get(where) {

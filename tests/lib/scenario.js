@@ -51,6 +51,7 @@ class World {
     const name = options.name ?? `node${this.nodes.length + 1}`;
     const data = options.data ?? this.path(name);
     const args = ['--data', data, '--listen', options.listen ?? '127.0.0.1:0'];
+    args.push('--listen-https', options.https ?? 'off');
     if (options.app) args.push('--app', options.app);
     if (options.store) args.push('--store', options.store.address);
     const node = new Node(name, [...args, ...(options.args ?? [])], options.env);

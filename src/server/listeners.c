@@ -1,0 +1,198 @@
+/* Closing: HTTP, then HTTPS, then freed. */
+#include "server/listeners.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/settings.h"
+#include "loop/authority.h"
+#include "loop/loop.h"
+#include "store/datadir.h"
+
+#define OFF "off"
+#define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
+
+struct listeners {
+    struct listeners_options options;
+    struct http_server *http, *https; /* NULL: not served, or closed */
+    uint16_t http_port, https_port;
+    struct op step, *closed;
+    uint32_t grace_ms;
+    enum err result;
+};
+
+static const char *text(const struct listeners *listeners, enum setting_id id)
+{
+    return settings_text(listeners->options.settings, id);
+}
+
+static enum err explain(enum err err, enum setting_id id, const char *address, struct cause *why)
+{
+    const char *name = setting_rows[id].name, *flag = setting_rows[id].flag;
+
+    if (err == E_EXISTS)
+        return cause_set(why, err, "%s: %s is taken: choose another address with %s", name, address,
+                         flag);
+    if (err == E_DENIED)
+        return cause_set(why, err,
+                         "%s: %s is not allowed to this user, as ports below 1024 often are: "
+                         "choose another address with %s",
+                         name, address, flag);
+    return cause_wrap(why, err, "%s", name);
+}
+
+static enum err open_one(struct listeners *listeners, enum setting_id id, const char *cert_file,
+                         const char *key_file, struct http_server **ret, struct cause *why)
+{
+    const struct listeners_options *options = &listeners->options;
+    const char *address = text(listeners, id);
+    enum err err = http_server_start(
+        options->loop,
+        &(struct http_server_options){
+            .address = address,
+            .url = cert_file == NULL ? text(listeners, SETTING_PUBLIC_URL_ID) : NULL,
+            .cert_file = cert_file,
+            .key_file = key_file,
+            .handler = options->handler,
+            .ctx = options->ctx,
+            .body_max_bytes = options->body_max_bytes},
+        ret, why);
+    return err == E_OK ? E_OK : explain(err, id, address, why);
+}
+
+/* ---- HTTPS ---- */
+
+/* What clients call this machine: the names of the loopback, and what it listens on. */
+static enum err make_certificate(const struct listeners *listeners, const char *folder,
+                                 struct cause *why)
+{
+    char *host = NULL;
+    enum err err = folder_make(folder, why);
+
+    if (err != E_OK)
+        return err;
+    (void)settings_address(slice_of(text(listeners, SETTING_LISTEN_HTTPS_ID)), &host, NULL);
+    const char *names[] = {"localhost", "127.0.0.1", "::1", host, NULL};
+    if (host == NULL || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        names[3] = NULL;
+    err = authority_open(folder, names, why);
+    free(host);
+    return err;
+}
+
+static bool is_optional(const struct listeners *listeners)
+{
+    return settings_source(listeners->options.settings, SETTING_LISTEN_HTTPS_ID) == SETTING_DEFAULT;
+}
+
+static enum err open_https(struct listeners *listeners, struct cause *why)
+{
+    char folder[PATH_MAX_BYTES], cert_file[PATH_MAX_BYTES + 16], key_file[PATH_MAX_BYTES + 16];
+
+    if (strcmp(text(listeners, SETTING_LISTEN_HTTPS_ID), OFF) == 0)
+        return E_OK;
+    snprintf(folder, sizeof folder, "%s/tls", listeners->options.data);
+    snprintf(cert_file, sizeof cert_file, "%s/" AUTHORITY_CERTIFICATE, folder);
+    snprintf(key_file, sizeof key_file, "%s/" AUTHORITY_KEY, folder);
+    enum err err = make_certificate(listeners, folder, why);
+    if (err == E_OK)
+        err = open_one(listeners, SETTING_LISTEN_HTTPS_ID, cert_file, key_file, &listeners->https,
+                       why);
+    if (err == E_EXISTS && is_optional(listeners)) {
+        log_warn("SERVER-HTTPS", "nothing is served by HTTPS: %s", cause_text(why, err));
+        return E_OK;
+    }
+    if (err == E_OK)
+        listeners->https_port = http_server_port(listeners->https);
+    return err;
+}
+
+/* ---- exported ---- */
+
+enum err listeners_open(const struct listeners_options *options, struct listeners **ret,
+                        struct cause *why)
+{
+    struct listeners *listeners = mem_new(struct listeners);
+
+    listeners->options = *options;
+    enum err err = open_one(listeners, SETTING_LISTEN_ID, NULL, NULL, &listeners->http, why);
+    if (err != E_OK) {
+        free(listeners);
+        return err;
+    }
+    listeners->http_port = http_server_port(listeners->http);
+    *ret = listeners; /* also after a failure below: there is something to be closed */
+    if (settings_is_open(options->settings, SETTING_LISTEN_ID))
+        log_warn("SERVER-OPEN",
+                 "listening on %s: callers must send the token, which travels unencrypted: use "
+                 "HTTPS, or put a TLS proxy in front",
+                 text(listeners, SETTING_LISTEN_ID));
+    return open_https(listeners, why);
+}
+
+uint16_t listeners_http_port(const struct listeners *listeners)
+{
+    return listeners->http_port;
+}
+
+uint16_t listeners_https_port(const struct listeners *listeners)
+{
+    return listeners->https_port;
+}
+
+static void write_url(struct buf *out, const char *scheme, const char *address, uint16_t port)
+{
+    buf_addf(out, "%s://%.*s:%u", scheme, (int)(strrchr(address, ':') - address), address,
+             (unsigned)port);
+}
+
+void listeners_write_url(struct buf *out, const struct listeners *listeners)
+{
+    const char *url = text(listeners, SETTING_PUBLIC_URL_ID);
+
+    if (url[0] != '\0')
+        buf_add(out, slice_of(url));
+    else
+        write_url(out, "http", text(listeners, SETTING_LISTEN_ID), listeners->http_port);
+}
+
+void listeners_write_https(struct buf *out, const struct listeners *listeners)
+{
+    if (listeners->https_port > 0)
+        write_url(out, "https", text(listeners, SETTING_LISTEN_HTTPS_ID), listeners->https_port);
+}
+
+/* ---- closing ---- */
+
+static void on_closed(struct op *op, enum err err)
+{
+    struct listeners *listeners = container_of(op, struct listeners, step);
+    struct http_server *next = listeners->http != NULL ? listeners->http : listeners->https;
+
+    if (err != E_OK)
+        listeners->result = err;
+    if (next != NULL) {
+        if (listeners->http != NULL)
+            listeners->http = NULL;
+        else
+            listeners->https = NULL;
+        http_server_close(next, listeners->grace_ms, &listeners->step);
+        return;
+    }
+    struct op *closed = listeners->closed;
+    enum err result = listeners->result;
+    free(listeners);
+    op_end(closed, result);
+}
+
+void listeners_close(struct listeners *listeners, uint32_t grace_ms, struct op *op)
+{
+    op_begin(op, NULL, listeners);
+    listeners->closed = op;
+    listeners->grace_ms = grace_ms;
+    listeners->step = (struct op){.done = on_closed};
+    loop_later(listeners->options.loop, &listeners->step, E_OK);
+}
