@@ -18,6 +18,7 @@ const TOPIC = 'orders';
 const WINDOW = 64;
 const SETTLE_MS = 30000;
 const PER_SECOND = 120;
+const IN_SOCKETS_MS = 500; // for so long we may still read, and answer, what a dead node has sent
 
 // What its filter is, and who wants an event by that.
 const ANY = () => true;
@@ -131,7 +132,7 @@ export class EventTrial {
     const begin = Date.now();
     this.kills++;
     await node.kill();
-    this.audit.upsets.push({ begin, end: Date.now() });
+    this.audit.upsets.push({ begin, end: Date.now() + IN_SOCKETS_MS });
   }
 
   // The store's own process, whoever started it.
