@@ -12,6 +12,7 @@
 #include "wire/http1.h"
 
 struct MHD_Connection;
+struct hangup;
 
 #define METHOD_MAX_BYTES 31
 
@@ -37,6 +38,8 @@ struct http_request {
     struct slice segments[HTTP_SEGMENTS_MAX];
     struct http_header parameters[HTTP_PARAMETERS_MAX];
     struct buf body;
+
+    struct hangup *hangup; /* the loop's, while the handler watches; NULL = nobody does */
 
     int status;
     struct buf fields; /* of the answer: name NUL value NUL ... */

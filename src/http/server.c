@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "http/listen.h"
 #include "http/server_internal.h"
+#include "loop/hangup.h"
 #include "loop/timer.h"
 
 #define CUT_MS 200 /* for the last answers to leave */
@@ -47,6 +48,20 @@ static void hand_back_all(struct turn *turn)
 
     while ((node = list_shift(&server->answered)) != NULL)
         polling_hand_back(container_of(node, struct http_request, node));
+}
+
+void http_request_watch(struct http_request *request, void (*gone)(void *ctx), void *ctx)
+{
+    assert(request->hangup == NULL && !request->is_answered);
+    if (!request->is_cut) /* then the socket is not ours any more */
+        request->hangup = hangup_new(request->server->loop, polling_socket(request), gone, ctx);
+}
+
+/* Before the polling thread has the socket again. */
+static void stop_watching(struct http_request *request)
+{
+    hangup_free(request->hangup);
+    request->hangup = NULL;
 }
 
 static void set_reply(struct http_request *request, int status, struct buf *body)
@@ -86,6 +101,7 @@ void http_respond(struct http_request *request, int status, const char *content_
     if (content_type != NULL)
         (void)http_reply_header(request, SLICE("Content-Type"), slice_of(content_type));
     list_remove(&request->node);
+    stop_watching(request);
     request->is_answered = true;
     if (request->is_cut) {
         let_go_cut(server, request);
@@ -161,6 +177,7 @@ static void server_cut(struct http_server *server)
     while ((node = list_shift(&server->held)) != NULL) {
         struct http_request *request = container_of(node, struct http_request, node);
         request->is_cut = true;
+        stop_watching(request);
         polling_hand_back(request);
     }
     timer_set(server->timer, CUT_MS);

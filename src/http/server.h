@@ -3,7 +3,7 @@
  * one locked queue; the handler runs on the loop and answers each exactly once, now or any time
  * later, with http_respond() or http_respond_stream(). Everything here is called on the loop's
  * thread. What is malformed or too large never reaches the handler (400, 413, 431). A client that
- * has gone meanwhile is not noticed: the answer is dropped in silence.
+ * has gone meanwhile is noticed only if somebody watches: the answer is dropped in silence.
  * Use:  static void handle(void *ctx, struct http_request *request)
  *       {
  *           struct buf body;
@@ -76,6 +76,10 @@ void http_request_each_header(const struct http_request *request,
                               void (*each)(void *ctx, struct slice name, struct slice value),
                               void *ctx);
 struct slice http_request_body(const struct http_request *request);
+
+/* http_request_watch, for an answer that may take long: `gone` is called once, with `ctx`, when the
+ * client leaves before it is answered. It must be answered all the same. */
+void http_request_watch(struct http_request *request, void (*gone)(void *ctx), void *ctx);
 
 /* http_reply_header adds a field to the answer to come. False, and nothing added, if name or value
  * hold bytes that must not be there. */

@@ -231,6 +231,21 @@ static inline void begin_stream(struct rig *rig, struct http_request *request)
     timer_every(rig->ticker, 1);
 }
 
+static inline void on_left(void *ctx)
+{
+    struct rig *rig = ctx;
+    rig->gone_calls++;
+    answer_text(rig->held[--rig->held_count], "to nobody");
+}
+
+static inline void watch(struct rig *rig, struct http_request *request)
+{
+    rig->held[rig->held_count++] = request;
+    http_request_watch(request, on_left, rig);
+    if (http_request_body(request).len > 0)
+        answer_text(rig->held[--rig->held_count], "watched");
+}
+
 static inline void handle(void *ctx, struct http_request *request)
 {
     struct rig *rig = ctx;
@@ -240,6 +255,8 @@ static inline void handle(void *ctx, struct http_request *request)
     rig->calls++;
     if (slice_eq(first, SLICE("hold"))) {
         hold(rig, request);
+    } else if (slice_eq(first, SLICE("watch"))) {
+        watch(rig, request);
     } else if (slice_eq(first, SLICE("stream"))) {
         begin_stream(rig, request);
     } else if (slice_eq(first, SLICE("close"))) {

@@ -58,6 +58,7 @@ struct http_stream {
 
 /* polling.c. polling_start makes the daemon on a listening socket, which it takes on success. */
 enum err polling_start(struct http_server *server, int fd, struct cause *why);
+int polling_socket(const struct http_request *request); /* of a request that is handed over */
 /* polling_hand_back lets the polling thread go on with a request, which is its own from now on. */
 void polling_hand_back(struct http_request *request);
 

@@ -67,6 +67,41 @@ static void a_stream_tells_that_its_client_left(void **state)
     assert_int_equal(rig.gone_calls, 1);
 }
 
+/* --- clients that are waited with --- */
+
+static void leave_unanswered(struct rig *rig)
+{
+    char text[100];
+    int fd = dial(rig);
+
+    for (int i = 0; i < 2; i++) { /* one that is answered is watched no longer */
+        check(ask(fd, "POST /watch HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx", text,
+                  sizeof(text)) == 200);
+        check(strcmp(text, "watched") == 0);
+    }
+    put(fd, "GET /watch HTTP/1.1\r\n" HOST "\r\n");
+    close(fd);
+}
+
+static void a_client_that_leaves_unanswered_is_noticed(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    rig_init(&rig);
+    rig_run(&rig, leave_unanswered);
+    struct timer *timer = timer_new(rig.loop, stop_when_gone, &rig);
+    timer_every(timer, 1);
+    while (rig.gone_calls == 0)
+        loop_run(rig.loop);
+    rig_join(&rig);
+    timer_free(timer);
+    rig_done(&rig);
+    assert_int_equal(rig.gone_calls, 1);
+    assert_int_equal(rig.calls, 3);
+    assert_int_equal(rig.closed_err, E_OK);
+}
+
 static void keep_stream(struct rig *rig)
 {
     char text[4000];
@@ -154,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_is_sent_as_it_is_written),
         cmocka_unit_test(a_stream_tells_that_its_client_left),
+        cmocka_unit_test(a_client_that_leaves_unanswered_is_noticed),
         cmocka_unit_test(closing_the_server_ends_its_streams),
         cmocka_unit_test(a_close_lets_what_is_answered_leave),
         cmocka_unit_test(what_is_held_too_long_is_cut_and_may_be_answered_later),
