@@ -120,6 +120,15 @@ struct redis_pubsub *redis_pubsub_open(struct redis_hub *hub,
     return pubsub;
 }
 
+struct redis_pubsub *redis_pubsub_beside(struct redis *redis,
+                                         const struct redis_pubsub_options *options)
+{
+    struct redis_pubsub_options its = *options;
+
+    its.options = redis->server->options;
+    return redis_pubsub_open(redis->hub, &its);
+}
+
 void redis_pubsub_close(struct redis_pubsub *pubsub)
 {
     if (pubsub == NULL)

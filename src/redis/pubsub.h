@@ -28,6 +28,9 @@ struct redis_pubsub_options {
 
 struct redis_pubsub *redis_pubsub_open(struct redis_hub *hub,
                                        const struct redis_pubsub_options *options);
+/* redis_pubsub_beside: at the server of another client, with its options instead of those named. */
+struct redis_pubsub *redis_pubsub_beside(struct redis *redis,
+                                         const struct redis_pubsub_options *options);
 void redis_pubsub_close(
     struct redis_pubsub *pubsub); /* no callback runs any more. In callbacks: yes. */
 

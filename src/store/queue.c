@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#define KEY_HEAD "rg:{q:"
+#define KEY_TAIL "}:"
+
 /* {entries, states} of ids that are pending under ARGV[2] now; XCLAIM leaves out, or answers with a
  * nil for, what is no longer in the stream. */
 #define LUA_HELD                                                                                   \
@@ -105,9 +108,9 @@ struct queue *queue_new(struct redis *redis, struct slice id)
     queue->redis = redis;
     for (size_t i = 0; i < QUEUE_KEY_COUNT; i++) {
         buf_init(&key, id.len + 32);
-        buf_add(&key, SLICE("rg:{q:"));
+        buf_add(&key, SLICE(KEY_HEAD));
         buf_add(&key, id);
-        buf_add(&key, SLICE("}:"));
+        buf_add(&key, SLICE(KEY_TAIL));
         buf_add(&key, slice_of(names[i]));
         queue->keys[i] = buf_detach(&key);
     }
@@ -121,6 +124,12 @@ void queue_free(struct queue *queue)
     for (size_t i = 0; i < QUEUE_KEY_COUNT; i++)
         free(queue->keys[i]);
     free(queue);
+}
+
+struct slice queue_id(const struct queue *queue)
+{
+    struct slice key = slice_from(queue_key(queue, QUEUE_EVENTS), sizeof KEY_HEAD - 1);
+    return slice_first(key, slice_find(key, SLICE(KEY_TAIL)));
 }
 
 enum err queue_open(struct queue *queue, struct redis_call *call)
@@ -274,7 +283,7 @@ static const struct resp *after(const struct resp *node)
 }
 
 /* XREADGROUP answers with one stream in an array (RESP2) or a map (RESP3), or with nil; scripts
- * with the next due time, entries, and the state of each. */
+ * with the next due time, entries, and the state of each, and may have more to say. */
 void queue_cursor_init(struct queue_cursor *cursor, const struct reply *reply)
 {
     const struct resp *root = reply->root, *entries = NULL, *states = NULL;
@@ -284,7 +293,7 @@ void queue_cursor_init(struct queue_cursor *cursor, const struct reply *reply)
         entries = resp_child(root, 1);
     } else if (root->type == RESP_ARRAY && root->count == 1) {
         entries = resp_child(resp_child(root, 0), 1);
-    } else if (root->type == RESP_ARRAY && root->count == 3) {
+    } else if (root->type == RESP_ARRAY && root->count >= 3) {
         double due; /* a score: an integer below 2^53, maybe with an exponent */
         struct slice first = resp_child(root, 0)->text;
         cursor->has_more = slice_eq(first, SLICE(QUEUE_MORE));

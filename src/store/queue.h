@@ -38,6 +38,7 @@ struct queue;
 /* queue_new: `redis` is borrowed; `id` names the subscription for ever and is not empty. */
 struct queue *queue_new(struct redis *redis, struct slice id);
 void queue_free(struct queue *queue); /* forgets it; what is stored stays */
+struct slice queue_id(const struct queue *queue);
 
 /* queue_open makes the stream and its group; there already: E_REDIS with BUSYGROUP, which
  * queue_is_open() tells from other errors. Not needed before queue_append(). */
@@ -114,8 +115,10 @@ enum err queue_bury(struct queue *queue, struct slice id, const struct queue_fie
 
 /* Pull. queue_receive locks up to `count` entries, parked ones that are due first, until `lock_ms`
  * from now; state = the token of the lock, new each time, and how often it was locked: read it with
- * queue_lock_read(). One that was locked max_locks times before, or is older than ttl_ms, becomes
- * a dead letter instead, with `reason`, `attempts` and the time. */
+ * queue_lock_read(). Fewer come when they have more than QUEUE_RECEIVE_BYTES together. One that was
+ * locked max_locks times before, or is older than ttl_ms, becomes a dead letter instead, with
+ * `reason`, `attempts` and the time: queue_buried() tells how many did. */
+#define QUEUE_RECEIVE_BYTES (4 * 1024 * 1024)
 struct queue_pull {
     uint64_t now_unix_ms;
     size_t count; /* 1..QUEUE_BATCH_MAX */
@@ -124,16 +127,30 @@ struct queue_pull {
     uint64_t ttl_ms;    /* 0 = no limit */
 };
 enum err queue_receive(struct queue *queue, const struct queue_pull *pull, struct redis_call *call);
+uint64_t queue_buried(const struct reply *reply);
 bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_token);
 /* What to do with entries by their tokens, as "id:token". The reply has one integer each, in their
- * order: 1 = done, 0 = the lock is no longer this one's. */
-enum queue_lock_end { QUEUE_ACKNOWLEDGE, QUEUE_RELEASE, QUEUE_REJECT, QUEUE_RENEW };
+ * order: 1 = done, 0 = the lock is no longer this one's. A return is a release of what nobody got:
+ * the lock does not count. */
+enum queue_lock_end { QUEUE_ACKNOWLEDGE, QUEUE_RELEASE, QUEUE_REJECT, QUEUE_RENEW, QUEUE_RETURN };
 struct queue_times {
     uint64_t now_unix_ms;
     uint64_t delay_ms; /* of a release: when it may be received again; of a renewal: the lock */
 };
 enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct slice *tokens,
                       size_t count, const struct queue_times *times, struct redis_call *call);
+
+/* queue_expire makes those dead letters that are older than ttl_ms, locked ones excepted; `pull` as
+ * for queue_receive(), its lock_ms unused. It looks at `count` entries from id `start` ("-" = the
+ * oldest) on, all of which the server has in memory once more meanwhile. */
+enum err queue_expire(struct queue *queue, const struct queue_pull *pull, struct slice start,
+                      struct redis_call *call);
+struct queue_expiry {
+    uint64_t buried;
+    struct slice next;       /* where to go on; empty = all were looked at. Points into the reply */
+    uint64_t oldest_unix_ms; /* that is left; 0 = none is */
+};
+bool queue_expiry_read(const struct reply *reply, struct queue_expiry *ret);
 
 /* Dead letters. queue_dead brings a part of them, in the order in which they died; queue_dead_find
  * those of some ids that are there, in the order of the ids. Of either the bodies decide how much

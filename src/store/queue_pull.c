@@ -4,19 +4,26 @@
 
 #include "base/id.h"
 
-/* A state is "locks token". ARGV: now, count, lock_ms, max_locks, ttl_ms, then a token for each of
- * the count. What is dead is replaced by the next, so that a client that waits for one is not sent
- * away; after a thousand it is. */
+/* Why an entry that nobody has locked is dead; nil: it is not. */
+#define LUA_REASON                                                                                 \
+    "local function reason_of(id, locks, max, ttl, now) "                                          \
+    "if max > 0 and locks >= max then return 'MaxDeliveryAttemptsExceeded' end "                   \
+    "if ttl > 0 and tonumber(string.match(id, '^%d+')) + ttl <= now then "                         \
+    "return 'TimeToLiveExceeded' end end "
+
+/* A state is "locks token". ARGV: now, count, lock_ms, max_locks, ttl_ms, bytes, then a token for
+ * each of the count. What is dead is replaced by the next, so that a client that waits for one is
+ * not sent away; after a thousand it is. */
 #define LUA_LOCKS                                                                                  \
     "local function lock_of(id) "                                                                  \
     "local s = redis.call('HGET', KEYS[3], id) or '0 ' "                                           \
     "return tonumber(string.match(s, '^%d+')), string.match(s, ' (.*)$') end "
 
-static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS
+static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "local now, count, lock, max, ttl = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), "
     "tonumber(ARGV[5]), tonumber(ARGV[6]) "
-    "local entries, states, looked = {}, {}, 0 "
-    "while #entries < count and looked < 1000 do "
+    "local entries, states, looked, bytes, buried = {}, {}, 0, 0, 0 "
+    "while #entries < count and looked < 1000 and bytes < tonumber(ARGV[7]) do "
     "looked = looked + 1 "
     "local id = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1)[1] "
     "local e "
@@ -29,19 +36,37 @@ static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS
     "e = r[1][2][1] end "
     "if e then "
     "local locks = lock_of(e[1]) "
-    "local reason "
-    "if max > 0 and locks >= max then reason = 'MaxDeliveryAttemptsExceeded' "
-    "elseif ttl > 0 and tonumber(string.match(e[1], '^%d+')) + ttl <= now then "
-    "reason = 'TimeToLiveExceeded' end "
-    "if reason then bury(e[1], {'reason', reason, 'attempts', locks}) "
+    "local reason = reason_of(e[1], locks, max, ttl, now) "
+    "if reason then buried = buried + bury(e[1], {'reason', reason, 'attempts', locks}) "
     "else "
-    "local state = (locks + 1) .. ' ' .. ARGV[7 + #entries] "
+    "local state = (locks + 1) .. ' ' .. ARGV[8 + #entries] "
+    "bytes = bytes + #e[2][4] "
     "redis.call('ZADD', KEYS[2], now + lock, e[1]) "
     "redis.call('HSET', KEYS[3], e[1], state) "
     "entries[#entries + 1] = e "
     "states[#states + 1] = state end end end "
     "local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES') "
-    "return {first[2] or '', entries, states}";
+    "return {first[2] or '', entries, states, buried}";
+
+/* ARGV: now, max_locks, ttl_ms, count, start. Ids are times, so those that are too old are the
+ * first. A score above now is a lock, or the delay of a release. */
+static const char expire_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
+    "local now, max, ttl, count = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), "
+    "tonumber(ARGV[5]) "
+    "local buried, last, until_id = 0, nil, string.format('%.0f', now - ttl) "
+    "local old = redis.call('XRANGE', KEYS[1], ARGV[6], until_id, 'COUNT', count) "
+    "for _, e in ipairs(old) do "
+    "last = e[1] "
+    "if tonumber(redis.call('ZSCORE', KEYS[2], last) or 0) <= now then "
+    "local locks = lock_of(last) "
+    "local reason = reason_of(last, locks, max, ttl, now) "
+    "buried = buried + bury(last, {'reason', reason, 'attempts', locks}) end end "
+    "local next_id = '' "
+    "if #old == count then "
+    "local time, sequence = string.match(last, '^(%d+)%-(%d+)$') "
+    "next_id = time .. '-' .. string.format('%.0f', sequence + 1) end "
+    "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1] "
+    "return {buried, next_id, first and first[1] or '0'}";
 
 /* ARGV: what to do, now, delay, then id and token of each. */
 static const char unlock_script[] = QUEUE_LUA_BURY LUA_LOCKS
@@ -57,24 +82,36 @@ static const char unlock_script[] = QUEUE_LUA_BURY LUA_LOCKS
     "redis.call('ZREM', KEYS[2], id) redis.call('HDEL', KEYS[3], id) "
     "elseif ends == 'reject' then bury(id, {'reason', 'Rejected', 'attempts', locks}) "
     "else redis.call('ZADD', KEYS[2], now + delay, id) "
-    "if ends == 'release' then redis.call('HSET', KEYS[3], id, locks .. ' ') end end end end "
+    "if ends == 'release' then redis.call('HSET', KEYS[3], id, locks .. ' ') "
+    "elseif ends == 'return' then redis.call('HSET', KEYS[3], id, (locks - 1) .. ' ') end end end "
+    "end "
     "return answers";
 
 enum err queue_receive(struct queue *queue, const struct queue_pull *pull, struct redis_call *call)
 {
-    struct queue_number numbers[5];
+    struct queue_number numbers[6];
     struct id tokens[QUEUE_BATCH_MAX];
-    struct slice args[5 + QUEUE_BATCH_MAX] = {
-        queue_number(&numbers[0], pull->now_unix_ms), queue_number(&numbers[1], pull->count),
-        queue_number(&numbers[2], pull->lock_ms), queue_number(&numbers[3], pull->max_locks),
-        queue_number(&numbers[4], pull->ttl_ms)};
+    struct slice args[6 + QUEUE_BATCH_MAX] = {queue_number(&numbers[0], pull->now_unix_ms),
+                                              queue_number(&numbers[1], pull->count),
+                                              queue_number(&numbers[2], pull->lock_ms),
+                                              queue_number(&numbers[3], pull->max_locks),
+                                              queue_number(&numbers[4], pull->ttl_ms),
+                                              queue_number(&numbers[5], QUEUE_RECEIVE_BYTES)};
 
     assert(pull->count > 0 && pull->count <= QUEUE_BATCH_MAX);
     for (size_t i = 0; i < pull->count; i++) {
         tokens[i] = id_secret();
-        args[5 + i] = id_slice(&tokens[i]);
+        args[6 + i] = id_slice(&tokens[i]);
     }
-    return queue_run(queue, receive_script, args, 5 + pull->count, call);
+    return queue_run(queue, receive_script, args, 6 + pull->count, call);
+}
+
+uint64_t queue_buried(const struct reply *reply)
+{
+    const struct resp *buried = resp_child(reply->root, 3);
+    int64_t count;
+
+    return buried != NULL && resp_int(buried, &count) && count > 0 ? (uint64_t)count : 0;
 }
 
 bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_token)
@@ -92,7 +129,7 @@ bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_
 enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct slice *tokens,
                       size_t count, const struct queue_times *times, struct redis_call *call)
 {
-    static const char *const names[] = {"acknowledge", "release", "reject", "renew"};
+    static const char *const names[] = {"acknowledge", "release", "reject", "renew", "return"};
     struct queue_number now, delay;
     struct slice args[3 + 2 * QUEUE_BATCH_MAX] = {slice_of(names[end]),
                                                   queue_number(&now, times->now_unix_ms),
@@ -105,4 +142,30 @@ enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct
         args[4 + 2 * i] = slice_from(tokens[i], colon + 1); /* none: empty, which is nobody's */
     }
     return queue_run(queue, unlock_script, args, 3 + 2 * count, call);
+}
+
+enum err queue_expire(struct queue *queue, const struct queue_pull *pull, struct slice start,
+                      struct redis_call *call)
+{
+    struct queue_number numbers[4];
+    const struct slice args[] = {
+        queue_number(&numbers[0], pull->now_unix_ms), queue_number(&numbers[1], pull->max_locks),
+        queue_number(&numbers[2], pull->ttl_ms), queue_number(&numbers[3], pull->count), start};
+
+    assert(pull->ttl_ms > 0 && pull->ttl_ms <= pull->now_unix_ms);
+    return queue_run(queue, expire_script, args, COUNT_OF(args), call);
+}
+
+bool queue_expiry_read(const struct reply *reply, struct queue_expiry *ret)
+{
+    const struct resp *buried = resp_child(reply->root, 0), *next = resp_child(reply->root, 1);
+    const struct resp *oldest = resp_child(reply->root, 2);
+    int64_t count;
+
+    if (oldest == NULL || !resp_int(buried, &count) || count < 0)
+        return false;
+    *ret = (struct queue_expiry){.buried = (uint64_t)count,
+                                 .next = next->text,
+                                 .oldest_unix_ms = queue_stream_time(oldest->text)};
+    return true;
 }

@@ -478,6 +478,79 @@ static void rejected_and_too_often_locked_ones_are_dead_and_the_next_comes(void 
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempts")), SLICE("1")));
 }
 
+static void what_nobody_got_is_given_back_and_not_counted(void **state)
+{
+    (void)state;
+    open_queue();
+    append("a");
+    assert_string_equal(receive(1, 1000, 1), "a:1");
+    const char *first = token_of(0);
+    assert_int_equal(unlock(QUEUE_RETURN, first, 2000, 0), 1);
+    assert_int_equal(unlock(QUEUE_RETURN, first, 2000, 0), 0);
+    assert_string_equal(receive(1, 2000, 1), "a:1");
+    assert_int_equal(queue_buried(answer.kept), 0);
+    assert_string_equal(receive(1, 62000, 1), "");
+    assert_int_equal(queue_buried(answer.kept), 1);
+}
+
+static void one_answer_has_so_many_bytes(void **state)
+{
+    static char large[1024 * 1024 + 1];
+    const struct queue_pull pull = {.now_unix_ms = 1000, .count = 10, .lock_ms = 60000};
+    struct queue_cursor cursor;
+
+    (void)state;
+    open_queue();
+    memset(large, 'x', sizeof large - 1);
+    for (int i = 0; i < 6; i++)
+        (void)ended(queue_append(queue, SLICE("h"), slice_of(large), call()));
+    (void)ended(queue_receive(queue, &pull, call()));
+    queue_cursor_init(&cursor, answer.kept);
+    assert_int_equal(cursor.left, QUEUE_RECEIVE_BYTES / (1024 * 1024));
+}
+
+static struct queue_expiry expire(uint64_t later_ms, size_t count, const char *start)
+{
+    const struct queue_pull pull = {
+        .now_unix_ms = clock_unix_ms() + later_ms, .count = count, .max_locks = 3, .ttl_ms = 60000};
+    struct queue_expiry found;
+
+    (void)ended(queue_expire(queue, &pull, slice_of(start), call()));
+    assert_true(queue_expiry_read(answer.kept, &found));
+    return found;
+}
+
+static void what_nobody_fetches_in_time_is_dead_but_not_what_is_locked(void **state)
+{
+    char start[48];
+
+    (void)state;
+    struct queue_expiry found = expire(0, 10, "-"); /* there is no queue yet */
+    assert_int_equal(found.oldest_unix_ms, 0);
+    assert_int_equal(found.next.len, 0);
+    open_queue();
+    append("a");
+    append("b");
+    append("c");
+    assert_string_equal(receive(1, clock_unix_ms() + 50000, 0), "a:1"); /* for 60 s */
+    found = expire(0, 10, "-");
+    assert_int_equal(found.buried, 0);
+    assert_true(found.oldest_unix_ms > 0);
+    found = expire(70000, 2, "-");
+    assert_int_equal(found.buried, 1); /* b */
+    assert_true(found.next.len > 0);   /* there may be more */
+    snprintf(start, sizeof start, "%.*s", SLICE_ARG(found.next));
+    found = expire(70000, 2, start);
+    assert_int_equal(found.buried, 1); /* c */
+    assert_int_equal(found.next.len, 0);
+    assert_true(found.oldest_unix_ms > 0); /* a */
+    expect_stats(1, 0, 1, 2);
+    found = expire(120000, 2, "-");
+    assert_int_equal(found.buried, 1);
+    assert_int_equal(found.oldest_unix_ms, 0);
+    expect_stats(0, 0, 0, 3);
+}
+
 static void pulled_too_late_is_dead(void **state)
 {
     const struct queue_pull pull = {
@@ -733,6 +806,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lock_runs_out_is_released_or_renewed, begin, end),
         cmocka_unit_test_setup_teardown(
             rejected_and_too_often_locked_ones_are_dead_and_the_next_comes, begin, end),
+        cmocka_unit_test_setup_teardown(what_nobody_got_is_given_back_and_not_counted, begin, end),
+        cmocka_unit_test_setup_teardown(one_answer_has_so_many_bytes, begin, end),
+        cmocka_unit_test_setup_teardown(what_nobody_fetches_in_time_is_dead_but_not_what_is_locked,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(pulled_too_late_is_dead, begin, end),
         cmocka_unit_test_setup_teardown(of_one_lane_the_next_comes_when_the_one_before_is_finished,
                                         begin, end),
