@@ -1,9 +1,12 @@
-/* api/topics.h - what publishers send to: POST /topics/NAME/api/events (eventgrid.md 2).
+/* api/topics.h - what lies under /topics: where publishers send to, and pull clients (pull.h).
+ *   POST /topics/NAME/api/events   events of the topic's schema (eventgrid.md 2)
+ *   POST /topics/NAME:publish      CloudEvents, as clients of namespaces send them (eventgrid.md 6)
  * Checked in this order: route, method, authorization, size, content type, events; then the store.
  * Errors have the bodies that clients of Azure Event Grid know. */
 #ifndef API_TOPICS_H
 #define API_TOPICS_H
 
+#include "base/buf.h"
 #include "http/server.h"
 
 struct loop;

@@ -12,9 +12,12 @@
     X(REFUSAL_JSON, 400, "BadRequest", "InputJsonInvalid", E_BAD_INPUT, true)                      \
     X(REFUSAL_HEADER, 400, "BadRequest", "InvalidCloudEventHeader", E_BAD_INPUT, true)             \
     X(REFUSAL_SAS, 400, "BadRequest", "InvalidSas", E_BAD_INPUT, true)                             \
+    X(REFUSAL_REQUEST, 400, "BadRequest", "InvalidRequest", E_BAD_INPUT, true)                     \
     X(REFUSAL_UNAUTHORIZED, 401, "Unauthorized", "Unauthorized", E_DENIED, true)                   \
+    X(REFUSAL_QUOTA, 403, "Forbidden", "QuotaExceeded", E_LIMIT, true)                             \
     X(REFUSAL_NOT_FOUND, 404, "NotFound", "ResourceNotFound", E_NOT_FOUND, true)                   \
     X(REFUSAL_METHOD, 405, "MethodNotAllowed", "MethodNotAllowed", E_UNSUPPORTED, true)            \
+    X(REFUSAL_GONE, 410, "Gone", "ResourceNotFound", E_NOT_FOUND, true)                            \
     X(REFUSAL_TOO_LARGE, 413, "RequestEntityTooLarge", NULL, E_LIMIT, false)                       \
     X(REFUSAL_MEDIA_TYPE, 415, "UnsupportedMediaType", NULL, E_UNSUPPORTED, true)                  \
     X(REFUSAL_THROTTLED, 429, "TooManyRequests", NULL, E_LIMIT, true)                              \

@@ -146,7 +146,8 @@ static struct slice place_of(struct slice url)
     return url;
 }
 
-/* Whole segments only: a token for /topics/a is none for /topics/ab. */
+/* Whole segments only: a token for /topics/a is none for /topics/ab, but is for /topics/a:publish.
+ */
 static bool is_below(struct slice resource, struct slice url)
 {
     struct buf text;
@@ -155,8 +156,9 @@ static bool is_below(struct slice resource, struct slice url)
     bool is_good = url_decode_form(&text, resource) == E_OK;
     struct slice above = place_of(buf_slice(&text)), place = place_of(url);
     struct slice rest = slice_from(place, above.len);
+    bool has_path = slice_find_byte(above, '/') < above.len; /* else a ':' leads to the port */
     is_good = is_good && above.len > 0 && slice_has_prefix_nocase(place, above) &&
-              (rest.len == 0 || rest.data[0] == '/');
+              (rest.len == 0 || rest.data[0] == '/' || (has_path && rest.data[0] == ':'));
     buf_done(&text);
     return is_good;
 }

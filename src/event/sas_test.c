@@ -111,6 +111,7 @@ static void other_resources_and_later_times_are_refused(void **state)
                      E_DENIED);
     assert_int_equal(verify(tokens[0], URL "x", Y2029), E_DENIED);
     assert_int_equal(verify(tokens[0], URL "/x", Y2029), E_OK);
+    assert_int_equal(verify(tokens[0], URL ":publish", Y2029), E_OK);
     assert_int_equal(verify(tokens[0], URL, 1893456000000u - 1), E_OK);
     assert_int_equal(verify(tokens[0], URL, 1893456000000u), E_DENIED);
     assert_int_equal(sas_verify(&none, slice_of(tokens[0]), SLICE(URL), Y2029, NULL), E_DENIED);

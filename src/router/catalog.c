@@ -11,15 +11,21 @@
 #include "router/reception.h"
 #include "router/resource_id.h"
 #include "router/webhook.h"
+#include "store/wakes.h"
 #include "json/scan.h"
 
 #define TEXT_MAX_BYTES 4096
+#define DAY_MS 86400000ull
 
 struct catalog {
     struct catalog_options options;
     struct map scopes;   /* lower-case id -> struct scope */
     struct map topics;   /* lower-case name -> struct scope */
+    struct map queues;   /* id -> struct active, not the retired */
     struct list retired; /* struct active */
+    struct list pulls;   /* struct active, in queue mode */
+    size_t pull_count;
+    struct waits waits;
     struct op *stopped;
 };
 
@@ -65,14 +71,30 @@ struct loop *active_loop(const struct active *active)
     return active->catalog->options.loop;
 }
 
+struct waits *active_waits(const struct active *active)
+{
+    return &active->catalog->waits;
+}
+
+static void wake_here(struct active *active)
+{
+    if (!list_is_empty(&active->receptions))
+        reception_wake(container_of(active->receptions.head.next, struct reception, node));
+    if (active->subscriber != NULL)
+        subscriber_wake(active->subscriber);
+}
+
+/* Of a retired one, what works by the new document now has the same queue. */
 void active_wake(struct active *active)
 {
-    struct reception *reception;
+    struct catalog *catalog = active->catalog;
+    struct slice queue = queue_id(active->queue);
+    struct active *current = map_get(&catalog->queues, queue);
 
-    list_each (&active->receptions, struct reception, node, reception)
-        reception_wake(reception);
-    if (active->subscriber != NULL && !list_holds(&active->node))
-        subscriber_wake(active->subscriber);
+    if (current != NULL)
+        wake_here(current);
+    if (active->subscription.is_queue) /* a subscriber tells when it is more than it can take */
+        wakes_tell(catalog->options.wakes, queue);
 }
 
 static void on_retired(struct op *op, enum err err)
@@ -85,6 +107,10 @@ static void retire(struct active *active)
 {
     struct reception *reception;
 
+    if (map_get(&active->catalog->queues, queue_id(active->queue)) == active)
+        (void)map_remove(&active->catalog->queues, queue_id(active->queue));
+    active->catalog->pull_count -= list_holds(&active->turns);
+    list_remove(&active->turns);
     list_push(&active->catalog->retired, &active->node);
     list_each (&active->receptions, struct reception, node, reception)
         reception_cancel(reception);
@@ -129,13 +155,19 @@ static void begin(struct active *active, const struct scope *scope, struct slice
 {
     const struct catalog_options *options = &active->catalog->options;
 
+    (void)map_set(&active->catalog->queues, queue, active);
     if (active->subscription.is_queue) {
+        uint64_t ttl_ms = active->subscription.queue.ttl_ms;
         active->queue = queue_new(options->redis, queue);
+        active->ttl_ms = ttl_ms != 0 ? ttl_ms : scope->topic->retention_days * DAY_MS;
+        list_push(&active->catalog->pulls, &active->turns);
+        active->catalog->pull_count++;
         return;
     }
     active->subscriber =
         subscriber_start(&(struct subscriber_options){.loop = options->loop,
                                                       .redis = options->redis,
+                                                      .wakes = options->wakes,
                                                       .id = queue,
                                                       .node = options->node,
                                                       .rules = topic_rules(scope->topic),
@@ -346,6 +378,7 @@ struct catalog *catalog_new(const struct catalog_options *options)
 
     catalog->options = *options;
     list_init(&catalog->retired);
+    list_init(&catalog->pulls);
     return catalog;
 }
 
@@ -468,15 +501,72 @@ bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope 
     return true;
 }
 
+size_t catalog_pulls(const struct catalog *catalog)
+{
+    return catalog->pull_count;
+}
+
+struct active *catalog_next_pull(struct catalog *catalog)
+{
+    struct list_node *node = list_shift(&catalog->pulls);
+
+    if (node == NULL)
+        return NULL;
+    list_push(&catalog->pulls, node);
+    return container_of(node, struct active, turns);
+}
+
+static void look_again(struct active *active)
+{
+    if (active->subscriber != NULL)
+        subscriber_look_again(active->subscriber);
+    else
+        wake_here(active);
+}
+
+void catalog_woken(struct catalog *catalog, struct slice queue)
+{
+    struct active *active;
+    struct slice id;
+    size_t at = 0;
+    void *value;
+
+    if (queue.data == NULL)
+        while (map_next(&catalog->queues, &at, &id, &value))
+            look_again(value);
+    else if ((active = map_get(&catalog->queues, queue)) != NULL)
+        look_again(active);
+}
+
 void catalog_recheck(struct catalog *catalog)
 {
-    struct scope *scope;
-    struct member *member;
+    struct slice id;
+    size_t at = 0;
+    void *value;
 
-    for (size_t at = 0; catalog_next_scope(catalog, &at, &scope);)
-        list_each (&scope->members, struct member, node, member)
-            if (member->active != NULL && member->active->subscriber != NULL)
-                subscriber_recheck(member->active->subscriber);
+    while (map_next(&catalog->queues, &at, &id, &value)) {
+        struct active *active = value;
+        if (active->subscriber != NULL)
+            subscriber_recheck(active->subscriber);
+        else
+            wake_here(active);
+    }
+}
+
+size_t catalog_waits(const struct catalog *catalog)
+{
+    return catalog->waits.count;
+}
+
+void catalog_end_waits(struct catalog *catalog)
+{
+    struct reception *reception;
+    struct active *active;
+
+    catalog->waits.is_over = true;
+    list_each (&catalog->pulls, struct active, turns, active)
+        list_each (&active->receptions, struct reception, node, reception)
+            reception_hurry(reception);
 }
 
 void catalog_stop(struct catalog *catalog, struct op *op)
@@ -499,11 +589,15 @@ void catalog_stop(struct catalog *catalog, struct op *op)
 
 void catalog_hurry(struct catalog *catalog)
 {
+    struct reception *reception;
     struct active *active;
 
-    list_each (&catalog->retired, struct active, node, active)
+    list_each (&catalog->retired, struct active, node, active) {
+        list_each (&active->receptions, struct reception, node, reception)
+            reception_abort(reception);
         if (active->subscriber != NULL)
             subscriber_hurry(active->subscriber);
+    }
 }
 
 void catalog_free(struct catalog *catalog)
@@ -522,5 +616,6 @@ void catalog_free(struct catalog *catalog)
     }
     map_done(&catalog->scopes);
     map_done(&catalog->topics);
+    map_done(&catalog->queues);
     free(catalog);
 }

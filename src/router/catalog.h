@@ -35,14 +35,24 @@ struct active {
     struct subscriber *subscriber;              /* NULL in queue mode, and once it has stopped */
     struct queue *queue;                        /* the subscriber's, or in queue mode our own */
     struct list receptions;                     /* of queue mode: who waits for events */
+    uint64_t ttl_ms;                            /* of queue mode */
+    uint64_t expiry_unix_ms;                    /* of queue mode: before that, nothing expires */
     struct op stopped;
-    struct list_node node; /* among the retired */
+    struct list_node node;  /* among the retired */
+    struct list_node turns; /* among those in queue mode */
 };
 struct active *active_ref(struct active *active);
 struct active *active_unref(struct active *active); /* NULL */
 struct loop *active_loop(const struct active *active);
-/* active_wake: something was appended to its queue, or may have been. */
+/* active_wake: something was appended to its queue, or released, or may have been. Those who wait
+ * at other nodes are told too. */
 void active_wake(struct active *active);
+/* How many wait for events, of all subscriptions, and whether nobody may any longer. */
+struct waits {
+    size_t count;
+    bool is_over;
+};
+struct waits *active_waits(const struct active *active);
 
 struct member {            /* a subscription's document */
     struct list_node node; /* in its scope */
@@ -70,6 +80,7 @@ struct catalog_options {
     struct redis *redis;      /* the store's */
     struct http_client *http; /* for webhooks */
     const struct identity *identity;
+    struct wakes *wakes; /* to other nodes; NULL = there are none */
     const char *node;
     bool (*is_dead)(void *ctx, struct slice node);
     /* The target of a function, by its resource id; NULL = there is none. */
@@ -102,8 +113,17 @@ struct member *catalog_member(const struct scope *scope, struct slice name);
 /* scope_match gives who wants an event; stale after the next call and after any change. */
 size_t scope_match(struct scope *scope, const struct event *event, const size_t **ret);
 
+/* The subscriptions in queue mode, by turns; NULL = there are none. */
+size_t catalog_pulls(const struct catalog *catalog);
+struct active *catalog_next_pull(struct catalog *catalog);
+
 /* catalog_recheck: a node died, or the store was away. */
 void catalog_recheck(struct catalog *catalog);
+/* catalog_woken: another node says that a queue has something; SLICE_NONE: any may have. */
+void catalog_woken(struct catalog *catalog, struct slice queue);
+size_t catalog_waits(const struct catalog *catalog);
+/* catalog_end_waits: who waits for events is answered now, and nobody waits any longer. */
+void catalog_end_waits(struct catalog *catalog);
 /* catalog_stop retires all; the op ends when the last has gone. catalog_hurry cuts it short. */
 void catalog_stop(struct catalog *catalog, struct op *op);
 void catalog_hurry(struct catalog *catalog);

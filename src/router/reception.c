@@ -1,24 +1,44 @@
 /* ASK --something came, or the time is up--> done
  *  | ^--no queue yet--> OPEN --> ASK
- *  +--nothing--> WAIT --woken, or a parked entry is due--> ASK */
+ *  +--nothing--> WAIT --woken, or a parked entry is due--> ASK
+ *  +--something came, but for nobody--> RETURN --> done */
 #include "router/reception.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+
+#define TOKEN_ROOM_BYTES 128
 
 static struct loop *loop_of(const struct reception *r)
 {
     return active_loop(r->active);
 }
 
+static struct reception *first_of(const struct active *active)
+{
+    return list_is_empty(&active->receptions)
+               ? NULL
+               : container_of(active->receptions.head.next, struct reception, node);
+}
+
+/* Whoever waits behind it may get what it left, and has to look at what is parked. A store that
+ * does not answer is no reason to ask it for the next one. */
 static void end(struct reception *r, enum err err)
 {
     struct active *active = r->active;
 
     list_remove(&r->node);
+    active_waits(active)->count--;
     timer_free(r->timer);
     r->timer = NULL;
+    struct reception *next = first_of(active);
+    if (next != NULL && (err == E_OK || err == E_CANCELED))
+        reception_wake(next);
     op_end(&r->op, err); /* r may be gone */
     active_unref(active);
 }
@@ -30,7 +50,7 @@ static void ask(struct reception *r)
                                     .count = r->count,
                                     .lock_ms = (uint64_t)settings->lock_seconds * 1000,
                                     .max_locks = settings->max_deliveries,
-                                    .ttl_ms = settings->ttl_ms};
+                                    .ttl_ms = r->active->ttl_ms};
 
     r->step = RECEPTION_ASK;
     r->is_woken = false;
@@ -47,15 +67,54 @@ static void open_queue(struct reception *r)
         loop_later(loop_of(r), &r->call.op, err);
 }
 
-/* Until the time is up, or until a parked entry is due, whichever comes first. */
+/* Until the time is up, or, for the first of them, until a parked entry is due. */
 static void wait_for_more(struct reception *r, uint64_t due_unix_ms)
 {
     uint64_t now_unix_ms = clock_unix_ms();
     uint64_t wait_ms = r->until_ms - loop_now_ms(loop_of(r));
     uint64_t due_ms = due_unix_ms > now_unix_ms ? due_unix_ms - now_unix_ms : 1;
+    bool is_first = first_of(r->active) == r;
 
     r->step = RECEPTION_WAIT;
-    timer_set(r->timer, due_ms < wait_ms ? due_ms : wait_ms);
+    timer_set(r->timer, is_first && due_ms < wait_ms ? due_ms : wait_ms);
+}
+
+/* What came for somebody who is gone. If that fails they come back when their locks end. */
+static void give_back(struct reception *r)
+{
+    const struct queue_times times = {.now_unix_ms = clock_unix_ms()};
+    char room[QUEUE_BATCH_MAX][TOKEN_ROOM_BYTES];
+    struct slice tokens[QUEUE_BATCH_MAX], token;
+    struct queue_cursor cursor;
+    struct queue_entry entry;
+    size_t count = 0;
+    uint32_t locks;
+
+    queue_cursor_init(&cursor, r->call.reply);
+    while (count < COUNT_OF(tokens) && queue_cursor_next(&cursor, &entry)) {
+        if (!queue_lock_read(entry.state, &locks, &token))
+            continue;
+        int len = snprintf(room[count], sizeof room[0], "%.*s:%.*s", SLICE_ARG(entry.id),
+                           SLICE_ARG(token));
+        tokens[count] = (struct slice){room[count], (size_t)len};
+        count += (size_t)len < sizeof room[0];
+    }
+    r->step = RECEPTION_RETURN;
+    enum err err = E_OK;
+    if (count > 0)
+        err = queue_unlock(r->active->queue, QUEUE_RETURN, tokens, count, &times, &r->call);
+    if (err != E_OK || count == 0)
+        loop_later(loop_of(r), &r->call.op, err);
+}
+
+static void tell_buried(const struct reception *r)
+{
+    uint64_t buried = queue_buried(r->call.reply);
+
+    if (buried > 0)
+        log_warn("DELIVERY-DEAD",
+                 "%s: %" PRIu64 " events that nobody acknowledged in time are dead letters",
+                 r->active->subscription.name, buried);
 }
 
 static void judge(struct reception *r)
@@ -63,8 +122,11 @@ static void judge(struct reception *r)
     struct queue_cursor cursor;
 
     queue_cursor_init(&cursor, r->call.reply);
-    if (cursor.left > 0 || r->is_canceled || r->until_ms <= loop_now_ms(loop_of(r)))
-        end(r, r->is_canceled && cursor.left == 0 ? E_CANCELED : E_OK);
+    tell_buried(r);
+    if (cursor.left > 0 && r->is_canceled)
+        give_back(r);
+    else if (cursor.left > 0 || r->is_canceled || r->until_ms <= loop_now_ms(loop_of(r)))
+        end(r, r->is_canceled ? E_CANCELED : E_OK);
     else if (r->is_woken)
         ask(r);
     else
@@ -81,7 +143,10 @@ static void on_called(struct op *op, enum err err)
 {
     struct reception *r = container_of(op, struct reception, call.op);
 
-    if (r->step == RECEPTION_OPEN && queue_is_open(&r->call, err)) {
+    if (r->step == RECEPTION_RETURN) {
+        active_wake(r->active);
+        end(r, E_CANCELED);
+    } else if (r->step == RECEPTION_OPEN && queue_is_open(&r->call, err)) {
         ask(r);
     } else if (r->step == RECEPTION_ASK && has_no_queue(r, err)) {
         open_queue(r);
@@ -108,18 +173,23 @@ static void on_abort(struct op *op)
     reception_cancel(container_of(op, struct reception, op));
 }
 
-void reception_start(struct reception *reception, struct active *active, size_t count,
-                     uint64_t wait_ms)
+enum err reception_start(struct reception *reception, struct active *active, size_t count,
+                         uint64_t wait_ms)
 {
     struct reception *r = reception;
+    struct waits *waits = active_waits(active);
 
+    if (waits->count >= RECEPTIONS_MAX)
+        return E_LIMIT;
+    waits->count++;
     *r = (struct reception){
         .op = r->op, .active = active_ref(active), .count = count, .call.op.done = on_called};
-    r->until_ms = loop_now_ms(loop_of(r)) + wait_ms;
+    r->until_ms = loop_now_ms(loop_of(r)) + (waits->is_over ? 0 : wait_ms);
     r->timer = timer_new(loop_of(r), on_timer, r);
     list_push(&active->receptions, &r->node);
     op_begin(&r->op, on_abort, r);
     ask(r);
+    return E_OK;
 }
 
 void reception_wake(struct reception *reception)
@@ -129,8 +199,20 @@ void reception_wake(struct reception *reception)
         timer_set(reception->timer, 0);
 }
 
+void reception_hurry(struct reception *reception)
+{
+    reception->until_ms = loop_now_ms(loop_of(reception));
+    reception_wake(reception);
+}
+
 void reception_cancel(struct reception *reception)
 {
     reception->is_canceled = true;
     reception_wake(reception);
+}
+
+void reception_abort(struct reception *reception)
+{
+    reception_cancel(reception);
+    op_abort(&reception->call.op);
 }

@@ -7,7 +7,9 @@
 
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "router/expiry.h"
 #include "router/sweep.h"
+#include "store/wakes.h"
 
 static void on_changed(void *ctx, struct slice id, struct slice document)
 {
@@ -15,6 +17,17 @@ static void on_changed(void *ctx, struct slice id, struct slice document)
 
     if (!router->is_stopping)
         catalog_set(router->catalog, id, document);
+}
+
+static void on_woken(void *ctx, struct slice queue)
+{
+    struct router *router = ctx;
+    catalog_woken(router->catalog, queue);
+}
+
+static void on_missed(void *ctx)
+{
+    on_woken(ctx, SLICE_NONE);
 }
 
 static void on_late(void *ctx)
@@ -43,6 +56,7 @@ static void on_change_ended(void *ctx)
 struct router *router_start(const struct router_options *options, struct op *loaded)
 {
     struct router *router = mem_new(struct router);
+    uint32_t chores_ms = options->chores_ms > 0 ? options->chores_ms : CHORES_MS;
 
     router->options = *options;
     list_init(&router->sweeps);
@@ -53,9 +67,16 @@ struct router *router_start(const struct router_options *options, struct op *loa
     op_begin(loaded, NULL, router);
     router->timer = timer_new(options->loop, on_late, router);
     router->identity = identity_start(options->loop, options->redis, options->url);
+    router->wakes = wakes_open(&(struct wakes_options){.loop = options->loop,
+                                                       .redis = options->redis,
+                                                       .node = options->node,
+                                                       .woken = on_woken,
+                                                       .missed = on_missed,
+                                                       .ctx = router});
     router->catalog = catalog_new(&(struct catalog_options){.loop = options->loop,
                                                             .tallies = &router->tallies,
                                                             .redis = options->redis,
+                                                            .wakes = router->wakes,
                                                             .http = options->http,
                                                             .identity = router->identity,
                                                             .node = options->node,
@@ -79,15 +100,26 @@ struct router *router_start(const struct router_options *options, struct op *loa
         .resources = router->resources,
         .window_ms = options->window_ms,
         .retry_ms = options->retry_ms > 0 ? options->retry_ms : VALIDATION_RETRY_MS,
-        .chores_ms = options->chores_ms > 0 ? options->chores_ms : CHORES_MS,
+        .chores_ms = chores_ms,
         .ended = on_change_ended,
         .ctx = router});
+    router->expiry = expiry_new(options->loop, router->catalog, chores_ms);
     return router;
 }
 
 struct catalog *router_catalog(struct router *router)
 {
     return router->catalog;
+}
+
+size_t router_waits(const struct router *router)
+{
+    return catalog_waits(router->catalog);
+}
+
+void router_end_waits(struct router *router)
+{
+    catalog_end_waits(router->catalog);
 }
 
 struct resources *router_resources(struct router *router)
@@ -151,6 +183,8 @@ static void on_catalog_stopped(struct op *op, enum err err)
     struct router *router = container_of(op, struct router, step);
 
     (void)err;
+    wakes_close(router->wakes); /* nothing is appended any more */
+    router->wakes = NULL;
     router->step.done = on_resources_stopped;
     resources_stop(router->resources, &router->step);
 }
@@ -178,6 +212,7 @@ void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
     list_each (&router->sweeps, struct sweep, node, sweep)
         sweep_cancel(sweep);
     survey_stop(router->survey);
+    expiry_stop(router->expiry);
     timer_set(router->timer, limit_ms);
     router_go_on(router);
 }
@@ -190,6 +225,8 @@ void router_free(struct router *router)
     timer_free(router->timer);
     changes_free(router->changes);
     survey_free(router->survey);
+    expiry_free(router->expiry);
+    wakes_close(router->wakes);
     catalog_free(router->catalog);
     resources_free(router->resources);
     identity_free(router->identity);

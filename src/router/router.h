@@ -39,11 +39,15 @@ struct router_options {
 /* router_start: `loaded` ends with E_OK when all topics and subscriptions are known. */
 struct router *router_start(const struct router_options *options, struct op *loaded);
 struct catalog *router_catalog(struct router *router);
+/* router_waits is how many pull clients wait for events. */
+size_t router_waits(const struct router *router);
+/* router_end_waits: pull clients that wait are answered now, and none waits any longer. */
+void router_end_waits(struct router *router);
 struct resources *router_resources(struct router *router);
 struct changes *router_changes(struct router *router); /* to change what there is */
 struct identity *router_identity(struct router *router);
-struct survey *router_survey(struct router *router);   /* how much stands in the queues */
-struct watch *router_watch(struct router *router);     /* the owner's to fill in */
+struct survey *router_survey(struct router *router); /* how much stands in the queues */
+struct watch *router_watch(struct router *router);   /* the owner's to fill in */
 /* router_node_died: peers.is_dead() would now say yes for one more. */
 void router_node_died(struct router *router);
 

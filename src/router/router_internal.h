@@ -14,6 +14,8 @@ struct router {
     struct survey *survey;
     struct changes *changes;
     struct identity *identity;
+    struct expiry *expiry;
+    struct wakes *wakes; /* NULL once closed */
     struct op loading, *loaded;
     size_t publications; /* under way */
     struct list sweeps;  /* the same */

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "router/head.h"
+#include "router/entry.h"
 
 #define TEXTS_MAX_BYTES 1024
 
@@ -58,18 +58,6 @@ static void read_state(struct held *held, struct slice state)
     held->attempted_unix_ms = attempted;
 }
 
-static struct event *read_event(const struct subscriber *s, const struct queue_entry *entry)
-{
-    struct refusal why;
-    struct event *event;
-
-    if (head_read(&s->options.rules, entry->head, entry->body, &event, &why) == E_OK)
-        return event;
-    log_error("EVENT-UNREADABLE", "%s: entry %.*s of its queue is no event any more: %s",
-              s->options.subscription->name, SLICE_ARG(entry->id), why.text.text);
-    return NULL;
-}
-
 struct held *held_new(struct subscriber *subscriber, const struct queue_entry *entry)
 {
     struct held *held;
@@ -83,7 +71,8 @@ struct held *held_new(struct subscriber *subscriber, const struct queue_entry *e
     memcpy(held->ending.id, entry->id.data, entry->id.len);
     buf_init(&held->texts, TEXTS_MAX_BYTES);
     read_state(held, entry->state);
-    held->event = read_event(subscriber, entry);
+    held->event =
+        entry_event(&subscriber->options.rules, entry, subscriber->options.subscription->name);
     list_push(&subscriber->held, &held->node);
     subscriber->in_flight++;
     return held;

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "loop/timer.h"
 #include "router/shipment.h"
+#include "store/wakes.h"
 
 #define AGAIN_MS 200
 #define LARGE_BYTES (64 * 1024) /* what entries are thought to be before the first came */
@@ -275,13 +276,31 @@ static void wait_for_time(struct subscriber *s, enum taking taking)
 
     if (s->in_flight == 0 && s->breaker.rest_until_ms > now_ms)
         wait_ms = s->breaker.rest_until_ms - now_ms;
-    else if (s->due_unix_ms != UINT64_MAX && s->due_unix_ms > now_unix_ms)
+    if (s->due_unix_ms != UINT64_MAX && s->due_unix_ms > now_unix_ms &&
+        s->due_unix_ms - now_unix_ms < wait_ms)
         wait_ms = s->due_unix_ms - now_unix_ms;
     if (taking != TAKE_NOTHING && rate_room(&s->rate, 1, now_ms) == 0 &&
         rate_wait_ms(&s->rate) < wait_ms)
         wait_ms = rate_wait_ms(&s->rate);
     if (wait_ms != UINT64_MAX)
         timer_set(s->timer, wait_ms);
+}
+
+/* There is something, and no room for it here: other nodes may have some. Once for what is new, and
+ * never for what they told us of, or two full nodes would tell each other for ever. An endpoint
+ * that wants no more events a second does not want them of another node either. */
+static void tell_others(struct subscriber *s, enum taking taking)
+{
+    bool is_due = taking == TAKE_DUE;
+    bool is_told = is_due ? s->told_unix_ms == s->due_unix_ms : s->told_wakes == s->wakes;
+
+    if (is_told || taking < TAKE_FRESH || rate_room(&s->rate, 1, loop_now_ms(s->options.loop)) == 0)
+        return;
+    if (is_due)
+        s->told_unix_ms = s->due_unix_ms;
+    else
+        s->told_wakes = s->wakes;
+    wakes_tell(s->options.wakes, queue_id(s->queue));
 }
 
 static void end_stop(struct subscriber *s)
@@ -307,6 +326,7 @@ static void on_turn(struct turn *turn)
     enum taking taking = choose(s);
     s->asked = room(s);
     if (taking == TAKE_NOTHING || (taking > TAKE_HOLDERS && s->asked == 0)) {
+        tell_others(s, taking);
         wait_for_time(s, taking);
         return;
     }
@@ -383,6 +403,14 @@ void subscriber_recheck(struct subscriber *subscriber)
     subscriber->has_holders = true;
     subscriber->due_unix_ms = 0; /* ask */
     subscriber_wake(subscriber);
+}
+
+void subscriber_look_again(struct subscriber *subscriber)
+{
+    subscriber->due_unix_ms = 0; /* ask */
+    subscriber_wake(subscriber);
+    subscriber->told_wakes = subscriber->wakes;
+    subscriber->told_unix_ms = 0;
 }
 
 struct queue *subscriber_queue(struct subscriber *subscriber)

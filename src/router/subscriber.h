@@ -22,6 +22,7 @@ struct subscriber;
 struct subscriber_options {
     struct loop *loop;
     struct redis *redis;                     /* the store's; borrowed */
+    struct wakes *wakes;                     /* to other nodes; borrowed; NULL = there are none */
     struct slice id;                         /* of the queue */
     const char *node;                        /* of this run */
     struct event_rules rules;                /* how what the queue holds was published; borrowed */
@@ -38,6 +39,8 @@ struct subscriber *subscriber_start(const struct subscriber_options *options);
 void subscriber_wake(struct subscriber *subscriber);
 /* subscriber_recheck: a node has died, or the store was away: there may be anything. */
 void subscriber_recheck(struct subscriber *subscriber);
+/* subscriber_look_again: another node has more than it can take, or may have. */
+void subscriber_look_again(struct subscriber *subscriber);
 struct queue *subscriber_queue(struct subscriber *subscriber);
 size_t subscriber_in_flight(const struct subscriber *subscriber);
 /* When the endpoint is left alone: until when, monotonic; 0 = it is not. */

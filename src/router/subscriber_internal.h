@@ -22,14 +22,16 @@ struct subscriber {
 
     enum taking taking; /* what the call under way asks for */
     struct redis_call call;
-    bool is_open;         /* the queue is there */
-    bool has_holders;     /* somebody who is gone may hold entries */
-    bool has_lost;        /* an answer was lost: we may hold what we do not know of */
-    bool has_fresh;       /* there may be something fresh */
-    bool has_more;        /* what came last was not all of it */
-    bool was_due;         /* the last thing taken was due ones: fresh ones have the next turn */
-    uint64_t wakes;       /* counts them, ... */
-    uint64_t taken_wakes; /* ... and how many there were when the call began */
+    bool is_open;          /* the queue is there */
+    bool has_holders;      /* somebody who is gone may hold entries */
+    bool has_lost;         /* an answer was lost: we may hold what we do not know of */
+    bool has_fresh;        /* there may be something fresh */
+    bool has_more;         /* what came last was not all of it */
+    bool was_due;          /* the last thing taken was due ones: fresh ones have the next turn */
+    uint64_t wakes;        /* counts them, ... */
+    uint64_t taken_wakes;  /* ... and how many there were when the call began */
+    uint64_t told_wakes;   /* ... and when the others were told that there is more than room */
+    uint64_t told_unix_ms; /* of which parked entry they were told that it is due */
     size_t asked;
     char gone[64];         /* the node whose entries are adopted; "" = none */
     char start[48];        /* from which id on */

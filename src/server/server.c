@@ -425,6 +425,8 @@ static void on_reload(void *ctx)
 static enum err drain_host(struct server *server, struct cause *why)
 {
     (void)why;
+    if (server->router != NULL)
+        router_end_waits(server->router);
     if (server->host == NULL)
         return E_EMPTY;
     host_drain(server->host, &server->down);
@@ -655,6 +657,7 @@ static void on_describe(void *ctx, struct buf *out)
     member_bool(out, "storeUp", server->store != NULL && store_is_up(server->store));
     member_text(out, "cache",
                 server->cache != NULL ? slice_of(instance_connection(server->cache)) : SLICE_NONE);
+    member_u64(out, "pullClients", server->router != NULL ? router_waits(server->router) : 0);
     member_u64(out, "nodes", server->nodes != NULL ? nodes_count(server->nodes) : 0);
 }
 

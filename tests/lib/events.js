@@ -49,6 +49,11 @@ export class Events {
     return { destination: { endpointType: 'WebHook', properties }, ...more };
   }
 
+  // What one in queue mode says of itself.
+  static queue(queue = {}) {
+    return { deliveryConfiguration: { deliveryMode: 'Queue', queue } };
+  }
+
   putSubscription(topic, name, properties) {
     return this.ask('PUT', `/api/subscriptions/${name}?topic=${topic}`, { properties });
   }

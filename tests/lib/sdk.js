@@ -1,4 +1,4 @@
-// Publishing with the SDK.
+// Publishing and receiving with the SDKs.
 
 import {
   AzureKeyCredential,
@@ -6,6 +6,7 @@ import {
   EventGridPublisherClient,
   generateSharedAccessSignature,
 } from '@azure/eventgrid';
+import { EventGridReceiverClient, EventGridSenderClient } from '@azure/eventgrid-namespaces';
 
 // The SDK's publisher, which wants https unless it is told otherwise.
 export function publisher(
@@ -27,4 +28,16 @@ export async function sas(topic, key, expires = new Date(Date.now() + 3600000)) 
     expires,
   );
   return { text, credential: new AzureSASCredential(text) };
+}
+
+// Pull clients of namespaces: they send to a topic, and receive from one of its subscriptions.
+const INSECURE = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
+
+export function sender(events, topic, key = topic.key1) {
+  return new EventGridSenderClient(events.base(), new AzureKeyCredential(key), topic.name, INSECURE);
+}
+
+export function receiver(events, topic, subscription, key = topic.key1) {
+  const credential = new AzureKeyCredential(key);
+  return new EventGridReceiverClient(events.base(), credential, topic.name, subscription, INSECURE);
 }
