@@ -359,9 +359,9 @@ static enum err show_banner(struct server *server, struct cause *why)
     for (; *apps != NULL; apps++)
         log_info("SERVER-APP", "app: %s", *apps);
     if (settings_list(server->settings, SETTING_APP_ID)[0] == NULL)
-        log_warn("SERVER-NO-APP",
-                 "no function app is named: start with --app DIR, or make one with "
-                 "`redgrid init NAME`");
+        log_info("SERVER-NO-APP",
+                 "no function app is named, so events only: --app DIR runs functions, "
+                 "`redgrid init NAME` makes some");
     write_ports(server);
     server->is_up = true;
     return E_EMPTY;
