@@ -88,16 +88,8 @@ struct part {
 static void add_flag(struct buf *out, const struct cmdline *line, const char *flag,
                      const char *name)
 {
-    if (cmdline_value(line, flag) == NULL)
-        return;
-    member_bool(out, name, true);
-}
-
-static void add_given(struct buf *out, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    member_text(out, name, slice_of(text));
+    if (cmdline_value(line, flag) != NULL)
+        member_bool(out, name, true);
 }
 
 static int add_filter(struct buf *out, const struct cmdline *line)
@@ -124,8 +116,9 @@ static int write_body(struct buf *out, const struct cmdline *line, const struct 
     option_add_text(out, line, "--reason", "reason");
     add_flag(out, line, "--dry-run", "dryRun");
     add_flag(out, line, "--all", "all");
-    add_given(out, "from", part->from != NULL ? part->from : cmdline_value(line, "--from"));
-    add_given(out, "until", part->until);
+    member_text_if(out, "from",
+                   slice_of(part->from != NULL ? part->from : cmdline_value(line, "--from")));
+    member_text_if(out, "until", slice_of(part->until));
     if (part->limit > 0)
         member_u64(out, "limit", part->limit);
     int code = option_add_number(out, line, "--rate", "rate");

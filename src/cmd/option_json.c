@@ -7,11 +7,7 @@
 void option_add_text(struct buf *out, const struct cmdline *line, const char *flag,
                      const char *name)
 {
-    const char *value = cmdline_value(line, flag);
-
-    if (value == NULL)
-        return;
-    member_text(out, name, slice_of(value));
+    member_text_if(out, name, slice_of(cmdline_value(line, flag)));
 }
 
 /* Numbers and booleans go as texts too; the server says what is wrong with them. */
@@ -112,14 +108,13 @@ static int add_filter(struct buf *out, const struct word_list *list)
         return complain(EXIT_USAGE, "%s: needs a key and an operator", list->flag);
     if (takes_one(operation) && list->count != 3)
         return complain(EXIT_USAGE, "%s: %s takes one value", list->flag, list->words[1]);
-    buf_add(out, SLICE("{\"key\":"));
-    jx_write_string(out, slice_of(list->words[0]));
-    buf_add(out, SLICE(",\"operatorType\":"));
-    jx_write_string(out, operation);
+    member_text(out, "key", slice_of(list->words[0]));
+    member_text(out, "operatorType", operation);
+    if (list->count > 2)
+        member_open(out, takes_one(operation) ? "value" : "values");
     for (size_t i = 2; i < list->count; i++) {
-        buf_add(out, i > 2                  ? SLICE(",")
-                     : takes_one(operation) ? SLICE(",\"value\":")
-                                            : SLICE(",\"values\":["));
+        if (!takes_one(operation))
+            buf_add_byte(out, i == 2 ? '[' : ',');
         if (!add_operand(out, operation, slice_of(list->words[i])))
             return complain(EXIT_USAGE, "%s: '%s' is no value for %s", list->flag, list->words[i],
                             list->words[1]);

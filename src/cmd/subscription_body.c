@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cmd/option_json.h"
-#include "json/json.h"
 #include "json/member.h"
 
 const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
@@ -105,13 +104,12 @@ static int add_attribute(struct buf *out, const struct word_list *list)
         (list->count == 4 && !slice_to_bool(slice_of(list->words[3]), &is_secret)))
         return complain(EXIT_USAGE, "--delivery-attribute-mapping: is NAME static VALUE [true] or "
                                     "NAME dynamic KEY");
-    buf_add(out, SLICE("{\"name\":"));
-    jx_write_string(out, slice_of(list->words[0]));
-    buf_addf(out, ",\"type\":\"%s\",\"properties\":{\"%s\":", is_static ? "Static" : "Dynamic",
-             is_static ? "value" : "sourceField");
-    jx_write_string(out, slice_of(list->words[2]));
+    member_text(out, "name", slice_of(list->words[0]));
+    member_text(out, "type", is_static ? SLICE("Static") : SLICE("Dynamic"));
+    member_open(out, "properties");
+    member_text(out, is_static ? "value" : "sourceField", slice_of(list->words[2]));
     if (is_static)
-        buf_addf(out, ",\"isSecret\":%s", is_secret ? "true" : "false");
+        member_bool(out, "isSecret", is_secret);
     buf_add(out, SLICE("}}"));
     return EXIT_OK;
 }
@@ -188,8 +186,8 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
         return complain(EXIT_USAGE, "--endpoint-type: '%s' is not webhook or azurefunction", kind);
     buf_add(out, SLICE("{\"properties\":{"));
     if (mode != NULL) {
-        buf_add(out, SLICE("\"deliveryConfiguration\":{\"deliveryMode\":"));
-        jx_write_string(out, slice_of(mode));
+        member_open(out, "deliveryConfiguration");
+        member_text(out, "deliveryMode", slice_of(mode));
         buf_add_byte(out, '}');
     }
     int code = add_part(out, line,

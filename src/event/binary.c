@@ -6,6 +6,7 @@
 #include "event/draft.h"
 #include "wire/url.h"
 #include "json/json.h"
+#include "json/member.h"
 #include "json/scan.h"
 
 #define PREFIX SLICE("ce-")
@@ -101,14 +102,13 @@ static enum err write_data(struct buf *out, const struct publish_request *reques
         data = jx_scan_trim(data);
         if (!jx_scan_is_value(data, JX_SCAN_DEPTH_MAX))
             return refuse(why, REFUSAL_JSON, "The JSON received is not valid.");
-        write_name(out, SLICE("data"));
-        buf_add(out, data);
+        member_json(out, "data", data);
     } else if (slice_has_prefix_nocase(request->content_type, SLICE("text/")) &&
                utf8_is_valid(data)) {
-        write_name(out, SLICE("data"));
-        jx_write_string(out, data);
+        member_text(out, "data", data);
     } else {
-        buf_add(out, SLICE(",\"data_base64\":\""));
+        member_open(out, "data_base64");
+        buf_add_byte(out, '"');
         base64_add(out, data);
         buf_add_byte(out, '"');
     }
@@ -129,10 +129,8 @@ enum err binary_to_structured(const struct publish_request *request, struct buf 
     }
     if (err)
         return err;
-    if (request->content_type.len > 0) {
-        write_name(out, SLICE("datacontenttype"));
-        jx_write_string(out, request->content_type);
-    }
+    if (request->content_type.len > 0)
+        member_text(out, "datacontenttype", request->content_type);
     err = write_data(out, request, why);
     buf_add_byte(out, '}');
     if (err == E_OK && buf_err(out) != E_OK)

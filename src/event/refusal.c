@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "event/date.h"
-#include "json/json.h"
+#include "json/member.h"
 
 #define TEXT_MAX_BYTES 4096
 
@@ -58,11 +58,14 @@ void refusal_write(struct buf *out, const struct refusal *why, struct slice guid
         date_add_us(&text, now_unix_ms);
         buf_add(&text, SLICE(" (UTC)' to our forums for assistance or raise a support ticket."));
     }
-    buf_addf(out, "{\"error\":{\"code\":\"%s\",\"message\":", kind->code);
-    jx_write_string(out, buf_slice(&text));
+    member_open(out, "error");
+    member_text(out, "code", slice_of(kind->code));
+    member_text(out, "message", buf_slice(&text));
     if (kind->detail != NULL) {
-        buf_addf(out, ",\"details\":[{\"code\":\"%s\",\"message\":", kind->detail);
-        jx_write_string(out, buf_slice(&text));
+        member_open(out, "details");
+        buf_add_byte(out, '[');
+        member_text(out, "code", slice_of(kind->detail));
+        member_text(out, "message", buf_slice(&text));
         buf_add(out, SLICE("}]"));
     }
     buf_add(out, SLICE("}}"));

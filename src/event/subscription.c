@@ -375,9 +375,10 @@ static void write_queue(struct buf *out, const struct subscription *sub)
     member_open(out, "queue");
     member_u64(out, "receiveLockDurationInSeconds", sub->queue.lock_seconds);
     member_u64(out, "maxDeliveryCount", sub->queue.max_deliveries);
-    if (sub->queue.ttl_ms != 0)
-        buf_addf(out, ",\"eventTimeToLive\":\"PT%lluS\"",
-                 (unsigned long long)sub->queue.ttl_ms / 1000);
+    if (sub->queue.ttl_ms != 0) {
+        member_open(out, "eventTimeToLive");
+        buf_addf(out, "\"PT%lluS\"", (unsigned long long)sub->queue.ttl_ms / 1000);
+    }
     buf_add(out, SLICE("}}"));
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/base64.h"
 #include "base/mem.h"
-#include "json/json.h"
+#include "json/member.h"
 #include "json/scan.h"
 
 #define CURVE "P-256"
@@ -105,10 +105,16 @@ void token_key_write(struct buf *out, const struct token_key *key)
 
 void token_key_write_set(struct buf *out, const struct token_key *key)
 {
-    buf_addf(out,
-             "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"" CURVE "\",\"x\":\"%s\",\"y\":\"%s\","
-             "\"use\":\"sig\",\"alg\":\"ES256\",\"kid\":\"%s\"}]}",
-             key->x, key->y, key->id);
+    member_open(out, "keys");
+    buf_add_byte(out, '[');
+    member_text(out, "kty", SLICE("EC"));
+    member_text(out, "crv", SLICE(CURVE));
+    member_text(out, "x", slice_of(key->x));
+    member_text(out, "y", slice_of(key->y));
+    member_text(out, "use", SLICE("sig"));
+    member_text(out, "alg", SLICE("ES256"));
+    member_text(out, "kid", slice_of(key->id));
+    buf_add(out, SLICE("}]}"));
 }
 
 void token_key_free(struct token_key *key)
@@ -167,9 +173,11 @@ static bool is_signed(const struct token_key *key, struct slice text, struct sli
 
 /* ---- tokens ---- */
 
-static void add_part(struct buf *out, const struct buf *json)
+static void end_part(struct buf *out, struct buf *json)
 {
+    buf_add_byte(json, '}');
     base64_add_url(out, buf_slice(json));
+    buf_clear(json);
 }
 
 void token_write(struct buf *out, const struct token_key *key, const struct token_claims *claims)
@@ -179,24 +187,19 @@ void token_write(struct buf *out, const struct token_key *key, const struct toke
     struct buf json;
 
     buf_init(&json, TOKEN_MAX_BYTES);
-    buf_addf(&json, "{\"typ\":\"JWT\",\"alg\":\"ES256\",\"kid\":\"%s\"}", key->id);
-    add_part(out, &json);
+    member_text(&json, "typ", SLICE("JWT"));
+    member_text(&json, "alg", SLICE("ES256"));
+    member_text(&json, "kid", slice_of(key->id));
+    end_part(out, &json);
     buf_add_byte(out, '.');
-    buf_clear(&json);
-    buf_add(&json, SLICE("{\"iss\":"));
-    jx_write_string(&json, claims->issuer);
-    buf_add(&json, SLICE(",\"aud\":"));
-    jx_write_string(&json, claims->audience);
-    buf_add(&json, SLICE(",\"sub\":"));
-    jx_write_string(&json, claims->subject);
-    if (claims->tenant.data != NULL) {
-        buf_add(&json, SLICE(",\"tid\":"));
-        jx_write_string(&json, claims->tenant);
-    }
-    buf_addf(&json, ",\"iat\":%llu,\"nbf\":%llu,\"exp\":%llu}",
-             (unsigned long long)claims->issued_unix_s, (unsigned long long)claims->issued_unix_s,
-             (unsigned long long)claims->expires_unix_s);
-    add_part(out, &json);
+    member_text(&json, "iss", claims->issuer);
+    member_text(&json, "aud", claims->audience);
+    member_text(&json, "sub", claims->subject);
+    member_text_if(&json, "tid", claims->tenant);
+    member_u64(&json, "iat", claims->issued_unix_s);
+    member_u64(&json, "nbf", claims->issued_unix_s);
+    member_u64(&json, "exp", claims->expires_unix_s);
+    end_part(out, &json);
     buf_done(&json);
     if (!sign(key, slice_from(buf_slice(out), start), signature))
         abort(); /* memory, or chance, is out */

@@ -34,7 +34,7 @@ static int set_up(void **state)
     buf_init(&f->token, TOKEN_MAX_BYTES);
     token_write(&f->token, f->key, &claims);
     *state = f;
-    return buf_err(&f->token);
+    return buf_err(&f->token) != E_OK;
 }
 
 static int tear_down(void **state)

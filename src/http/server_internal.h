@@ -23,7 +23,6 @@ struct http_server {
     struct list left;     /* streams whose client has gone */
     uint32_t live;        /* requests from their last byte to the last of their answer */
     bool is_draining;
-    bool is_idle_told; /* the loop knows that live became 0 */
 
     struct list spare; /* the polling thread's: requests to use again */
     uint32_t spare_count;
