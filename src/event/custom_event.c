@@ -54,6 +54,12 @@ static enum err set_value(struct draft *draft, enum event_field field, struct sl
     return E_OK;
 }
 
+/* Nobody but the publisher knows what an event is and what it is about; the rest is known here. */
+static bool is_publishers(enum event_field field)
+{
+    return field == EVENT_SUBJECT || field == EVENT_TYPE;
+}
+
 static enum err read_field(struct draft *draft, enum event_field field,
                            const struct event_rules *rules, const struct event_stamp *stamp,
                            struct refusal *why)
@@ -66,7 +72,7 @@ static enum err read_field(struct draft *draft, enum event_field field,
         return set_value(draft, field, json, why);
     if (fallback != NULL)
         draft_stamp(draft, field, slice_of(fallback));
-    else if (source != NULL && field != EVENT_DATA_VERSION)
+    else if (source != NULL && is_publishers(field))
         return refuse_missing(why, SCHEMA_CUSTOM, names[field]);
     else
         stamp_default(draft, field, rules, stamp);

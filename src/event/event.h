@@ -57,7 +57,7 @@ struct event_rules {
 /* What publishing adds. */
 struct event_stamp {
     uint64_t published_unix_us;
-    struct slice id; /* used for a custom event whose mapping names none */
+    struct slice id; /* of a custom event that has none where the mapping says, or nowhere */
 };
 
 struct event {

@@ -336,12 +336,14 @@ static void custom_events_are_mapped(void **state)
         {"{\"a\":{\"b\":\"7\"},\"myType\":\"x\"}",
          {"\"7\"", "\"" TOPIC "\"", "\"S\"", "\"x\"", "\"2030-01-01T00:00:00.123456Z\"",
           "\"1.0\""}},
+        {"{\"myType\":\"x\"}",
+         {"\"11111111-1111-4111-8111-111111111111\"", "\"" TOPIC "\"", "\"S\"", "\"x\"",
+          "\"2030-01-01T00:00:00.123456Z\"", "\"1.0\""}},
         {"{\"A\":{\"B\":7.0},\"a\":{\"b\":1.50},\"myType\":null}",
          {"\"1.50\"", "\"" TOPIC "\"", "\"S\"", "\"T\"", "\"2030-01-01T00:00:00.123456Z\"",
           "\"1.0\""}},
     };
     static const struct row refused[] = {
-        {"{}", REQUIRES("CustomInputEvent", "id"), 400},
         {"{\"a\":{\"b\":\"\"}}", REQUIRES("CustomInputEvent", "id"), 400},
         {"{\"a\":{\"b\":{}}}", "The value of property 'id' must be a string.", 400},
         {"{\"a\":{\"b\":1},\"myType\":\"\"}", REQUIRES("CustomInputEvent", "eventType"), 400},
@@ -368,6 +370,30 @@ static void custom_events_are_mapped(void **state)
         event_batch_done(&batch);
     }
     check_rows(SCHEMA_CUSTOM, JSON, refused, COUNT_OF(refused));
+    mapping = (struct event_mapping){0};
+}
+
+static void what_only_the_publisher_knows_must_be_where_the_mapping_says(void **state)
+{
+    static const struct row refused[] = {
+        {"{\"s\":\"x\"}", REQUIRES("CustomInputEvent", "eventType"), 400},
+        {"{\"t\":\"x\"}", REQUIRES("CustomInputEvent", "subject"), 400},
+    };
+    char subject[] = "s", type[] = "t", absent[] = "absent";
+    struct event_batch batch;
+    struct refusal why;
+
+    (void)state;
+    for (size_t i = 0; i < EVENT_MAPPED_FIELDS; i++)
+        mapping.fields[i].source = absent;
+    mapping.fields[EVENT_SUBJECT].source = subject;
+    mapping.fields[EVENT_TYPE].source = type;
+    check_rows(SCHEMA_CUSTOM, JSON, refused, COUNT_OF(refused));
+    assert_int_equal(publish(SCHEMA_CUSTOM, JSON, "{\"s\":\"x\",\"t\":\"y\"}", &batch, &why), E_OK);
+    const struct event *event = batch.events[0];
+    assert_true(slice_eq(event->fields[EVENT_SOURCE], SLICE("\"" TOPIC "\"")));
+    assert_true(slice_eq(event->fields[EVENT_TIME], SLICE("\"2030-01-01T00:00:00.123456Z\"")));
+    event_batch_done(&batch);
     mapping = (struct event_mapping){0};
 }
 
@@ -516,6 +542,7 @@ int main(void)
         cmocka_unit_test(binary_cloud_events_become_structured),
         cmocka_unit_test(unfit_headers_of_binary_cloud_events_are_refused),
         cmocka_unit_test(custom_events_are_mapped),
+        cmocka_unit_test(what_only_the_publisher_knows_must_be_where_the_mapping_says),
         cmocka_unit_test(what_nobody_maps_is_stamped),
         cmocka_unit_test(sizes_are_limited),
         cmocka_unit_test(the_number_of_events_is_limited),

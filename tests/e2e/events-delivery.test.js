@@ -111,7 +111,7 @@ scenario('D4 Events of one\'s own, in an envelope and as they are', async (w) =>
     inputSchemaMapping: {
       inputSchemaMappingType: 'Json',
       properties: {
-        id: {},
+        id: { sourceField: 'a.b' },
         topic: {},
         eventTime: {},
         eventType: { sourceField: 'myType', defaultValue: 'T' },
