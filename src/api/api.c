@@ -10,6 +10,7 @@
 #include "api/deadletter_routes.h"
 #include "api/identity_routes.h"
 #include "api/log_ring.h"
+#include "api/signing_routes.h"
 #include "api/status_json.h"
 #include "api/subscription_routes.h"
 #include "api/topic_routes.h"
@@ -332,6 +333,11 @@ static const struct route {
      "Changes of one what the body names; another endpoint is asked first."},
     {"DELETE", "/api/subscriptions/{name}", WITH_TOKEN, NULL, subscription_delete,
      "Removes one with its dead letters and all that it still had to deliver."},
+    {"POST", "/api/subscriptions/{name}/getSigningSecrets", WITH_TOKEN, NULL, signing_get,
+     "The secrets that its deliveries are signed with."},
+    {"POST", "/api/subscriptions/{name}/rotateSigningSecret", WITH_TOKEN, NULL, signing_rotate,
+     "Puts another in force, `{\"secret\":\"whsec_..\",\"keepPrevious\":true}`, or a fresh one; "
+     "answers both."},
     {"GET", "/api/subscriptions/{name}/deadletters", WITH_TOKEN, NULL, deadletters_get,
      "Its dead letters; ?limit=N&from=ID&diedAfter=TIME&diedBefore=TIME&reason=R&filter=JSON."},
     {"GET", "/api/subscriptions/{name}/deadletters/{id}", WITH_TOKEN, NULL, deadletter_get,

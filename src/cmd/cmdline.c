@@ -317,7 +317,7 @@ void commands_write_help(struct buf *out)
             SLICE("redgrid " REDGRID_VERSION ": messages in Redis and Valkey start functions.\n\n"
                   "Usage: redgrid COMMAND [OPTION]...\n\nCommands:\n"));
     for (size_t i = 0; i < command_count; i++)
-        buf_addf(out, "  %-21s%s\n", commands[i]->name, commands[i]->summary);
+        buf_addf(out, "  %-22s%s\n", commands[i]->name, commands[i]->summary);
     buf_add(
         out,
         SLICE(

@@ -21,6 +21,7 @@ const struct command *const commands[] = {
     &subscription_show_command,
     &subscription_update_command,
     &subscription_delete_command,
+    &subscription_secrets_command,
     &deadletter_list_command,
     &deadletter_show_command,
     &deadletter_redrive_command,

@@ -19,6 +19,7 @@ extern const struct command status_command;
 extern const struct command subscription_create_command;
 extern const struct command subscription_delete_command;
 extern const struct command subscription_list_command;
+extern const struct command subscription_secrets_command;
 extern const struct command subscription_show_command;
 extern const struct command subscription_update_command;
 extern const struct command top_command;

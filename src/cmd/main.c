@@ -43,7 +43,7 @@ static int show_group(const char *word, const char *second)
         complain(EXIT_USAGE, "there is no command '%s %s'", word, second);
     for (size_t i = 0; i < command_count; i++)
         if (strncmp(commands[i]->name, word, strlen(word)) == 0)
-            fprintf(to, "  redgrid %-20s%s\n", commands[i]->name, commands[i]->summary);
+            fprintf(to, "  redgrid %-22s%s\n", commands[i]->name, commands[i]->summary);
     return wants_help ? EXIT_OK : EXIT_USAGE;
 }
 

@@ -59,6 +59,14 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .takes = "NAME static|dynamic VALUE [SECRET]",
      .description = "A header of each delivery: `x-team static blue`, `x-n dynamic data.n`; again "
                     "for more."},
+    {.flag = "--sign",
+     .takes = "YES|NO",
+     .description = "Sign deliveries as Standard Webhooks does; `subscription secrets` shows with "
+                    "what [no].",
+     .choices = "yes no"},
+    {.flag = "--signing-secret",
+     .takes = "SECRET",
+     .description = "Sign with this one, not with one made here; whsec_ and Base64."},
     {.flag = "--order-by",
      .takes = "KEY",
      .description =
@@ -138,6 +146,20 @@ static bool is_function(const struct cmdline *line)
                            SLICE("azurefunction"));
 }
 
+static int add_signing(struct buf *out, const struct cmdline *line)
+{
+    const char *secret = cmdline_value(line, "--signing-secret");
+
+    if (cmdline_value(line, "--sign") == NULL && secret == NULL)
+        return EXIT_OK;
+    member_open(out, "signing");
+    buf_add_byte(out, '{');
+    int code = option_add_bool(out, line, "--sign", "isEnabled");
+    member_text_if(out, "secret", slice_of(secret));
+    buf_add_byte(out, '}');
+    return code;
+}
+
 static int write_destination(struct buf *out, const struct cmdline *line)
 {
     option_add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
@@ -149,6 +171,8 @@ static int write_destination(struct buf *out, const struct cmdline *line)
     if (code == EXIT_OK)
         code = option_add_number(out, line, "--preferred-batch-size-in-kilobytes",
                                  "preferredBatchSizeInKilobytes");
+    if (code == EXIT_OK)
+        code = add_signing(out, line);
     return code == EXIT_OK ? add_attributes(out, line) : code;
 }
 

@@ -38,6 +38,7 @@ void destination_done(struct destination *d)
     free(d->key);
     free(d->tenant_id);
     free(d->application_id);
+    signing_done(&d->signing);
     *d = (struct destination){0};
 }
 
@@ -251,6 +252,7 @@ void destination_read(struct jx_view *view, struct destination *d,
         jx_text_dup(&properties, "endpointUrl", &d->url);
         jx_text_dup(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
         jx_text_dup(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
+        signing_read(&properties, &d->signing);
         check_url(&properties, d->url, rules);
         break;
     case DESTINATION_FUNCTION:
@@ -268,6 +270,13 @@ void destination_read(struct jx_view *view, struct destination *d,
     read_batching(&properties, d);
     read_attributes(&properties, d);
     jx_view_join(view, &properties);
+}
+
+void destination_keep_secrets(struct destination *destination, const struct destination *old)
+{
+    for (size_t i = 0; i < destination->attribute_count; i++)
+        keep_secret(&destination->attributes[i], old);
+    signing_keep(&destination->signing, &old->signing);
 }
 
 void destination_write_attributes(struct buf *out, const struct destination *d, bool is_open)
@@ -321,6 +330,7 @@ void destination_write(struct buf *out, const struct destination *d, bool is_ope
     member_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
     member_text_if(out, "azureActiveDirectoryTenantId", slice_of(d->tenant_id));
     member_text_if(out, "azureActiveDirectoryApplicationIdOrUri", slice_of(d->application_id));
+    signing_write(out, &d->signing, is_open);
     if (d->attribute_count > 0) {
         member_open(out, "deliveryAttributeMappings");
         destination_write_attributes(out, d, is_open);

@@ -13,6 +13,7 @@ void destination_done(struct destination *destination); /* leaves zeroes */
  * begins anew. */
 void destination_read(struct jx_view *view, struct destination *destination,
                       const struct subscription_rules *rules);
+void destination_keep_secrets(struct destination *destination, const struct destination *old);
 /* destination_write appends the whole object; is_open: with what is secret. */
 void destination_write(struct buf *out, const struct destination *destination, bool is_open);
 void destination_write_attributes(struct buf *out, const struct destination *destination,

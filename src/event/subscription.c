@@ -409,6 +409,16 @@ static void write_members(struct buf *out, const struct subscription *sub,
         member_time(out, "expirationTimeUtc", sub->expires_unix_ms * 1000, 3);
 }
 
+void subscription_keep_secrets(struct subscription *sub, const struct subscription *old)
+{
+    destination_keep_secrets(&sub->destination, &old->destination);
+}
+
+void subscription_make_secrets(struct subscription *sub)
+{
+    signing_make(&sub->destination.signing);
+}
+
 void subscription_write(struct buf *out, const struct subscription *sub,
                         const struct subscription_rules *rules)
 {

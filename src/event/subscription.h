@@ -10,6 +10,7 @@
 
 #include "event/filter.h"
 #include "event/schedule.h"
+#include "event/signing.h"
 #include "json/audit.h"
 
 #define BATCH_EVENTS_MAX 5000
@@ -48,6 +49,7 @@ struct destination {
     uint32_t batch_kilobytes; /* 1..BATCH_KILOBYTES_MAX, preferred */
     char *tenant_id;          /* webhook: with application_id, a bearer token is sent; NULL */
     char *application_id;
+    struct signing signing; /* webhook */
     struct attribute attributes[ATTRIBUTES_MAX];
     size_t attribute_count;
 };
@@ -102,6 +104,12 @@ enum err subscription_read(struct subscription *sub, const struct subscription_r
 /* subscription_audit notes all that is wrong with such an object, for a new subscription. */
 void subscription_audit(const struct subscription_rules *rules, struct slice properties,
                         struct jx_audit *audit);
+
+/* subscription_keep_secrets takes from `old` what a request leaves out on purpose: secrets that read
+ * `Hidden`, and that of signing. subscription_make_secrets makes those that are wanted and missing,
+ * by chance from the system. */
+void subscription_keep_secrets(struct subscription *sub, const struct subscription *old);
+void subscription_make_secrets(struct subscription *sub);
 
 /* subscription_write appends the members of `properties`, without braces, as an API shows them:
  * secrets hidden, the endpoint without its query. subscription_write_stored appends an object that

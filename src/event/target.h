@@ -14,6 +14,8 @@ struct op; /* loop/op.h; only passed on here */
 struct parcel {
     const struct subscription *subscription;
     struct event *const *events; /* in the order of their queue */
+    struct slice id;             /* of these events together: the same at each attempt; for who
+                                    signs, else none */
     size_t count;                /* 1, unless the subscription wants batches */
     uint32_t attempt;            /* from 1 */
 };

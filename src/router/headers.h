@@ -5,7 +5,7 @@
 #include "event/target.h"
 #include "wire/http1.h"
 
-#define HEADERS_MAX (ATTRIBUTES_MAX + 10)
+#define HEADERS_MAX (ATTRIBUTES_MAX + 12)
 
 struct headers {
     struct http_header fields[HEADERS_MAX];

@@ -186,6 +186,8 @@ static enum err read_proposal(struct change *c, const struct scope *scope,
         err = subscription_read(sub, &rules, properties_of(request), &c->why);
     if (err == E_OK)
         err = catalog_can_deliver(scope->catalog, sub, &c->why);
+    subscription_keep_secrets(sub, &old);
+    subscription_make_secrets(sub);
     *ret_is_new = sub->destination.kind == DESTINATION_WEBHOOK &&
                   (!document_is(document, STATE_SUCCEEDED) ||
                    !slice_eq(slice_of(old.destination.url), slice_of(sub->destination.url)));

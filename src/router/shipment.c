@@ -12,9 +12,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/sha1.h"
 #include "router/entry.h"
 
 #define TEXTS_MAX_BYTES 1024
+#define MESSAGE_ID "msg_"
+#define MESSAGE_ID_BYTES (sizeof MESSAGE_ID - 1 + SHA1_HEX_BYTES)
 
 struct shipment {
     struct op op;
@@ -22,6 +25,7 @@ struct shipment {
     struct list_node node;
     struct parcel parcel;
     struct parcel_result result;
+    char id[MESSAGE_ID_BYTES];
     size_t count;
     struct held **held;    /* the pairs of one are in the room below, */
     struct event **events; /* those of a batch behind it */
@@ -229,6 +233,25 @@ static void on_delivered(struct op *op, enum err err)
     subscriber_pump(s);
 }
 
+/* By the places of the events in their queue, not by the ids that publishers gave them, which may
+ * repeat: who drops what he has seen must not drop an event. A batch that is made up of other
+ * events the next time is another message. */
+static struct slice write_id(struct shipment *d)
+{
+    const struct subscriber_options *options = &d->subscriber->options;
+    struct buf text;
+
+    buf_init(&text, (d->count + 1) * (ENDING_ID_BYTES + 1) + TEXTS_MAX_BYTES);
+    buf_add(&text, slice_first(options->rules.topic, TEXTS_MAX_BYTES / 2));
+    buf_addf(&text, "\n%s", options->subscription->name);
+    for (size_t i = 0; i < d->count; i++)
+        buf_addf(&text, "\n%.*s", (int)d->held[i]->ending.id_len, d->held[i]->ending.id);
+    memcpy(d->id, MESSAGE_ID, sizeof MESSAGE_ID - 1);
+    sha1_hex(buf_slice(&text), d->id + sizeof MESSAGE_ID - 1);
+    buf_done(&text);
+    return (struct slice){d->id, sizeof d->id};
+}
+
 void shipment_start(struct subscriber *subscriber, struct held *const *held, size_t count)
 {
     struct target *target = subscriber->options.target;
@@ -248,6 +271,8 @@ void shipment_start(struct subscriber *subscriber, struct held *const *held, siz
                                 .events = d->events,
                                 .count = count,
                                 .attempt = held[0]->failed + 1};
+    if (d->parcel.subscription->destination.signing.is_enabled)
+        d->parcel.id = write_id(d);
     list_push(&subscriber->shipments, &d->node);
     enum err err = target->deliver(target, &d->parcel, &d->result, &d->op);
     if (err == E_OK)

@@ -10,6 +10,7 @@
 #include "router/identity.h"
 
 #define BODY_MAX_BYTES (64u * 1024 * 1024)
+#define SIGNATURE_MAX_BYTES 256
 #define TOKEN_KEPT_MS ((uint64_t)IDENTITY_TOKEN_S * 1000 / 2)
 
 struct webhook {
@@ -101,6 +102,24 @@ static void add_token(struct webhook *webhook, const struct parcel *parcel, stru
         headers_add(headers, SLICE("Authorization"), buf_slice(&webhook->token));
 }
 
+static void add_signature(struct headers *headers, const struct parcel *parcel, struct slice body)
+{
+    const struct signing *signing = &parcel->subscription->destination.signing;
+    uint64_t now_unix_s = clock_unix_ms() / 1000;
+    struct buf text;
+
+    if (!signing->is_enabled)
+        return;
+    headers_add(headers, SLICE("webhook-id"), parcel->id);
+    buf_init(&text, SIGNATURE_MAX_BYTES);
+    buf_add_u64(&text, now_unix_s);
+    headers_add(headers, SLICE("webhook-timestamp"), buf_slice(&text));
+    buf_clear(&text);
+    signing_sign(&text, signing, &(struct signed_message){parcel->id, now_unix_s, body});
+    headers_add(headers, SLICE("webhook-signature"), buf_slice(&text));
+    buf_done(&text);
+}
+
 static enum err webhook_deliver(struct target *target, const struct parcel *parcel,
                                 struct parcel_result *ret, struct op *op)
 {
@@ -114,6 +133,7 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
     post->part = buf_slice(&post->body);
     headers_init(&post->headers, parcel);
     add_token(webhook, parcel, &post->headers);
+    add_signature(&post->headers, parcel, post->part);
     post->call = (struct http_call){.op.done = on_posted,
                                     .method = SLICE("POST"),
                                     .url = webhook->url,

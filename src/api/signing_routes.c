@@ -1,0 +1,157 @@
+#include "api/signing_routes.h"
+
+#include <stdlib.h>
+
+#include "api/answer.h"
+#include "api/changing.h"
+#include "api/subscription_routes.h"
+#include "json/json.h"
+#include "json/scan.h"
+
+#define URL_TEXT_MAX_BYTES 4096
+#define PATCH_MAX_BYTES 4096
+
+/* The subscription as its document has it; to be done with by subscription_done(). */
+static bool read_member(const struct member *member, struct subscription *ret)
+{
+    const struct subscription_rules rules = scope_rules(member->scope);
+    struct slice document = slice_of(member->document);
+    struct cause why;
+
+    subscription_init(ret, SLICE("-"), &rules);
+    return subscription_read(ret, &rules, jx_scan_member(document, SLICE("properties")), &why) ==
+           E_OK;
+}
+
+static void answer_secrets(struct http_request *request, const struct member *member)
+{
+    struct subscription subscription;
+    struct buf body;
+
+    if (!read_member(member, &subscription) || !subscription.destination.signing.is_enabled) {
+        answer_error(request, 409, "Conflict",
+                     "its deliveries are not signed: `redgrid subscription update --sign yes`");
+    } else {
+        buf_init(&body, ANSWER_MAX_BYTES);
+        signing_write_secrets(&body, &subscription.destination.signing);
+        buf_add(&body, SLICE("}\n"));
+        answer_json(request, 200, &body);
+    }
+    subscription_done(&subscription);
+}
+
+void signing_get(struct router *router, struct http_request *request)
+{
+    const struct member *member = subscription_of(router, request);
+
+    if (member != NULL)
+        answer_secrets(request, member);
+}
+
+static void answer_rotated(struct changing *changing)
+{
+    const struct scope *scope = changing_scope(changing);
+    const struct member *member =
+        scope != NULL ? catalog_member(scope, slice_of(changing->name)) : NULL;
+
+    if (member != NULL)
+        answer_secrets(changing->request, member);
+    else
+        changing_gone(changing);
+}
+
+/* What the body says; an empty one says nothing. False, and answered, if it cannot be read. */
+struct rotation {
+    char *secret;
+    bool keeps_previous;
+};
+static bool read_rotation(struct http_request *request, struct rotation *ret)
+{
+    struct slice body = jx_scan_trim(http_request_body(request));
+    struct cause why = {0};
+    struct jx_view view;
+    json_t *json = NULL;
+
+    *ret = (struct rotation){.keeps_previous = true};
+    if (body.len == 0)
+        return true;
+    enum err err = jx_parse(body, NULL, NULL, &json, &why);
+    if (err == E_OK) {
+        jx_view_init(&view, json, NULL);
+        if (!json_is_object(json))
+            jx_view_error(&view, NULL, "the body is not an object");
+        jx_text_dup(&view, "secret", &ret->secret);
+        (void)jx_bool(&view, "keepPrevious", &ret->keeps_previous);
+        err = view.err ? cause_set(&why, view.err, "%s", view.why.text) : E_OK;
+    }
+    json_decref(json);
+    if (err == E_OK)
+        return true;
+    free(ret->secret);
+    answer_error(request, 400, "BadRequest", "%s", cause_text(&why, err));
+    return false;
+}
+
+static void write_patch(struct buf *out, const struct rotation *rotation,
+                        const struct signing *signing)
+{
+    struct buf fresh;
+
+    buf_init(&fresh, PATCH_MAX_BYTES);
+    if (rotation->secret != NULL)
+        buf_add(&fresh, slice_of(rotation->secret));
+    else
+        signing_secret_new(&fresh);
+    buf_add(out, SLICE("{\"destination\":{\"properties\":{\"signing\":"));
+    member_text(out, "secret", buf_slice(&fresh));
+    member_text(out, "previousSecret",
+                rotation->keeps_previous && signing->secrets[0] != NULL
+                    ? slice_of(signing->secrets[0])
+                    : SLICE(""));
+    buf_add(out, SLICE("}}}}"));
+    buf_done(&fresh);
+}
+
+static void rotate(struct router *router, struct http_request *request, const struct member *member,
+                   struct slice properties)
+{
+    struct slice name = http_request_segment(request, 2);
+    struct buf url;
+
+    buf_init(&url, URL_TEXT_MAX_BYTES);
+    http_request_add_url(&url, request);
+    struct changing *changing =
+        changing_new(router, request, slice_of(member->scope->topic->id), name);
+    changing->answer = answer_rotated;
+    changing_begun(changing,
+                   change_subscription(router_changes(router),
+                                       &(struct change_request){.scope = slice_of(changing->scope),
+                                                                .name = name,
+                                                                .properties = properties,
+                                                                .url = buf_slice(&url),
+                                                                .is_patch = true},
+                                       &changing->change));
+    buf_done(&url);
+}
+
+void signing_rotate(struct router *router, struct http_request *request)
+{
+    const struct member *member = subscription_of(router, request);
+    struct subscription subscription;
+    struct rotation rotation;
+    struct buf patch;
+
+    if (member == NULL || !read_rotation(request, &rotation))
+        return;
+    bool is_read = read_member(member, &subscription);
+    if (!is_read || subscription.destination.kind != DESTINATION_WEBHOOK) {
+        answer_error(request, 409, "Conflict", "only deliveries to webhooks are signed");
+    } else {
+        buf_init(&patch, PATCH_MAX_BYTES);
+        write_patch(&patch, &rotation, &subscription.destination.signing);
+        rotate(router, request, member, buf_slice(&patch));
+        buf_done(&patch);
+    }
+    subscription_done(&subscription);
+    free(rotation.secret);
+}
