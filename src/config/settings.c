@@ -1,12 +1,11 @@
 #include "config/settings.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "config/reference.h"
 #include "config/settings_internal.h"
 
 const struct setting setting_rows[SETTING_COUNT] = {
@@ -161,58 +160,16 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
     return E_OK;
 }
 
-static char *join(const char *base, struct slice path)
-{
-    struct buf out;
-
-    buf_init(&out, 2 * SETTING_TEXT_MAX_BYTES);
-    if (base != NULL && path.len > 0 && path.data[0] != '/')
-        buf_addf(&out, "%s/", base);
-    buf_add(&out, path);
-    char *joined = buf_detach(&out);
-    return joined != NULL ? joined : slice_dup(path);
-}
-
-static enum err read_reference(const struct setting *row, const char *path, char **ret,
-                               struct cause *why)
-{
-    char text[SETTING_TEXT_MAX_BYTES + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
-
-    if (fd >= 0)
-        close(fd);
-    if (len < 0)
-        return cause_set(why, E_BAD_INPUT, "%s: cannot read %s", row->name, path);
-    if ((size_t)len == sizeof text)
-        return cause_set(why, E_BAD_INPUT, "%s: %s holds more than %d bytes", row->name, path,
-                         SETTING_TEXT_MAX_BYTES);
-    *ret = slice_dup(slice_trim((struct slice){text, (size_t)len}));
-    return E_OK;
-}
-
 /* resolve makes the text that is kept: a secret's reference is followed, a path made whole. */
 static enum err resolve(const struct setting *row, struct slice text, const char *base, char **ret,
                         struct cause *why)
 {
-    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("env:"))) {
-        char *name = slice_dup(slice_from(text, 4));
-        const char *found = getenv(name);
-        if (found != NULL)
-            *ret = slice_dup(slice_of(found));
-        enum err err = found != NULL ? E_OK
-                                     : cause_set(why, E_BAD_INPUT, "%s: there is no variable %s",
-                                                 row->name, name);
-        free(name);
-        return err;
-    }
-    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("file:"))) {
-        char *path = join(base, slice_from(text, 5));
-        enum err err = read_reference(row, path, ret, why);
-        free(path);
-        return err;
-    }
-    *ret = join(is_path(row->type) ? base : NULL, text);
+    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("env:")))
+        return cause_wrap(why, reference_variable(slice_from(text, 4), ret, why), "%s", row->name);
+    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("file:")))
+        return cause_wrap(why, reference_file(base, slice_from(text, 5), ret, why), "%s",
+                          row->name);
+    *ret = path_join(is_path(row->type) ? base : NULL, text);
     return E_OK;
 }
 
