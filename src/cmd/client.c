@@ -133,7 +133,8 @@ int client_ask(const struct cmdline *line, const struct question *question, stru
     place_done(&place);
     if (err)
         code = client_complain(line, err, &exchange.why);
-    else if (exchange.status < 200 || exchange.status > 299)
+    else if ((exchange.status < 200 || exchange.status > 299) &&
+             (exchange.status != 400 || !question->takes_400))
         code = client_complain_status(exchange.status, buf_slice(&exchange.text));
     if (code != EXIT_OK) {
         buf_done(&exchange.text);

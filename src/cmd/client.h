@@ -22,6 +22,7 @@ struct question {
     uint32_t timeout_ms;               /* 0 = 10 s */
     const struct http_header *headers; /* besides the token's; at most QUESTION_HEADERS_MAX */
     size_t header_count;
+    bool takes_400; /* such an answer is given back too */
 };
 
 struct answer {

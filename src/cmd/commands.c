@@ -26,6 +26,7 @@ const struct command *const commands[] = {
     &deadletter_show_command,
     &deadletter_redrive_command,
     &deadletter_purge_command,
+    &apply_command,
     &init_command,
     &doctor_command,
     &help_command,

@@ -407,6 +407,11 @@ struct slice manifest_mistakes(const struct manifest *manifest)
     return buf_slice(&manifest->mistakes);
 }
 
+size_t manifest_count(const struct manifest *manifest)
+{
+    return manifest->items[TOPICS].count + manifest->items[SUBSCRIPTIONS].count;
+}
+
 void manifest_write(const struct manifest *manifest, struct buf *out)
 {
     for (size_t i = 0; i < KIND_COUNT; i++) {

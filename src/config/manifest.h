@@ -33,6 +33,8 @@ void manifest_add_file(struct manifest *manifest, const char *path);
 
 /* manifest_mistakes: "orders.yaml:3:5: topcs: is not known; ..", one a line; empty = none. */
 struct slice manifest_mistakes(const struct manifest *manifest);
+/* manifest_count: topics and subscriptions. */
+size_t manifest_count(const struct manifest *manifest);
 /* manifest_write appends {"topics":[..],"subscriptions":[..]}, if there are no mistakes. */
 void manifest_write(const struct manifest *manifest, struct buf *out);
 /* manifest_add_place appends "orders.yaml:3:5", the place of `subscriptions[3].filter` in that text
