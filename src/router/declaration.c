@@ -215,19 +215,23 @@ static void judge_subscription(const struct declaration *d, struct declared *ite
     struct slice document = now_of(d, item);
     uint64_t now_ms = clock_unix_ms();
     struct subscription new, old;
-    struct cause why = {0};
+    struct cause why = {0}, ignored; /* one that is faulty may be put right */
 
     subscription_init(&new, slice_of(item->name), rules);
     subscription_init(&old, slice_of(item->name), rules);
     enum err err = subscription_read(&new, rules, item->properties, &why);
     if (err == E_OK)
         err = catalog_can_deliver(d->router->catalog, &new, &why);
+    bool is_known =
+        document.data != NULL &&
+        subscription_read(&old, rules, document_latest(document, now_ms), &ignored) == E_OK;
+    if (is_known)
+        subscription_keep_secrets(&new, &old);
     if (err != E_OK)
         jx_audit_note_cause(audit, "", cause_text(&why, err));
     else if (document.data == NULL)
         item->step = DECLARED_CREATE;
-    else if (subscription_read(&old, rules, document_latest(document, now_ms), &why) != E_OK ||
-             subscription_differs(item, &old, &new, rules))
+    else if (!is_known || subscription_differs(item, &old, &new, rules))
         item->step = DECLARED_CHANGE;
     else
         item->step = strcmp(document_state(document, now_ms), STATE_FAILED) == 0 ? DECLARED_ASK

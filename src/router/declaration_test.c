@@ -198,6 +198,19 @@ static void secrets_are_hidden(void **state)
                 "\"Hidden\"}]\n");
 }
 
+/* Its secret was made by the server, and no file has it. */
+static void a_signature_stays(void **state)
+{
+    static const char text[] =
+        "{\"topics\":[{\"name\":\"orders\"}],\"subscriptions\":[{\"name\":\"es1\",\"topic\":"
+        "\"orders\","
+        "\"destination\":{\"endpointUrl\":\"%s/\",\"signing\":{\"isEnabled\":true}}}]}";
+
+    (void)state;
+    (void)apply(text, false, "create orders\ncreate es1\n");
+    (void)apply(text, false, "none orders\nnone es1\n");
+}
+
 static bool both_have_ended(void *ctx)
 {
     struct op *const *ops = ctx;
@@ -233,6 +246,7 @@ int main(void)
         CASE(what_is_as_declared_is_left_alone),
         CASE(one_failure_does_not_stop_the_others),
         CASE(secrets_are_hidden),
+        CASE(a_signature_stays),
         CASE(a_stop_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
