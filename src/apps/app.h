@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/map.h"
 
-enum trigger_type { TRIGGER_NONE, TRIGGER_LIST, TRIGGER_STREAM, TRIGGER_PUBSUB };
+enum trigger_type { TRIGGER_NONE, TRIGGER_LIST, TRIGGER_STREAM, TRIGGER_PUBSUB, TRIGGER_EVENT };
 enum payload_mode { PAYLOAD_MODEL, PAYLOAD_GA, PAYLOAD_VALUE };
 enum data_type { DATA_STRING, DATA_BINARY };
 enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_INOUT };
@@ -27,7 +27,7 @@ struct retry_policy {
 struct trigger {
     enum trigger_type type;
     char *name;       /* parameter */
-    char *connection; /* as written, %names% replaced: for app_connection() */
+    char *connection; /* as written, %names% replaced: for app_connection(); NULL for events */
     bool uses_ga_names;
     enum payload_mode payload;
     enum data_type data_type;
@@ -51,10 +51,11 @@ struct trigger {
     bool delete_after;
     char *consumer_group;
     bool starts_at_end; /* startFrom "$" */
+    /* pub/sub and events */
+    uint32_t max_concurrency;
     /* pub/sub */
     char *channel;
     bool is_pattern; /* PSUBSCRIBE */
-    uint32_t max_concurrency;
     bool every_node;
     uint32_t queue_limit;
 };
@@ -134,6 +135,10 @@ void strings_free(char **strings);
  * tells that no setting has that name. E_UNSUPPORTED, E_BAD_INPUT: text in why. */
 enum err app_connection(const struct app *app, const char *name, const char **ret,
                         bool *ret_is_literal, struct cause *why);
+/* environment_connection finds the connection string behind a name in the same way, by an
+ * environment alone. E_OK: *ret is a copy, free() ends it. */
+enum err environment_connection(const char *const *environment, const char *name, char **ret,
+                                bool *ret_is_literal, struct cause *why);
 /* app_names_no_server: a literal that cannot be an address (none of . : , = ! and not localhost).
  */
 bool app_names_no_server(const char *literal);

@@ -220,6 +220,7 @@ static enum err add_value(struct command_list *list, struct slice command,
     case RPC_BYTES_LIST:
     case RPC_INTS:
     case RPC_DOUBLES:
+    case RPC_JSONS:
         for (size_t i = 0; i < value->item_count; i++)
             add_output(list, command, value->items[i]);
         break;

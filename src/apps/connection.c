@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "apps/settings.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -56,6 +57,20 @@ enum err app_connection(const struct app *app, const char *name, const char **re
     *ret_is_literal = found == NULL;
     *ret = found != NULL ? found : name;
     return E_OK;
+}
+
+enum err environment_connection(const char *const *environment, const char *name, char **ret,
+                                bool *ret_is_literal, struct cause *why)
+{
+    struct app app = {0};
+    const char *text;
+
+    settings_take(&app, environment);
+    enum err err = app_connection(&app, name, &text, ret_is_literal, why);
+    if (err == E_OK)
+        *ret = slice_dup(slice_of(text));
+    settings_done(&app);
+    return err;
 }
 
 bool app_names_no_server(const char *literal)

@@ -111,8 +111,8 @@ static void add_trigger(struct reading *r, struct binding *binding)
         jx_view_error(&binding->view, "direction", "a trigger's is 'in'");
     if (type == TRIGGER_NONE)
         jx_view_error(&binding->view, "type",
-                      "'%.*s' is not supported; redisListTrigger, redisStreamTrigger and "
-                      "redisPubSubTrigger are",
+                      "'%.*s' is not supported; redisListTrigger, redisStreamTrigger, "
+                      "redisPubSubTrigger and eventGridTrigger are",
                       SLICE_ARG(slice_first(binding->type, 64)));
     else
         trigger_read(r->function, r->host, type, &binding->view);
@@ -140,7 +140,7 @@ static void read_binding(struct reading *r, size_t index)
     else
         jx_view_error(&binding.view, "type",
                       "'%.*s' is not supported; redisListTrigger, redisStreamTrigger, "
-                      "redisPubSubTrigger and redis are",
+                      "redisPubSubTrigger, eventGridTrigger and redis are",
                       SLICE_ARG(slice_first(binding.type, 64)));
     jx_view_join(r->top, &binding.view);
 }

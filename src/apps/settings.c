@@ -82,7 +82,7 @@ static void keep_namesake(struct app *app, struct slice name)
     buf_done(&key);
 }
 
-static void read_environment(struct app *app, const char *const *environment)
+void settings_take(struct app *app, const char *const *environment)
 {
     for (; environment != NULL && *environment != NULL; environment++) {
         struct slice line = slice_of(*environment);
@@ -173,7 +173,7 @@ static enum err read_file(struct app *app, struct cause *why)
 enum err settings_read(struct app *app, const char *const *environment, struct cause *why)
 {
     enum err err = read_file(app, why);
-    read_environment(app, environment);
+    settings_take(app, environment);
     return err;
 }
 

@@ -13,6 +13,8 @@ struct app_setting {
 /* settings_read fills app->settings. E_OK; or an error whose text names file and field, with what
  * was read so far in place. Blocks on the disk. */
 enum err settings_read(struct app *app, const char *const *environment, struct cause *why);
+/* settings_take adds what the environment holds. */
+void settings_take(struct app *app, const char *const *environment);
 void settings_done(struct app *app);
 
 /* settings_expand replaces every %name% by the setting of that name. *ret is always a new string.

@@ -12,6 +12,7 @@
 #define COUNT_RANGE ((struct jx_range){1, 100000})
 #define COUNT_DEFAULT 10
 #define COUNT_DEFAULT_GA 16
+#define EVENTS_DEFAULT 16 /* that run at once */
 
 /* One property under all its names. A name of the general release decides over the defaults. */
 struct alias {
@@ -41,7 +42,7 @@ enum trigger_type trigger_type_of(struct slice type)
     } types[] = {
         {"redisPubSubTrigger", TRIGGER_PUBSUB},  {"redisListTrigger", TRIGGER_LIST},
         {"redisListsTrigger", TRIGGER_LIST},     {"redisStreamTrigger", TRIGGER_STREAM},
-        {"redisStreamsTrigger", TRIGGER_STREAM},
+        {"redisStreamsTrigger", TRIGGER_STREAM}, {"eventGridTrigger", TRIGGER_EVENT},
     };
 
     for (size_t i = 0; i < COUNT_OF(types); i++)
@@ -278,6 +279,10 @@ static void read_kind(struct function *function, struct trigger *trigger, struct
         trigger->is_pattern = !trigger->uses_ga_names;
         jx_bool(view, "pattern", &trigger->is_pattern);
         break;
+    case TRIGGER_EVENT:
+        trigger->max_concurrency = EVENTS_DEFAULT;
+        jx_u32(view, "maxConcurrency", COUNT_RANGE, &trigger->max_concurrency);
+        break;
     case TRIGGER_NONE:
         break;
     }
@@ -297,12 +302,24 @@ static char *copy(const char *text)
     return text == NULL ? NULL : mem_dup(text, strlen(text));
 }
 
+static void read_redis_options(struct function *function, const struct host_json *host,
+                               struct jx_view *view)
+{
+    struct trigger *trigger = &function->trigger;
+    bool has_payload = host->has_payload;
+
+    trigger->uses_ga_names = uses_ga_names(function, view);
+    trigger->connection = read_connection(function, view);
+    trigger_options_read(view, trigger, &has_payload);
+    if (!has_payload)
+        trigger->payload = trigger->uses_ga_names ? PAYLOAD_GA : PAYLOAD_MODEL;
+}
+
 void trigger_read(struct function *function, const struct host_json *host, enum trigger_type type,
                   struct jx_view *view)
 {
     static const char *const cardinalities[] = {"one", "many", NULL};
     struct trigger *trigger = &function->trigger;
-    bool has_payload = host->has_payload;
     const char *name = NULL;
     size_t cardinality = 0;
 
@@ -311,11 +328,8 @@ void trigger_read(struct function *function, const struct host_json *host, enum 
     trigger->type = type;
     (void)jx_text(view, "name", &name);
     trigger->name = copy(name);
-    trigger->uses_ga_names = uses_ga_names(function, view);
-    trigger->connection = read_connection(function, view);
-    trigger_options_read(view, trigger, &has_payload);
-    if (!has_payload)
-        trigger->payload = trigger->uses_ga_names ? PAYLOAD_GA : PAYLOAD_MODEL;
+    if (type != TRIGGER_EVENT)
+        read_redis_options(function, host, view);
     trigger->data_type = read_data_type(view);
     if (jx_word(view, "cardinality", cardinalities, &cardinality))
         trigger->is_batch = cardinality == 1 && type != TRIGGER_PUBSUB;

@@ -1,4 +1,4 @@
-/* apps/trigger_json.h - one binding of function.json: a Redis trigger, or a redis command.
+/* apps/trigger_json.h - one binding of function.json: a trigger, or a redis command.
  * Rules: inner to the app loader; pure. Mistakes go to the view, doubts to function->warnings. To
  * add a property: a row in one of the tables of trigger_json.c. */
 #ifndef APPS_TRIGGER_JSON_H
@@ -8,7 +8,7 @@
 #include "apps/host_json.h"
 #include "json/json.h"
 
-/* trigger_type_of knows the types of Redis triggers and their old names, in any case. */
+/* trigger_type_of knows the types of triggers and their old names, in any case. */
 enum trigger_type trigger_type_of(struct slice type);
 
 /* trigger_defaults sets what holds when neither binding nor host.json speak. */

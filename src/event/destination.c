@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "event/connection.h"
 #include "event/draft.h"
 #include "wire/url.h"
 #include "json/member.h"
@@ -197,6 +198,26 @@ static void read_batching(struct jx_view *view, struct destination *d)
     (void)jx_u32(view, "preferredBatchSizeInKilobytes", kilobytes, &d->batch_kilobytes);
 }
 
+/* As for secrets above: what was shown and comes back is what there was. */
+static void read_connection(struct jx_view *view, struct destination *d)
+{
+    char *old = d->connection;
+    struct buf shown;
+
+    d->connection = NULL;
+    jx_text_dup(view, "connection", &d->connection);
+    buf_init(&shown, JX_TEXT_MAX_BYTES);
+    connection_write_hidden(&shown, slice_of(old));
+    if (jx_member(view->json, "connection") == NULL ||
+        (d->connection != NULL && slice_eq(slice_of(d->connection), buf_slice(&shown)))) {
+        free(d->connection);
+        d->connection = old;
+        old = NULL;
+    }
+    buf_done(&shown);
+    free(old);
+}
+
 static void read_redis(struct jx_view *view, struct destination *d)
 {
     static const char *const fields[] = {
@@ -207,7 +228,7 @@ static void read_redis(struct jx_view *view, struct destination *d)
     const char *field = fields[d->kind];
 
     jx_text_dup(view, "cacheResourceId", &d->resource_id);
-    jx_text_dup(view, "connection", &d->connection);
+    read_connection(view, d);
     jx_text_dup(view, field, &d->key);
     if ((d->resource_id == NULL) == (d->connection == NULL))
         jx_view_error(view, NULL, "needs either cacheResourceId or connection");
@@ -311,6 +332,17 @@ static void write_url(struct buf *out, const char *url, bool is_open)
         member_text(out, "endpointBaseUrl", slice_first(whole, slice_find_byte(whole, '?')));
 }
 
+static void write_connection(struct buf *out, const char *connection, bool is_open)
+{
+    struct buf hidden;
+
+    buf_init(&hidden, JX_TEXT_MAX_BYTES);
+    connection_write_hidden(&hidden, slice_of(connection));
+    if (connection != NULL)
+        member_text(out, "connection", is_open ? slice_of(connection) : buf_slice(&hidden));
+    buf_done(&hidden);
+}
+
 void destination_write(struct buf *out, const struct destination *d, bool is_open)
 {
     bool is_redis = d->kind >= DESTINATION_STREAM;
@@ -320,7 +352,7 @@ void destination_write(struct buf *out, const struct destination *d, bool is_ope
     if (d->kind == DESTINATION_WEBHOOK)
         write_url(out, d->url, is_open);
     member_text_if(out, is_redis ? "cacheResourceId" : "resourceId", slice_of(d->resource_id));
-    member_text_if(out, "connection", slice_of(d->connection));
+    write_connection(out, d->connection, is_open);
     member_text_if(out,
                    d->kind == DESTINATION_STREAM ? "stream"
                    : d->kind == DESTINATION_LIST ? "list"

@@ -43,7 +43,8 @@ struct destination {
     enum destination_kind kind;
     char *url;                /* webhook: whole, query included; may hold secrets */
     char *resource_id;        /* function, or the cache of a Redis destination; NULL = connection */
-    char *connection;         /* Redis: name of a connection; NULL = resource_id */
+    char *connection;         /* Redis: a name or a connection string, which may hold secrets;
+                                 NULL = resource_id */
     char *key;                /* Redis: stream, list or channel */
     uint32_t batch_events;    /* 1..BATCH_EVENTS_MAX; 1 = no batches */
     uint32_t batch_kilobytes; /* 1..BATCH_KILOBYTES_MAX, preferred */

@@ -1,6 +1,6 @@
 /* event/target.h - where events are delivered to, as the router sees it: a struct of functions that
  * the owner of the destination fills. The router makes one per webhook and Redis destination,
- * functions/ one per app; server/ puts them together, so that neither includes the other.
+ * functions/ one for all functions; server/ puts them together, so that neither includes the other.
  * To add a kind: embed a struct target in your own and fill in deliver. */
 #ifndef EVENT_TARGET_H
 #define EVENT_TARGET_H
@@ -34,9 +34,11 @@ struct target {
      * earlier one is done. */
     enum err (*deliver)(struct target *target, const struct parcel *parcel,
                         struct parcel_result *ret, struct op *op);
-    /* find tells a target of many (an app's functions) which one is meant, by its resource id;
-     * NULL = this target is for one destination. The result lives as long as the target. */
-    struct target *(*find)(struct target *target, struct slice resource_id);
+    /* check tells a new subscription whether its destination is there: E_OK; or E_BAD_INPUT with
+     * what would be right in `why`. NULL = always. What is not there when an attempt is made fails
+     * that attempt. */
+    enum err (*check)(struct target *target, const struct subscription *subscription,
+                      struct cause *why);
 };
 
 #endif

@@ -96,7 +96,7 @@ void function_run_prepare(struct function_run *f, struct invoker *invoker)
     f->in_flight_series = metrics_series(metrics, METRIC_ID_IN_FLIGHT, labels);
     f->oldest_series = metrics_series(metrics, METRIC_ID_OLDEST_SECONDS, labels);
     f->target_series = metrics_series(metrics, METRIC_ID_TARGET_WORKERS, labels);
-    if (connect_to(f, &why) != E_OK) {
+    if (f->function->trigger.connection != NULL && connect_to(f, &why) != E_OK) {
         function_run_set_error(f, why.text);
         return;
     }
@@ -154,7 +154,7 @@ void function_run_listen(struct function_run *f)
         function_run_set_error(f, cause_text(&why, err));
         return;
     }
-    if (trigger->type != TRIGGER_PUBSUB) {
+    if (trigger->type == TRIGGER_LIST || trigger->type == TRIGGER_STREAM) {
         f->backlog = backlog_new(host->loop, host->hub, f->redis, trigger, on_sampled, f);
         backlog_sample(f->backlog);
     }
@@ -169,6 +169,18 @@ bool function_run_stop(struct function_run *f, struct op *op)
         return false;
     f->listener->kind->stop(f->listener, op);
     return true;
+}
+
+enum arrival_place function_run_place(const struct function_run *f, struct listener **ret)
+{
+    if (f->function->trigger.type != TRIGGER_EVENT)
+        return ARRIVAL_NOWHERE;
+    if (!function_run_is_usable(f) || f->function->app->error != NULL)
+        return ARRIVAL_UNFIT;
+    if (f->listener == NULL || f->listener->is_paused || f->dispatcher.is_stopping)
+        return ARRIVAL_LATER;
+    *ret = f->listener;
+    return ARRIVAL_NOW;
 }
 
 void function_run_hurry(struct function_run *f)
@@ -207,6 +219,11 @@ struct function_counts function_run_counts(const struct function_run *f)
     return counts;
 }
 
+static const char *redis_complaint(const struct listener *listener)
+{
+    return listener->commands != NULL ? redis_trouble(listener->commands) : NULL;
+}
+
 static const char *state_name(const struct function_run *f)
 {
     if (function_run_error(f) != NULL || f->function->app->error != NULL)
@@ -219,7 +236,7 @@ static const char *state_name(const struct function_run *f)
         return "starting";
     if (f->listener->is_paused)
         return "paused";
-    return redis_trouble(f->listener->commands) != NULL ? "offline" : "running";
+    return redis_complaint(f->listener) != NULL ? "offline" : "running";
 }
 
 /* What keeps it from running, if anything does. */
@@ -229,12 +246,12 @@ static const char *trouble(const struct function_run *f)
         return function_run_error(f);
     if (f->function->app->error != NULL || f->listener == NULL)
         return f->function->app->error;
-    return redis_trouble(f->listener->commands);
+    return redis_complaint(f->listener);
 }
 
 void function_run_status(const struct function_run *f, struct function_status *ret)
 {
-    static const char *const triggers[] = {"", "list", "stream", "pubsub"};
+    static const char *const triggers[] = {"", "list", "stream", "pubsub", "event"};
     const struct app *app = f->function->app;
     const struct trigger *trigger = &f->function->trigger;
     const struct function_counts counts = function_run_counts(f);

@@ -4,6 +4,7 @@
 #ifndef FUNCTIONS_FUNCTION_RUN_H
 #define FUNCTIONS_FUNCTION_RUN_H
 
+#include "functions/arrivals.h"
 #include "functions/backlog.h"
 #include "functions/host.h"
 #include "functions/listener.h"
@@ -23,7 +24,7 @@ struct function_run {
     struct invoker *invoker;      /* NULL until it is prepared */
     struct dispatcher dispatcher; /* dispatcher.function is NULL until then, and after an error */
     struct listener *listener;    /* NULL until the app's workers are ready, and after an error */
-    struct backlog *backlog;      /* NULL without a listener, and for channels */
+    struct backlog *backlog;      /* NULL without a listener, and for channels and events */
     struct scale_samples samples;
     struct redis_options *redis;
     char server[256];    /* what it listens to */
@@ -54,6 +55,9 @@ void function_run_prepare(struct function_run *run, struct invoker *invoker);
 void function_run_listen(struct function_run *run);
 /* function_run_stop: no new work. True if `op` ends when nothing runs; else nothing ran. */
 bool function_run_stop(struct function_run *run, struct op *op);
+
+/* function_run_place: would it take an event now? With ARRIVAL_NOW to *ret. */
+enum arrival_place function_run_place(const struct function_run *run, struct listener **ret);
 
 /* function_run_hurry cuts short what still runs. */
 void function_run_hurry(struct function_run *run);

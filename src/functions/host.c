@@ -23,6 +23,8 @@ struct host {
     bool is_started, was_cut_short;
     struct op *drain_op;
     size_t calls; /* host_invoke under way */
+    struct arrivals *arrivals;
+    bool has_apps; /* they have been named, if there are any */
 };
 
 /* An app that leaves, with its host or before. */
@@ -73,7 +75,52 @@ static void look_started(struct host *host)
 
 static void on_answered(void *ctx)
 {
-    (void)ctx; /* the app may be in the middle of its start: look a little later */
+    const struct host *host = ctx;
+
+    arrivals_look(host->arrivals); /* the app may be in the middle of its start: a little later */
+}
+
+/* Function names ignore case, as everywhere in Azure Functions. */
+static struct function_run *find(struct host *host, struct slice app, struct slice name)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        size_t count;
+        struct function_run *functions = app_run_functions(host->apps[i], &count);
+        for (size_t j = 0; j < count; j++)
+            if (slice_eq_nocase(slice_of(functions[j].function->name), name) &&
+                (app.data == NULL ||
+                 slice_eq_nocase(slice_of(app_run_app(host->apps[i])->name), app)))
+                return &functions[j];
+    }
+    return NULL;
+}
+
+static enum arrival_place on_find(void *ctx, struct slice app, struct slice function,
+                                  struct listener **ret)
+{
+    struct host *host = ctx;
+    struct function_run *found = find(host, app, function);
+    bool may_come = !host->has_apps;
+
+    for (size_t i = 0; i < host->app_count; i++)
+        may_come = may_come || app_run_app(host->apps[i]) == NULL; /* its files are being read */
+    if (found == NULL)
+        return may_come ? ARRIVAL_LATER : ARRIVAL_NOWHERE;
+    return function_run_place(found, ret);
+}
+
+static void on_write_names(void *ctx, struct buf *out)
+{
+    struct host *host = ctx;
+
+    for (size_t i = 0; i < host->app_count; i++) {
+        size_t count;
+        const struct function_run *functions = app_run_functions(host->apps[i], &count);
+        for (size_t j = 0; j < count; j++)
+            if (functions[j].function->trigger.type == TRIGGER_EVENT)
+                buf_addf(out, "%s%s/%s", out->len > 0 ? ", " : "", app_run_app(host->apps[i])->name,
+                         functions[j].function->name);
+    }
 }
 
 static void on_start_look(void *ctx)
@@ -95,12 +142,16 @@ struct host *host_new(const struct host_options *options)
 
     host->options = *options;
     list_init(&host->leaving);
-    host->began_ms = loop_now_ms(options->loop);
     host->tick = timer_new(options->loop, on_tick, host);
-    timer_every(host->tick, TICK_MS);
     host->start_look = timer_new(options->loop, on_start_look, host);
-    timer_every(host->start_look, START_LOOK_MS);
+    host->arrivals = arrivals_new(&(struct arrivals_options){
+        .loop = options->loop, .find = on_find, .write_names = on_write_names, .ctx = host});
     return host;
+}
+
+struct target *host_target(struct host *host)
+{
+    return arrivals_target(host->arrivals);
 }
 
 void host_set_limits(struct host *host, struct host_limits limits)
@@ -134,6 +185,7 @@ static void maybe_drained(struct host *host)
     host->drain_op = NULL;
     timer_clear(host->drain_limit);
     loop_later(host->options.loop, op, host->was_cut_short ? E_TIMEOUT : E_OK);
+    arrivals_end(host->arrivals); /* after `op`, which stops the router: it brings nothing more */
 }
 
 static void on_drain_limit(void *ctx)
@@ -223,13 +275,25 @@ static void remove_app(struct host *host, size_t at)
     for (host->app_count--; at < host->app_count; at++)
         host->apps[at] = host->apps[at + 1];
     leave(host, removed, true);
+    arrivals_look(host->arrivals);
     if (name != NULL)
         drop_metrics(host, name);
     free(name);
 }
 
+/* The first apps. */
+static void begin(struct host *host)
+{
+    host->has_apps = true;
+    host->began_ms = loop_now_ms(host->options.loop);
+    timer_every(host->tick, TICK_MS);
+    timer_every(host->start_look, START_LOOK_MS);
+}
+
 void host_set_apps(struct host *host, const char *const *directories)
 {
+    if (!host->has_apps)
+        begin(host);
     for (size_t i = host->app_count; i-- > 0;)
         if (!is_named(directories, app_run_directory(host->apps[i])))
             remove_app(host, i);
@@ -240,6 +304,7 @@ void host_set_apps(struct host *host, const char *const *directories)
         host->apps[host->app_count++] =
             app_run_new(&host->options, *directories, host->is_started, on_answered, host);
     }
+    arrivals_look(host->arrivals);
 }
 
 void host_drain(struct host *host, struct op *op)
@@ -259,6 +324,7 @@ void host_free(struct host *host)
     for (size_t i = 0; i < host->app_count; i++)
         app_run_free(host->apps[i]);
     free(host->apps);
+    arrivals_free(host->arrivals);
     timer_free(host->tick);
     timer_free(host->start_look);
     timer_free(host->drain_limit);
@@ -297,21 +363,6 @@ void host_each(struct host *host, void (*each)(void *ctx, const struct function_
     }
 }
 
-/* Function names ignore case, as everywhere in Azure Functions. */
-static struct function_run *find(struct host *host, struct slice app, struct slice name)
-{
-    for (size_t i = 0; i < host->app_count; i++) {
-        size_t count;
-        struct function_run *functions = app_run_functions(host->apps[i], &count);
-        for (size_t j = 0; j < count; j++)
-            if (slice_eq_nocase(slice_of(functions[j].function->name), name) &&
-                (app.data == NULL ||
-                 slice_eq_nocase(slice_of(app_run_app(host->apps[i])->name), app)))
-                return &functions[j];
-    }
-    return NULL;
-}
-
 bool host_find(struct host *host, struct slice app, struct slice function,
                struct function_status *ret)
 {
@@ -342,6 +393,7 @@ static void add_result(struct buf *out, const struct rpc_data *data)
     case RPC_BYTES_LIST:
     case RPC_INTS:
     case RPC_DOUBLES:
+    case RPC_JSONS:
         for (size_t i = 0; i < data->item_count; i++) {
             buf_add(out, data->items[i]);
             buf_add_byte(out, '\n');

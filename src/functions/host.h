@@ -10,6 +10,7 @@
 struct loop;
 struct redis_hub;
 struct host;
+struct target;
 struct http_client;
 
 /* Which nodes share the work: filled from store/ by server/; NULL functions = unknown. */
@@ -51,6 +52,10 @@ void host_set_apps(struct host *host, const char *const *directories);
 void host_set_limits(struct host *host, struct host_limits limits);
 /* host_reload reads all apps again (SIGHUP); changed ones restart, draining first. */
 void host_reload(struct host *host);
+/* host_target delivers the router's events to functions; before the first host_set_apps() they
+ * wait.
+ */
+struct target *host_target(struct host *host);
 /* host_node_died: peers.is_dead() would now say yes for one more node; its messages are taken over
  * at once. */
 void host_node_died(struct host *host);
@@ -67,7 +72,7 @@ bool host_needs_cache(const char *directory, const char *const *environment);
 
 /* What is known about one function, for status pages. Borrowed until the next turn. */
 struct function_status {
-    const char *app, *name, *trigger, *source; /* "list", "orders" (keys or channel) */
+    const char *app, *name, *trigger, *source; /* "list", "orders" (keys or channel; "": events) */
     const char *language;
     const char *state;  /* "running", "starting", "disabled", "error", "paused", "draining",
                            "offline": its Redis cannot be reached */

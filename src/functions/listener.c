@@ -20,6 +20,7 @@ static const struct listener_kind *const listener_kinds[] = {
     &listener_list_kind,
     &listener_stream_kind,
     &listener_pubsub_kind,
+    &listener_event_kind,
 };
 
 const struct listener_kind *listener_kind_of(enum trigger_type type)
@@ -60,9 +61,11 @@ void listener_init(struct listener *listener, const struct listener_kind *kind,
     listener->kind = kind;
     listener->message_max_bytes = MESSAGE_MAX_BYTES;
     listener->options = *options;
-    listener->options.redis = redis_options_ref(options->redis);
     listener->trigger = &function->trigger;
-    listener->commands = redis_open(options->hub, options->redis, REDIS_SHARED, "redgrid");
+    if (options->redis != NULL) {
+        listener->options.redis = redis_options_ref(options->redis);
+        listener->commands = redis_open(options->hub, options->redis, REDIS_SHARED, "redgrid");
+    }
     write_prefix(listener);
     const struct {
         struct series **series;

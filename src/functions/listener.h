@@ -1,7 +1,7 @@
 /* functions/listener.h - what waits for messages and hands them to a function.
- * Kinds: listener_list.c, listener_stream.c, listener_pubsub.c. Each is at-least-once where Redis
- * lets it be. To add a kind: a file that exports its `const struct listener_kind`, and a row in
- * listener_kinds[] of listener.c. */
+ * Kinds: listener_list.c, listener_stream.c, listener_pubsub.c, each at-least-once where Redis lets
+ * it be; and listener_event.c, to which the router brings events. To add a kind: a file that
+ * exports its `const struct listener_kind`, and a row in listener_kinds[] of listener.c. */
 #ifndef FUNCTIONS_LISTENER_H
 #define FUNCTIONS_LISTENER_H
 
@@ -13,7 +13,8 @@
 struct listener_options {
     struct loop *loop;
     struct redis_hub *hub;
-    struct redis_options *redis; /* where to listen; the listener takes its own references */
+    struct redis_options *redis; /* where to listen; the listener takes its own references.
+                                    NULL: events */
     struct dispatcher *dispatcher;
     struct metrics *metrics;
     const char *node_id; /* consumer name of this process */
@@ -34,7 +35,7 @@ struct listener {
     const struct listener_kind *kind;
     struct listener_options options;
     const struct trigger *trigger;
-    struct redis *commands; /* the shared connection: all that does not block */
+    struct redis *commands; /* the shared connection: all that does not block; NULL: events */
     struct listener_stats stats;
     struct series *acknowledged_series, *failed_series, *dead_series, *dropped_series,
         *redelivered_series;
@@ -66,7 +67,8 @@ struct listener_kind {
     void (*node_died)(struct listener *listener);
 };
 
-extern const struct listener_kind listener_list_kind, listener_stream_kind, listener_pubsub_kind;
+extern const struct listener_kind listener_list_kind, listener_stream_kind, listener_pubsub_kind,
+    listener_event_kind;
 
 const struct listener_kind *listener_kind_of(enum trigger_type type);
 

@@ -16,7 +16,7 @@ struct message {
     struct rpc_named input;     /* the trigger's parameter and its value */
     struct rpc_named *metadata; /* owned array */
     size_t metadata_count;
-    struct slice source;    /* key or channel, for the reason of the run */
+    struct slice source;    /* key, channel or subscription, for the reason of the run */
     uint64_t added_unix_ms; /* of a stream entry, by its id; 0 = unknown */
     /* Inner. */
     size_t metadata_cap;
@@ -47,6 +47,17 @@ enum err message_set_list_batch(struct message *message, const struct trigger *t
 enum err message_set_stream_batch(struct message *message, const struct trigger *trigger,
                                   struct slice key, const struct resp *const *entries,
                                   size_t count);
+/* What an event trigger is given: `count` events (one, unless the trigger takes batches). */
+struct message_events {
+    const struct slice *events; /* JSON objects in UTF-8 */
+    size_t count;
+    struct slice subscription;
+    uint64_t deliveries;
+    const struct rpc_named *attributes; /* texts: what the subscription adds */
+    size_t attribute_count;
+};
+enum err message_set_events(struct message *message, const struct trigger *trigger,
+                            const struct message_events *what);
 /* A value given by hand (`redgrid function invoke`): sent as it is, whatever the payload mode. */
 enum err message_set_value(struct message *message, const struct trigger *trigger,
                            struct slice value);

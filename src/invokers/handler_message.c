@@ -62,6 +62,7 @@ static void write_plain(struct buf *out, const struct rpc_data *data)
     case RPC_BYTES_LIST:
     case RPC_INTS:
     case RPC_DOUBLES:
+    case RPC_JSONS:
         write_array(out, data);
         break;
     }

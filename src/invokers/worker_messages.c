@@ -100,6 +100,7 @@ static const struct slice trigger_types[] = {
     [TRIGGER_LIST] = SLICE_INIT("redisListTrigger"),
     [TRIGGER_STREAM] = SLICE_INIT("redisStreamTrigger"),
     [TRIGGER_PUBSUB] = SLICE_INIT("redisPubSubTrigger"),
+    [TRIGGER_EVENT] = SLICE_INIT("eventGridTrigger"),
 };
 
 static const enum rpc_direction directions[] = {

@@ -10,7 +10,6 @@
 #include "router/document.h"
 #include "router/reception.h"
 #include "router/resource_id.h"
-#include "router/webhook.h"
 #include "store/wakes.h"
 #include "json/scan.h"
 
@@ -123,34 +122,6 @@ static void retire(struct active *active)
 
 /* ---- documents ---- */
 
-static struct target *find_function(const struct catalog *catalog,
-                                    const struct destination *destination)
-{
-    if (destination->kind != DESTINATION_FUNCTION)
-        return NULL;
-    return catalog->options.find_function(catalog->options.ctx, slice_of(destination->resource_id));
-}
-
-static enum err no_target(struct cause *why)
-{
-    return cause_set(why, E_UNSUPPORTED, "destination: there is nothing here that delivers to it");
-}
-
-static enum err find_target(struct catalog *catalog, struct active *active, struct cause *why)
-{
-    const struct destination *destination = &active->subscription.destination;
-
-    if (destination->kind == DESTINATION_NONE)
-        return E_OK;
-    if (destination->kind == DESTINATION_WEBHOOK) {
-        active->free_target = webhook_free;
-        return webhook_new(catalog->options.http, catalog->options.identity, &active->subscription,
-                           &active->target, why);
-    }
-    active->target = find_function(catalog, destination);
-    return active->target != NULL ? E_OK : no_target(why);
-}
-
 static void begin(struct active *active, const struct scope *scope, struct slice queue)
 {
     const struct catalog_options *options = &active->catalog->options;
@@ -208,7 +179,8 @@ static void activate(struct member *member)
     list_init(&active->receptions);
     enum err err = read_subscription(scope, document, &active->subscription, &why);
     if (err == E_OK)
-        err = find_target(scope->catalog, active, &why);
+        err = targets_make(&scope->catalog->options.targets, &active->subscription, &active->target,
+                           &active->free_target, &why);
     if (err == E_OK && (queue == NULL || queue[0] == '\0'))
         err = cause_set(&why, E_BAD_INPUT, "its document names no queue");
     if (err == E_OK) {
@@ -445,10 +417,7 @@ struct subscription_rules scope_rules(const struct scope *scope)
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,
                              struct cause *why)
 {
-    const struct destination *destination = &subscription->destination;
-    bool is_own = destination->kind == DESTINATION_NONE || destination->kind == DESTINATION_WEBHOOK;
-
-    return is_own || find_function(catalog, destination) != NULL ? E_OK : no_target(why);
+    return targets_check(&catalog->options.targets, subscription, why);
 }
 
 struct scope *catalog_topic(const struct catalog *catalog, struct slice name)

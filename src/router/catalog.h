@@ -19,6 +19,7 @@
 #include "event/topic.h"
 #include "router/subscriber.h"
 #include "router/tally.h"
+#include "router/targets.h"
 
 struct catalog;
 struct http_client;
@@ -76,15 +77,12 @@ struct scope {
 
 struct catalog_options {
     struct loop *loop;
-    struct tallies *tallies;  /* borrowed */
-    struct redis *redis;      /* the store's */
-    struct http_client *http; /* for webhooks */
-    const struct identity *identity;
-    struct wakes *wakes; /* to other nodes; NULL = there are none */
+    struct tallies *tallies; /* borrowed */
+    struct redis *redis;     /* the store's */
+    struct targets targets;  /* its loop is ours */
+    struct wakes *wakes;     /* to other nodes; NULL = there are none */
     const char *node;
     bool (*is_dead)(void *ctx, struct slice node);
-    /* The target of a function, by its resource id; NULL = there is none. */
-    struct target *(*find_function)(void *ctx, struct slice resource_id);
     void *ctx;
     bool allows_http; /* delivery.allowHttp */
 };

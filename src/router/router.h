@@ -28,7 +28,10 @@ struct router_options {
     const char *node;         /* of this run */
     const char *url;          /* of this server, as others know it */
     bool (*is_dead)(void *ctx, struct slice node);
-    struct target *(*find_function)(void *ctx, struct slice resource_id);
+    struct target *functions; /* delivers to functions; NULL = there are none. Borrowed */
+    struct redis_hub *hub;    /* for Redis destinations; borrowed */
+    /* As in struct targets. */
+    enum err (*connection)(void *ctx, const char *name, char **ret, struct cause *why);
     void *ctx;
     bool allows_http;
     uint64_t window_ms; /* how long an endpoint may be confirmed by hand */

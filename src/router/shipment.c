@@ -191,6 +191,7 @@ static bool is_endpoint_ill(enum outcome outcome)
     case OUTCOME_BUSY:
     case OUTCOME_SOCKET_ERROR:
     case OUTCOME_RESOLUTION_ERROR:
+    case OUTCOME_NO_FUNCTION:
     case OUTCOME_OTHER:
         return true;
     default:

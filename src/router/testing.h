@@ -52,13 +52,6 @@ static inline bool nobody_is_dead(void *ctx, struct slice node)
     return false;
 }
 
-static inline struct target *no_function(void *ctx, struct slice id)
-{
-    (void)ctx;
-    (void)id;
-    return NULL;
-}
-
 static inline void router_begin(void)
 {
     struct router_options options = router_extra;
@@ -72,7 +65,6 @@ static inline void router_begin(void)
     options.metrics = metrics;
     options.node = "me";
     options.is_dead = nobody_is_dead;
-    options.find_function = no_function;
     is_done = false;
     router = router_start(&options, &loaded);
     assert_int_equal(wait_done(), E_OK);

@@ -1,4 +1,4 @@
-/* Up:   HTTP --> STORE --> CACHE --> NODES --> ROUTER --> EVENTS --> FUNCTIONS --> (runs)
+/* Up:   HTTP --> STORE --> CACHE --> NODES --> HOST --> ROUTER --> EVENTS --> FUNCTIONS --> (runs)
  * Down: DRAIN --> ROUTER --> NODES --> HTTP --> CACHE --> STORE --> (ended)
  * A row starts its one operation, or is done at once (E_EMPTY: nothing to wait for). A failure on
  * the way up, or a signal at any moment, leads to the first row down; what was never made is
@@ -203,14 +203,6 @@ static bool on_is_dead(void *ctx, struct slice node_id)
     return server->nodes != NULL && nodes_is_dead(server->nodes, node_id);
 }
 
-/* Apps come later than what is delivered to them. */
-static struct target *on_find_function(void *ctx, struct slice resource_id)
-{
-    (void)ctx;
-    (void)resource_id;
-    return NULL;
-}
-
 static void open_webhooks(struct server *server)
 {
     unsigned own = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_PRIVATE_ID)
@@ -233,6 +225,25 @@ static void open_webhooks(struct server *server)
                                  : ADDRESS_LOOPBACK});
 }
 
+/* The connection of a Redis destination: as apps name theirs, by our own environment. */
+static enum err on_connection(void *ctx, const char *name, char **ret, struct cause *why)
+{
+    const struct server *server = ctx;
+    bool is_literal;
+    enum err err = environment_connection(server->environment, name, ret, &is_literal, why);
+
+    if (err != E_OK || !is_literal || !app_names_no_server(name))
+        return err;
+    free(*ret);
+    if (server->cache == NULL)
+        return cause_set(why, E_BAD_INPUT,
+                         "'%.64s' is neither the address of a Redis nor a name that redgrid's "
+                         "environment explains: set ConnectionStrings__NAME or NAME there",
+                         name);
+    *ret = slice_dup(slice_of(instance_connection(server->cache)));
+    return E_OK;
+}
+
 static enum err open_router(struct server *server, struct cause *why)
 {
     struct buf url;
@@ -251,7 +262,9 @@ static enum err open_router(struct server *server, struct cause *why)
             .node = server->id.text,
             .url = buf_text(&url),
             .is_dead = on_is_dead,
-            .find_function = on_find_function,
+            .functions = host_target(server->host),
+            .hub = server->hub,
+            .connection = on_connection,
             .ctx = server,
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
             .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
@@ -306,6 +319,13 @@ static enum err open_host(struct server *server, struct cause *why)
         .environment = server->environment,
         .only = only[0] != NULL ? only : NULL,
         .limits = limits_of(server)});
+    return E_EMPTY;
+}
+
+/* Apps come last: what is delivered to them waits for them. */
+static enum err start_apps(struct server *server, struct cause *why)
+{
+    (void)why;
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
     api_host(server->api, server->host);
     return E_EMPTY;
@@ -521,9 +541,10 @@ struct step {
     enum err (*start)(struct server *server, struct cause *why);
 };
 static const struct step up_steps[] = {
-    {"begin", begin},        {"http", open_http},      {"store", open_store},
-    {"cache", open_cache},   {"nodes", join_nodes},    {"router", open_router},
-    {"events", open_events}, {"functions", open_host}, {"banner", show_banner},
+    {"begin", begin},        {"http", open_http},     {"store", open_store},
+    {"cache", open_cache},   {"nodes", join_nodes},   {"host", open_host},
+    {"router", open_router}, {"events", open_events}, {"functions", start_apps},
+    {"banner", show_banner},
 };
 static const struct step down_steps[] = {
     {"functions", drain_host}, {"router", stop_router},    {"nodes", leave_nodes},

@@ -16,6 +16,7 @@ enum rpc_kind {
     RPC_BYTES_LIST,
     RPC_INTS,    /* items: each as decimal text */
     RPC_DOUBLES, /* items: each as decimal text */
+    RPC_JSONS,   /* items: each JSON; only written, a worker reads it as RPC_STRINGS */
 };
 
 struct rpc_data {

@@ -28,7 +28,7 @@ static const uint8_t numbers[] = {
     [RPC_BYTES] = VALUE_BYTES,     [RPC_INT] = VALUE_INT,
     [RPC_DOUBLE] = VALUE_DOUBLE,   [RPC_STRINGS] = VALUE_STRINGS,
     [RPC_INTS] = VALUE_INTS,       [RPC_BYTES_LIST] = VALUE_BYTES_LIST,
-    [RPC_DOUBLES] = VALUE_DOUBLES,
+    [RPC_DOUBLES] = VALUE_DOUBLES, [RPC_JSONS] = VALUE_STRINGS,
 };
 
 /* Reading. */
@@ -229,6 +229,7 @@ size_t rpc_value_bytes(const struct rpc_data *data)
     case RPC_BYTES_LIST:
     case RPC_INTS:
     case RPC_DOUBLES:
+    case RPC_JSONS:
         return HEAD_BYTES + list_bytes(data);
     }
     return 0;
@@ -296,6 +297,7 @@ void rpc_value_write(struct buf *out, uint32_t number, const struct rpc_data *da
     case RPC_BYTES_LIST:
     case RPC_INTS:
     case RPC_DOUBLES:
+    case RPC_JSONS:
         write_list(out, data);
         break;
     }
