@@ -153,7 +153,7 @@ static void wrong_words_are_answered_with_2(void **state)
         {"topic create", "topic create: needs NAME"},
         {"topic keys t --regenerate key3", "--regenerate: 'key3' is not key1 or key2"},
         {"subscription show es1", "needs --topic or --source-resource-id"},
-        {"subscription create es1 --topic t", "needs --endpoint, or --delivery-mode queue"},
+        {"subscription create es1 --topic t", "needs --endpoint, --function,"},
         {"subscription create es1 --topic t --endpoint u --labels",
          "--labels: needs a value: TEXT"},
         {"subscription create es1 --topic t --endpoint u --event-ttl x", "'x' is not a number"},

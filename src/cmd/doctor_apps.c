@@ -57,7 +57,7 @@ static void look_at_function(struct doctor *doctor, const struct app *app,
     }
     note(doctor, FINDING_OK, NULL, "%s/%s%s", app->name, function->name,
          function->is_disabled ? " (disabled)" : "");
-    if (function->trigger.type == TRIGGER_NONE || function->is_disabled)
+    if (function->trigger.connection == NULL || function->is_disabled)
         return;
     enum err err =
         app_connection(app, function->trigger.connection, &connection, &is_literal, &why);

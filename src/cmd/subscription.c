@@ -1,5 +1,7 @@
+#include "base/mem.h"
 #include "cmd/client.h"
 #include "cmd/commands.h"
+#include "cmd/destination_body.h"
 #include "cmd/fields.h"
 #include "cmd/subscription_body.h"
 #include "cmd/subscription_path.h"
@@ -55,8 +57,9 @@ static int change(const struct cmdline *line, const char *method)
 
 static int create(const struct cmdline *line)
 {
-    if (cmdline_value(line, "--endpoint") == NULL && cmdline_value(line, "--delivery-mode") == NULL)
-        return complain(EXIT_USAGE, "needs --endpoint, or --delivery-mode queue");
+    if (!destination_is_named(line) && cmdline_value(line, "--delivery-mode") == NULL)
+        return complain(EXIT_USAGE, "needs --endpoint, --function, --stream, --list or --channel, "
+                                    "or --delivery-mode queue");
     return change(line, "PUT");
 }
 
@@ -75,13 +78,18 @@ static int remove_subscription(const struct cmdline *line)
     return ask(line, "DELETE", SLICE_NONE, NULL);
 }
 
+/* What is special about it, else its kind. */
 static const char *destination_text(const json_t *properties)
 {
+    static const char *const members[] = {"endpointBaseUrl", "resourceId", "stream", "list",
+                                          "channel"};
     const json_t *destination = json_object_get(properties, "destination");
     const json_t *inner = json_object_get(destination, "properties");
-    const char *kind = field_text(destination, "endpointType", "queue");
 
-    return field_text(inner, "endpointBaseUrl", field_text(inner, "resourceId", kind));
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (json_object_get(inner, members[i]) != NULL)
+            return field_text(inner, members[i], "-");
+    return field_text(destination, "endpointType", "queue");
 }
 
 static const char *last_part(const char *id)
@@ -125,9 +133,10 @@ static int list(const struct cmdline *line)
 const struct command subscription_create_command = {
     NAMED,
     .name = "subscription create",
-    .summary = "Have events of a topic delivered to an endpoint.",
-    .details = "The endpoint is asked first whether it wants them, and must answer within 30 "
-               "seconds; it is\nasked once more when it fails.\n",
+    .summary = "Have events of a topic delivered.",
+    .details =
+        "An endpoint is asked first whether it wants them, and must answer within 30 "
+        "seconds; it is\nasked once more when it fails. Functions and Redis are not asked.\n",
     .option_count = SUBSCRIPTION_OPTION_COUNT,
     .run = create,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/destination_body.h"
 #include "cmd/option_json.h"
 #include "json/member.h"
 
@@ -16,8 +17,21 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .description = "Where events are posted; of azurefunction: the function's resource id."},
     {.flag = "--endpoint-type",
      .takes = "KIND",
-     .description = "webhook or azurefunction [webhook].",
-     .choices = "webhook azurefunction"},
+     .description = "webhook, azurefunction, redisstream, redislist or redischannel [as the other "
+                    "options say].",
+     .choices = "webhook azurefunction redisstream redislist redischannel"},
+    {.flag = "--function",
+     .takes = "APP/NAME",
+     .description = "Have them run a function of this server, which has an eventGridTrigger."},
+    {.flag = "--connection",
+     .takes = "CONNECTION",
+     .description = "The Redis of the next three: its address, or a name that redgrid's "
+                    "environment explains."},
+    {.flag = "--stream", .takes = "KEY", .description = "Add them to this Redis stream."},
+    {.flag = "--list",
+     .takes = "KEY",
+     .description = "Push them onto this Redis list, at its head."},
+    {.flag = "--channel", .takes = "NAME", .description = "Publish them on this Redis channel."},
     {.flag = "--delivery-mode",
      .takes = "MODE",
      .description = "queue: no endpoint, clients receive events.",
@@ -99,82 +113,7 @@ static int write_filter(struct buf *out, const struct cmdline *line)
     return code == EXIT_OK ? option_add_filters(out, line, "--advanced-filter") : code;
 }
 
-/* ---- destination ---- */
-
-static int add_attribute(struct buf *out, const struct word_list *list)
-{
-    bool is_static = list->count > 1 && slice_eq_nocase(slice_of(list->words[1]), SLICE("static"));
-    bool is_dynamic =
-        list->count > 1 && slice_eq_nocase(slice_of(list->words[1]), SLICE("dynamic"));
-    bool is_secret = false;
-
-    if ((!is_static && !is_dynamic) || list->count < 3 || list->count > (is_static ? 4u : 3u) ||
-        (list->count == 4 && !slice_to_bool(slice_of(list->words[3]), &is_secret)))
-        return complain(EXIT_USAGE, "--delivery-attribute-mapping: is NAME static VALUE [true] or "
-                                    "NAME dynamic KEY");
-    member_text(out, "name", slice_of(list->words[0]));
-    member_text(out, "type", is_static ? SLICE("Static") : SLICE("Dynamic"));
-    member_open(out, "properties");
-    member_text(out, is_static ? "value" : "sourceField", slice_of(list->words[2]));
-    if (is_static)
-        member_bool(out, "isSecret", is_secret);
-    buf_add(out, SLICE("}}"));
-    return EXIT_OK;
-}
-
-static int add_attributes(struct buf *out, const struct cmdline *line)
-{
-    const struct word_list *list;
-    size_t at = 0, count = 0;
-
-    while ((list = cmdline_list(line, "--delivery-attribute-mapping", &at)) != NULL) {
-        if (count++ == 0)
-            member_open(out, "deliveryAttributeMappings");
-        buf_add_byte(out, count == 1 ? '[' : ',');
-        int code = add_attribute(out, list);
-        if (code != EXIT_OK)
-            return code;
-    }
-    if (count > 0)
-        buf_add_byte(out, ']');
-    return EXIT_OK;
-}
-
-static bool is_function(const struct cmdline *line)
-{
-    return slice_eq_nocase(slice_of(cmdline_value(line, "--endpoint-type")),
-                           SLICE("azurefunction"));
-}
-
-static int add_signing(struct buf *out, const struct cmdline *line)
-{
-    const char *secret = cmdline_value(line, "--signing-secret");
-
-    if (cmdline_value(line, "--sign") == NULL && secret == NULL)
-        return EXIT_OK;
-    member_open(out, "signing");
-    buf_add_byte(out, '{');
-    int code = option_add_bool(out, line, "--sign", "isEnabled");
-    member_text_if(out, "secret", slice_of(secret));
-    buf_add_byte(out, '}');
-    return code;
-}
-
-static int write_destination(struct buf *out, const struct cmdline *line)
-{
-    option_add_text(out, line, "--endpoint", is_function(line) ? "resourceId" : "endpointUrl");
-    option_add_text(out, line, "--azure-active-directory-tenant-id",
-                    "azureActiveDirectoryTenantId");
-    option_add_text(out, line, "--azure-active-directory-application-id-or-uri",
-                    "azureActiveDirectoryApplicationIdOrUri");
-    int code = option_add_number(out, line, "--max-events-per-batch", "maxEventsPerBatch");
-    if (code == EXIT_OK)
-        code = option_add_number(out, line, "--preferred-batch-size-in-kilobytes",
-                                 "preferredBatchSizeInKilobytes");
-    if (code == EXIT_OK)
-        code = add_signing(out, line);
-    return code == EXIT_OK ? add_attributes(out, line) : code;
-}
+/* ---- parts ---- */
 
 static int write_retry(struct buf *out, const struct cmdline *line)
 {
@@ -197,28 +136,21 @@ static int add_part(struct buf *out, const struct cmdline *line, const char *ope
     if (out->len == empty)
         out->len = start;
     else
-        buf_add(out, strstr(open, "properties") != NULL ? SLICE("}}") : SLICE("}"));
+        buf_add_byte(out, '}');
     return code;
 }
 
 int subscription_body_write(struct buf *out, const struct cmdline *line)
 {
-    const char *kind = cmdline_value(line, "--endpoint-type");
     const char *mode = cmdline_value(line, "--delivery-mode");
 
-    if (kind != NULL && !is_function(line) && !slice_eq_nocase(slice_of(kind), SLICE("webhook")))
-        return complain(EXIT_USAGE, "--endpoint-type: '%s' is not webhook or azurefunction", kind);
     buf_add(out, SLICE("{\"properties\":{"));
     if (mode != NULL) {
         member_open(out, "deliveryConfiguration");
         member_text(out, "deliveryMode", slice_of(mode));
         buf_add_byte(out, '}');
     }
-    int code = add_part(out, line,
-                        is_function(line)
-                            ? "\"destination\":{\"endpointType\":\"AzureFunction\",\"properties\":{"
-                            : "\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{",
-                        write_destination);
+    int code = destination_body_write(out, line);
     if (code == EXIT_OK)
         code = add_part(out, line, "\"filter\":{", write_filter);
     if (code == EXIT_OK)
