@@ -1,8 +1,9 @@
 /* match [COUNT [EVENTS]]: what it costs to find the one of COUNT subscriptions of a topic that
  * wants an event. Prints kind, COUNT, nanoseconds an event, for subscriptions that differ in event
- * type, in the beginning of the subject, in a text of the data, and in a number of the data, which
- * the index does not know. Build: gcc -std=gnu17 -D_GNU_SOURCE -O2 -Isrc -Iinclude bench/match.c
- * build/src/lib{event,wire,json,base}.a -ljansson -lcrypto -lm */
+ * type, in the beginning of the subject, and in what they want of the data: a text, its beginning
+ * or its end, a number, a range of numbers, or one of two conditions; and last in what no index
+ * helps with, so that each is tried. Build: gcc -std=gnu17 -D_GNU_SOURCE -O2 -Isrc -Iinclude
+ * bench/match.c build/src/lib{event,wire,json,base}.a -ljansson -lcrypto -lm */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,9 +11,16 @@
 #include "base/mem.h"
 #include "event/matcher.h"
 
+/* %zu is the number of the subscription, once or twice. */
 struct kind {
     const char *name, *filter, *event;
 };
+
+#define EVENT(data)                                                                                \
+    "{\"id\":\"1\",\"subject\":\"/orders/1\",\"eventType\":\"Shop.Order\",\"eventTime\":"          \
+    "\"2030-01-01T00:00:00Z\",\"data\":" data "}"
+#define CONDITION(op, key, operand)                                                                \
+    "{\"advancedFilters\":[{\"operatorType\":\"" op "\",\"key\":\"" key "\"," operand "}]}"
 
 static const struct kind kinds[] = {
     {"type", "{\"includedEventTypes\":[\"Shop.Order.%zu\"]}",
@@ -21,15 +29,21 @@ static const struct kind kinds[] = {
     {"subject", "{\"subjectBeginsWith\":\"/orders/%zu/\"}",
      "{\"id\":\"1\",\"subject\":\"/orders/%zu/line\",\"eventType\":\"Shop.Order\",\"eventTime\":"
      "\"2030-01-01T00:00:00Z\",\"data\":{\"amount\":1.5}}"},
-    {"text",
-     "{\"advancedFilters\":[{\"operatorType\":\"StringIn\",\"key\":\"data.customer\",\"values\":["
-     "\"c%zu\"]}]}",
-     "{\"id\":\"1\",\"subject\":\"/orders/1\",\"eventType\":\"Shop.Order\",\"eventTime\":"
-     "\"2030-01-01T00:00:00Z\",\"data\":{\"customer\":\"c%zu\"}}"},
-    {"number",
-     "{\"advancedFilters\":[{\"operatorType\":\"NumberIn\",\"key\":\"data.n\",\"values\":[%zu]}]}",
-     "{\"id\":\"1\",\"subject\":\"/orders/1\",\"eventType\":\"Shop.Order\",\"eventTime\":"
-     "\"2030-01-01T00:00:00Z\",\"data\":{\"n\":%zu}}"},
+    {"text", CONDITION("StringIn", "data.customer", "\"values\":[\"c%zu\"]"),
+     EVENT("{\"customer\":\"c%zu\"}")},
+    {"number", CONDITION("NumberIn", "data.n", "\"values\":[%zu]"), EVENT("{\"n\":%zu}")},
+    {"range", CONDITION("NumberInRange", "data.n", "\"values\":[[%zu.0,%zu.5]]"),
+     EVENT("{\"n\":%zu.2}")},
+    {"beginning", CONDITION("StringBeginsWith", "data.place", "\"values\":[\"/eu/%zu/\"]"),
+     EVENT("{\"place\":\"/eu/%zu/north\"}")},
+    {"end", CONDITION("StringEndsWith", "data.place", "\"values\":[\"/%zu.jpg\"]"),
+     EVENT("{\"place\":\"/eu/north/%zu.jpg\"}")},
+    {"both",
+     "{\"advancedFilters\":[{\"operatorType\":\"StringIn\",\"key\":\"data.country\",\"values\":["
+     "\"DE\"]},{\"operatorType\":\"NumberIn\",\"key\":\"data.n\",\"values\":[%zu]}]}",
+     EVENT("{\"country\":\"DE\",\"n\":%zu}")},
+    {"each", CONDITION("StringContains", "data.place", "\"values\":[\"/%zu/\"]"),
+     EVENT("{\"place\":\"/eu/%zu/north\"}")},
 };
 
 static struct filter **make_filters(const struct kind *kind, size_t count)
@@ -39,7 +53,7 @@ static struct filter **make_filters(const struct kind *kind, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         filters[i] = mem_new(struct filter);
-        int len = snprintf(json, sizeof json, kind->filter, i);
+        int len = snprintf(json, sizeof json, kind->filter, i, i);
         if (filter_read((struct slice){json, (size_t)len}, NULL, filters[i], NULL) != E_OK)
             abort();
     }

@@ -4,25 +4,25 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "event/anchor.h"
+#include "event/census.h"
+#include "json/scan.h"
 
-#define PREFIXES_MAX_BYTES (16u << 20) /* what does not fit is tried one by one */
+#define TEXTS_MAX_BYTES (16u << 20) /* what does not fit is tried one by one */
 #define NO_GROUP SIZE_MAX
-#define ANCHORED_TYPES_MAX                                                                         \
-    40 /* a filter with more is not found by a text, or has too many places */
+#define PLACES_MAX 1000 /* of one filter: it is not found by an operand if that makes more */
 
-/* A filter in the index: once for each of its event types (once if it wants all) and each text of
- * its first StringIn. */
+/* A filter in the index: once for each of its event types (once if it wants all) and each operand
+ * of the condition that it is found by. */
 struct place {
     struct slice type; /* SLICE_NONE: any */
     struct slice prefix;
-    size_t slot; /* of the StringIn's key; 0 = the filter has none */
-    struct slice text;
-    size_t index;
+    struct anchor anchor; /* ANCHOR_NONE: only the index of the filter */
 };
 
-/* Neighbours with one type, one prefix, and one key, in order of the texts. */
+/* Neighbours with one type, one prefix, and anchors of one key and kind. */
 struct run {
-    size_t slot;
+    size_t slot; /* 0 = nothing to be found by */
     struct slice key;
     size_t first, count; /* places */
 };
@@ -46,13 +46,13 @@ struct matcher {
     struct group *groups;
     struct bucket *buckets;
     size_t place_count, run_count, group_count, bucket_count;
-    struct bucket *any_type; /* in buckets, or NULL */
-    struct map types;        /* folded type -> bucket */
-    struct map slots;        /* key -> slot, as a number in the pointer */
-    struct arena prefixes;   /* folded, of filters that do mind the case */
+    struct bucket *any_type;  /* in buckets, or NULL */
+    struct map types;         /* folded type -> bucket */
+    struct map slots;         /* key -> slot, as a number in the pointer */
+    struct arena texts;       /* of places that are not those of filters as they stand */
+    bool reaches_into_arrays; /* one of the filters does */
     struct lookup lookup;
-    size_t *hits;
-    size_t hit_count;
+    struct finds finds;
 };
 
 static void give_slots(struct matcher *m, struct filter *filter)
@@ -72,46 +72,55 @@ static struct slice prefix_of(struct matcher *m, const struct filter *filter)
 {
     if (!filter->is_subject_case_sensitive)
         return filter->subject_begins;
-    return fold_copy(&m->prefixes, filter->subject_begins);
+    return fold_copy(&m->texts, filter->subject_begins);
 }
 
-/* What a filter can be found by, beside type and subject; NULL = nothing. One that reaches into
- * arrays would have to be found by each item. */
-static const struct filter_condition *anchor_of(const struct filter *filter)
+static size_t count_types(const struct filter *filter)
 {
-    if (filter->reaches_into_arrays || filter->type_count > ANCHORED_TYPES_MAX)
-        return NULL;
-    for (size_t i = 0; i < filter->condition_count; i++)
-        if (filter->conditions[i].op == OP_TEXT_IN)
-            return &filter->conditions[i];
-    return NULL;
+    return filter->type_count > 0 ? filter->type_count : 1;
 }
 
-static size_t count_places(const struct filter *filter)
+static const struct filter_condition *choose(const struct census *census,
+                                             const struct filter *filter)
 {
-    const struct filter_condition *anchor = anchor_of(filter);
-    size_t types = filter->type_count > 0 ? filter->type_count : 1;
-
-    return types * (anchor != NULL ? anchor->count : 1);
+    return census_choose(census, filter, PLACES_MAX / count_types(filter));
 }
 
-static void place_filter(struct matcher *m, size_t index)
+static size_t count_places(const struct census *census, const struct filter *filter)
+{
+    const struct filter_condition *c = choose(census, filter);
+    return count_types(filter) * (c != NULL ? c->count : 1);
+}
+
+static void add_place(struct matcher *m, size_t index, struct slice prefix, struct anchor anchor)
 {
     const struct filter *filter = m->filters[index];
-    const struct filter_condition *anchor = anchor_of(filter);
-    struct slice prefix = prefix_of(m, filter);
-    size_t texts = anchor != NULL ? anchor->count : 1, count = count_places(filter);
 
-    for (size_t i = 0; i < count; i++) {
-        struct place *place = &m->places[m->place_count++];
-        *place = (struct place){.prefix = prefix, .index = index};
-        if (filter->type_count > 0)
-            place->type = filter->types[i / texts];
-        if (anchor != NULL) {
-            place->slot = anchor->slot;
-            place->text = anchor->texts[i % texts];
+    anchor.index = index;
+    for (size_t i = 0; i < count_types(filter); i++)
+        m->places[m->place_count++] =
+            (struct place){.type = filter->type_count > 0 ? filter->types[i] : SLICE_NONE,
+                           .prefix = prefix,
+                           .anchor = anchor};
+}
+
+static void place_filter(struct matcher *m, const struct census *census, size_t index)
+{
+    const struct filter *filter = m->filters[index];
+    const struct filter_condition *c = choose(census, filter);
+    struct slice prefix = prefix_of(m, filter);
+    size_t first = m->place_count;
+    struct anchor anchor;
+
+    for (size_t i = 0; c != NULL && i < c->count; i++) {
+        if (!anchor_make(c, i, &m->texts, &anchor)) {
+            m->place_count = first;
+            break;
         }
+        add_place(m, index, prefix, anchor);
     }
+    if (m->place_count == first)
+        add_place(m, index, prefix, (struct anchor){.kind = ANCHOR_NONE});
 }
 
 static int compare_places(const void *left, const void *right)
@@ -124,10 +133,10 @@ static int compare_places(const void *left, const void *right)
     if (order == 0)
         order = slice_cmp(a->prefix, b->prefix);
     if (order == 0)
-        order = (a->slot > b->slot) - (a->slot < b->slot);
+        order = anchor_cmp(&a->anchor, &b->anchor);
     if (order == 0)
-        order = slice_cmp(a->text, b->text);
-    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
+        order = (a->anchor.index > b->anchor.index) - (a->anchor.index < b->anchor.index);
+    return order;
 }
 
 static bool is_same_type(const struct place *a, const struct place *b)
@@ -141,7 +150,7 @@ static void sort_places(struct matcher *m)
 
     if (m->place_count > 0)
         qsort(m->places, m->place_count, sizeof *m->places, compare_places);
-    for (size_t i = 0; i < m->place_count; i++) /* a type or text may be named twice */
+    for (size_t i = 0; i < m->place_count; i++) /* a type or operand may be named twice */
         if (i == 0 || compare_places(&m->places[i], &m->places[kept - 1]) != 0)
             m->places[kept++] = m->places[i];
     m->place_count = kept;
@@ -180,16 +189,28 @@ static void add_group(struct matcher *m, struct bucket *bucket, struct slice pre
     bucket->count++;
 }
 
-static void add_run(struct matcher *m, const struct place *place, size_t first)
+static struct slice key_of(const struct matcher *m, const struct anchor *anchor)
 {
-    const struct filter_condition *anchor = anchor_of(m->filters[place->index]);
+    const struct filter *filter = m->filters[anchor->index];
 
-    m->runs[m->run_count++] = (struct run){
-        .slot = place->slot,
-        .key = anchor != NULL ? anchor->key : SLICE_NONE,
-        .first = first,
-    };
+    for (size_t i = 0; i < filter->condition_count; i++)
+        if (filter->conditions[i].slot == anchor->slot)
+            return filter->conditions[i].key;
+    return SLICE_NONE;
+}
+
+static void add_run(struct matcher *m, size_t first)
+{
+    const struct anchor *anchor = &m->places[first].anchor;
+
+    m->runs[m->run_count++] =
+        (struct run){.slot = anchor->slot, .key = key_of(m, anchor), .first = first};
     m->groups[m->group_count - 1].count++;
+}
+
+static bool is_same_run(const struct anchor *a, const struct anchor *b)
+{
+    return a->slot == b->slot && a->kind == b->kind;
 }
 
 static void group_places(struct matcher *m)
@@ -204,33 +225,61 @@ static void group_places(struct matcher *m)
             bucket = add_bucket(m, place->type);
         if (is_new_group)
             add_group(m, bucket, place->prefix);
-        if (is_new_group || place->slot != place[-1].slot)
-            add_run(m, place, i);
+        if (is_new_group || !is_same_run(&place->anchor, &place[-1].anchor))
+            add_run(m, i);
         m->runs[m->run_count - 1].count++;
     }
+}
+
+static struct anchor_run anchors_of(const struct matcher *m, const struct run *run)
+{
+    return (struct anchor_run){.first = (char *)&m->places[run->first].anchor,
+                               .stride = sizeof(struct place),
+                               .count = run->count};
+}
+
+static void join_runs(struct matcher *m)
+{
+    for (size_t i = 0; i < m->run_count; i++) {
+        struct anchor_run run = anchors_of(m, &m->runs[i]);
+        anchors_join(&run);
+    }
+}
+
+static size_t count_all_places(const struct matcher *m, const struct census *census, size_t count)
+{
+    size_t places = 0;
+
+    for (size_t i = 0; i < count; i++)
+        places += count_places(census, m->filters[i]);
+    return places;
 }
 
 struct matcher *matcher_new(struct filter *const *filters, size_t count)
 {
     struct matcher *m = mem_new(struct matcher);
-    size_t places = 0;
+    struct census census = {0};
 
     m->filters = filters;
-    arena_init(&m->prefixes, PREFIXES_MAX_BYTES);
+    arena_init(&m->texts, TEXTS_MAX_BYTES);
     for (size_t i = 0; i < count; i++) {
-        places += count_places(filters[i]);
         give_slots(m, filters[i]);
+        census_add(&census, filters[i]);
+        m->reaches_into_arrays |= filters[i]->reaches_into_arrays;
     }
+    size_t places = count_all_places(m, &census, count);
     m->places = mem_new_array(places + 1, struct place);
     m->runs = mem_new_array(places + 1, struct run);
     m->groups = mem_new_array(places + 1, struct group);
     m->buckets = mem_new_array(places + 1, struct bucket);
-    m->hits = mem_new_array(count + 1, size_t);
     for (size_t i = 0; i < count; i++)
-        place_filter(m, i);
+        place_filter(m, &census, i);
+    census_done(&census);
     sort_places(m);
     group_places(m);
+    join_runs(m);
     lookup_init(&m->lookup, m->slots.count);
+    finds_init(&m->finds, count);
     return m;
 }
 
@@ -239,14 +288,14 @@ void matcher_free(struct matcher *m)
     if (m == NULL)
         return;
     lookup_done(&m->lookup);
+    finds_done(&m->finds);
     map_done(&m->types);
     map_done(&m->slots);
-    arena_done(&m->prefixes);
+    arena_done(&m->texts);
     free(m->places);
     free(m->runs);
     free(m->groups);
     free(m->buckets);
-    free(m->hits);
     free(m);
 }
 
@@ -265,71 +314,56 @@ static size_t find_last(const struct matcher *m, const struct bucket *bucket, st
     return low == bucket->first ? NO_GROUP : low - 1;
 }
 
-static void try_filter(struct matcher *m, size_t index)
+static void find_anchored(struct matcher *m, const struct run *run)
 {
-    if (filter_matches_rest(m->filters[index], &m->lookup))
-        m->hits[m->hit_count++] = index;
-}
-
-/* The first place of a run whose text does not come before `text`. */
-static size_t find_text(const struct matcher *m, const struct run *run, struct slice text)
-{
-    size_t low = run->first, high = run->first + run->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (slice_cmp(m->places[middle].text, text) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The places with one text, which an event's value has: counted first, since trying a filter may
- * end the value's life. */
-static void try_anchored(struct matcher *m, const struct run *run)
-{
+    struct anchor_run anchors = anchors_of(m, run);
     struct value value = lookup_value(&m->lookup, run->key, run->slot);
-    size_t end = run->first + run->count;
+    struct slice array = value.json, item;
 
-    if (value.text.data == NULL)
+    if (value.kind != VALUE_ARRAY) {
+        anchors_find(&anchors, &value, &m->finds);
         return;
-    size_t first = find_text(m, run, value.text), last = first;
-    while (last < end && slice_eq(m->places[last].text, value.text))
-        last++;
-    for (size_t i = first; i < last; i++)
-        try_filter(m, m->places[i].index);
+    }
+    while (m->reaches_into_arrays && jx_scan_item(&array, &item)) {
+        value = lookup_item(&m->lookup, item);
+        anchors_find(&anchors, &value, &m->finds);
+    }
 }
 
-static void try_group(struct matcher *m, const struct group *group)
+static void find_in_group(struct matcher *m, const struct group *group)
 {
     for (const struct run *run = &m->runs[group->first];
          run < &m->runs[group->first + group->count]; run++) {
         if (run->slot != 0)
-            try_anchored(m, run);
+            find_anchored(m, run);
         else
             for (size_t i = run->first; i < run->first + run->count; i++)
-                try_filter(m, m->places[i].index);
+                finds_add(&m->finds, m->places[i].anchor.index);
     }
 }
 
-static void try_bucket(struct matcher *m, const struct bucket *bucket)
+static void find_in_bucket(struct matcher *m, const struct bucket *bucket)
 {
     struct slice subject = m->lookup.folded_subject;
     size_t at = bucket == NULL ? NO_GROUP : find_last(m, bucket, subject);
 
     for (; at != NO_GROUP; at = m->groups[at].parent)
         if (slice_has_prefix(subject, m->groups[at].prefix))
-            try_group(m, &m->groups[at]);
+            find_in_group(m, &m->groups[at]);
 }
 
 size_t matcher_match(struct matcher *m, const struct event *event, const size_t **ret)
 {
-    m->hit_count = 0;
+    struct finds *finds = &m->finds;
+    size_t hits = 0;
+
+    finds_begin(finds);
     lookup_begin(&m->lookup, event);
-    try_bucket(m, m->any_type);
-    try_bucket(m, map_get(&m->types, m->lookup.type));
-    *ret = m->hits;
-    return m->hit_count;
+    find_in_bucket(m, m->any_type);
+    find_in_bucket(m, map_get(&m->types, m->lookup.type));
+    for (size_t i = 0; i < finds->count; i++)
+        if (filter_matches_rest(m->filters[finds->indexes[i]], &m->lookup))
+            finds->indexes[hits++] = finds->indexes[i];
+    *ret = finds->indexes;
+    return hits;
 }

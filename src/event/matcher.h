@@ -1,8 +1,8 @@
 /* event/matcher.h - which of many filters want an event.
  * Rules: a matcher is made anew when a filter comes or goes. An index by event type, then by the
- * beginning of the subject, then by the texts of the first StringIn, leaves few filters to try one
- * by one; a key that many filters name is looked up once. Matching does not allocate, once the
- * largest event has been seen. One thread. */
+ * beginning of the subject, then by the operands of each filter's narrowest condition (census.h,
+ * anchor.h) leaves few filters to try one by one; a key that many filters name is looked up once.
+ * Matching does not allocate, once the largest event has been seen. One thread. */
 #ifndef EVENT_MATCHER_H
 #define EVENT_MATCHER_H
 

@@ -38,7 +38,7 @@ static struct event *make_event(const char *type, const char *subject, const cha
     struct event_rules rules = {.schema = SCHEMA_EVENT_GRID, .topic = SLICE("/t")};
     struct event_stamp stamp = {0};
     struct event *event = NULL;
-    char body[512];
+    char body[12000];
 
     snprintf(body, sizeof body,
              "{\"id\":\"1\",\"subject\":\"%s\",\"eventType\":\"%s\",\"data\":%s,\"eventTime\":"
@@ -160,6 +160,153 @@ static void the_index_finds_what_each_filter_finds(void **state)
     world_done(&w);
 }
 
+/* ---- operands of every kind ---- */
+
+static const char *any_of(const char *const *texts, size_t count)
+{
+    return texts[rand_u64() % count];
+}
+#define ANY(...)                                                                                   \
+    any_of((const char *const[]){__VA_ARGS__}, COUNT_OF(((const char *const[]){__VA_ARGS__})))
+
+static const char *any_text(void)
+{
+    return ANY("\"\"", "\"a\"", "\"A\"", "\"ab\"", "\"abc\"", "\"b\"", "\"ba\"", "\"Bab\"",
+               "\"cab\"", "\"\\u00c4b\"", "\"t\"");
+}
+
+static const char *any_number(void)
+{
+    return ANY("0", "1", "1.0", "-1", "2", "2.5", "1e1", "10", "-3", "12345678901234567890",
+               "12345678901234567891", "-0.0");
+}
+
+static void write_operands(char *out, size_t size, const char *op)
+{
+    const char *a, *b;
+
+    if (strcmp(op, "BoolEquals") == 0) {
+        snprintf(out, size, "\"value\":%s", ANY("true", "false"));
+    } else if (strstr(op, "Than") != NULL) {
+        snprintf(out, size, "\"value\":%s", any_number());
+    } else if (strstr(op, "Range") != NULL) {
+        a = ANY("-5", "0", "1");
+        b = ANY("1", "2.5", "10");
+        snprintf(out, size, "\"values\":[[%s,%s],[%s,%s]]", a, b, ANY("2", "9"),
+                 ANY("9", "12345678901234567890"));
+    } else if (strncmp(op, "Is", 2) == 0) {
+        snprintf(out, size, "\"key2\":0");
+    } else {
+        a = strncmp(op, "Number", 6) == 0 ? any_number() : any_text();
+        b = strncmp(op, "Number", 6) == 0 ? any_number() : any_text();
+        snprintf(out, size, "\"values\":[%s,%s]", a, b);
+    }
+}
+
+static void write_condition(char *out, size_t size)
+{
+    char operands[128];
+    const char *op = filter_operator_name((enum filter_operator)(rand_u64() % OP_COUNT));
+
+    write_operands(operands, sizeof operands, op);
+    snprintf(out, size, "{\"operatorType\":\"%s\",\"key\":\"data.%s\",%s}", op, ANY("a", "b", "c"),
+             operands);
+}
+
+static void add_with_conditions(struct world *w)
+{
+    char json[1024] = "", condition[256];
+    size_t count = 1 + rand_u64() % 3, len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        write_condition(condition, sizeof condition);
+        len += (size_t)snprintf(json + len, sizeof json - len, "%s%s", i > 0 ? "," : "", condition);
+    }
+    char whole[1200];
+    snprintf(whole, sizeof whole,
+             "{\"includedEventTypes\":[%s],\"enableAdvancedFilteringOnArrays\":%s,"
+             "\"advancedFilters\":[%s]}",
+             ANY("", "", "\"A\""), ANY("false", "false", "true"), json);
+    add(w, whole);
+}
+
+static const char *any_value(void)
+{
+    switch (rand_u64() % 8) {
+    case 0:
+        return ANY("null", "{}", "[]", "[\"ab\",1,true]", "[2,\"Bab\",false,null]");
+    case 1:
+        return ANY("true", "false");
+    case 2:
+    case 3:
+    case 4:
+        return any_number();
+    default:
+        return any_text();
+    }
+}
+
+static void operands_of_every_kind_are_found(void **state)
+{
+    static struct world w;
+    char data[256];
+
+    (void)state;
+    for (size_t round = 0; round < 10; round++) {
+        size_t filters = round % 2 ? FILTERS_MAX : 1 + rand_u64() % 20;
+        for (size_t i = 0; i < filters; i++)
+            add_with_conditions(&w);
+        struct matcher *m = matcher_new(w.pointers, w.count);
+        for (size_t i = 0; i < 200; i++) {
+            snprintf(data, sizeof data, "{\"a\":%s,\"b\":%s%s%s}", any_value(), any_value(),
+                     i % 4 ? ",\"c\":" : "", i % 4 ? any_value() : "");
+            struct event *event = make_event(ANY("A", "B"), "s", data);
+            check(&w, m, event);
+            event_unref(event);
+        }
+        matcher_free(m);
+        world_done(&w);
+    }
+}
+
+static void add_ending(struct world *w, const char *text)
+{
+    char json[1024];
+
+    snprintf(json, sizeof json,
+             "{\"advancedFilters\":[{\"operatorType\":\"StringEndsWith\",\"key\":\"data.s\","
+             "\"values\":[\"%s\"]}]}",
+             text);
+    add(w, json);
+}
+
+/* Values are looked at backwards as far as operands can be long. */
+static void a_long_value_is_found_by_its_end(void **state)
+{
+    static struct world w;
+    static char text[10000], data[11000], longest[FILTER_TEXT_MAX + 1];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    memcpy(text + sizeof text - 4, "end", 3);
+    memset(longest, 'X', FILTER_TEXT_MAX);
+    memcpy(longest + FILTER_TEXT_MAX - 3, "End", 3);
+    add_ending(&w, "end");
+    add_ending(&w, longest);
+    add_ending(&w, "ends");
+    longest[0] = 'y';
+    add_ending(&w, longest);
+    snprintf(data, sizeof data, "{\"s\":\"%s\"}", text);
+    struct matcher *m = matcher_new(w.pointers, w.count);
+    struct event *event = make_event("A", "s", data);
+    const size_t *hits;
+    assert_int_equal(matcher_match(m, event, &hits), 2);
+    check(&w, m, event);
+    event_unref(event);
+    matcher_free(m);
+    world_done(&w);
+}
+
 static void without_filters_nothing_matches(void **state)
 {
     struct matcher *m = matcher_new(NULL, 0);
@@ -178,6 +325,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_are_found_by_type_and_subject),
         cmocka_unit_test(the_index_finds_what_each_filter_finds),
+        cmocka_unit_test(operands_of_every_kind_are_found),
+        cmocka_unit_test(a_long_value_is_found_by_its_end),
         cmocka_unit_test(without_filters_nothing_matches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ export class EventTrial {
       env: this.options.env?.(this),
       name: `${data} (start ${++this.starts})`,
     });
-    Object.assign(node, { data, httpPort: port });
+    Object.assign(node, { dataName: data, httpPort: port });
     this.nodes.push(node);
     return node;
   }
@@ -125,7 +125,7 @@ export class EventTrial {
   // The same node again, not started.
   again(node) {
     this.nodes.splice(this.nodes.indexOf(node), 1);
-    return this.node(node.data, node.httpPort);
+    return this.node(node.dataName, node.httpPort);
   }
 
   async kill(node) {

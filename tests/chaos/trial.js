@@ -69,14 +69,14 @@ export class Trial {
       store: this.store,
       name: `${data} (start ${++this.starts})`,
     });
-    node.data = data;
+    node.dataName = data;
     this.nodes.push(node);
     return node;
   }
 
   async restart(node) {
     this.nodes.splice(this.nodes.indexOf(node), 1);
-    return this.node(node.data).start();
+    return this.node(node.dataName).start();
   }
 
   note(what) {
