@@ -1,5 +1,6 @@
 #include "event/signing.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static const char *const names[SIGNING_SECRETS] = {"secret", "previousSecret"};
 static void secret_free(char *secret)
 {
     if (secret != NULL)
-        explicit_bzero(secret, strlen(secret));
+        OPENSSL_cleanse(secret, strlen(secret));
     free(secret);
 }
 
@@ -50,7 +51,7 @@ static bool is_secret(struct slice text)
     bool is_good = base64_decode(&bytes, slice_from(text, sizeof PREFIX - 1)) == E_OK &&
                    bytes.len >= LEAST_BYTES && bytes.len <= MOST_BYTES;
     if (bytes.len > 0)
-        explicit_bzero(bytes.data, bytes.len);
+        OPENSSL_cleanse(bytes.data, bytes.len);
     buf_done(&bytes);
     return is_good;
 }
@@ -140,7 +141,7 @@ void signing_secret_new(struct buf *out)
     rand_secret(bytes, sizeof bytes);
     buf_add(out, SLICE(PREFIX));
     base64_add(out, (struct slice){bytes, sizeof bytes});
-    explicit_bzero(bytes, sizeof bytes);
+    OPENSSL_cleanse(bytes, sizeof bytes);
 }
 
 /* ---- signatures ---- */

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "store/outbox.h"
 
 #define DOCUMENTS_KEY "rg:{meta}:resources"
 #define CHANGES_KEY "rg:{meta}:changes"
@@ -27,11 +28,19 @@
 #define FETCH_MAX 100
 #define BACKOFF_MS 500
 
-/* KEYS: documents, changes. ARGV: id, then the document unless it goes. Answers the change's id. */
-static const char write_script[] =
-    "if ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) "
-    "else redis.call('HDEL', KEYS[1], ARGV[1]) end "
-    "return redis.call('XADD', KEYS[2], 'MAXLEN', '~', " CHANGES_KEPT ", '*', 'id', ARGV[1])";
+/* KEYS: documents, changes, outbox. ARGV: an id that must be absent, or nothing; how many
+ * documents; for each its id, the text, or nothing if it goes; then scope and text of each event.
+ * Answers the id of the last change; nil if the absent one was there. */
+static const char commit_script[] =
+    "if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return false end "
+    "local events, change = 3 + 2 * ARGV[2] "
+    "for i = 3, events - 1, 2 do "
+    "if ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) "
+    "else redis.call('HDEL', KEYS[1], ARGV[i]) end "
+    "change = redis.call('XADD', KEYS[2], 'MAXLEN', '~', " CHANGES_KEPT ", '*', 'id', ARGV[i]) end "
+    "for i = events, #ARGV, 2 do "
+    "redis.call('XADD', KEYS[3], '*', 'scope', ARGV[i], 'event', ARGV[i + 1]) end "
+    "return change";
 
 enum state { WAIT, LOAD, FOLLOW, FETCH };
 
@@ -403,7 +412,9 @@ static void on_written(struct op *op, enum err err)
 {
     struct resource_write *write = container_of(op, struct resource_write, call.op);
 
-    if (err == E_OK && !read_position(write->call.reply->root->text, write->change))
+    if (err == E_OK && write->call.reply->root->type == RESP_NIL)
+        err = cause_set(&op->why, E_EXISTS, "it is there already");
+    else if (err == E_OK && !read_position(write->call.reply->root->text, write->change))
         err = cause_set(&op->why, E_BAD_WIRE, "the store did not say which change it was");
     if (err != E_OK || write->resources->is_stopping) {
         write->op.why = op->why;
@@ -414,32 +425,55 @@ static void on_written(struct op *op, enum err err)
     end_writes(write->resources); /* the feed may have been faster */
 }
 
-static enum err start_write(struct resources *r, struct slice id, struct slice document,
-                            struct resource_write *write)
+static enum err check(const struct resource_commit *commit, struct cause *why)
 {
-    char room[RESOURCE_ID_MAX_BYTES];
-    struct slice args[] = {SLICE("EVAL"),
-                           slice_of(write_script),
-                           SLICE("2"),
-                           SLICE(DOCUMENTS_KEY),
-                           SLICE(CHANGES_KEY),
-                           SLICE_NONE,
-                           document};
+    assert(commit->change_count > 0 && commit->change_count <= COMMIT_CHANGES_MAX);
+    assert(commit->event_count <= COMMIT_EVENTS_MAX);
+    for (size_t i = 0; i < commit->change_count; i++) {
+        const struct resource_change *change = &commit->changes[i];
+        if (change->id.len == 0 || change->id.len >= RESOURCE_ID_MAX_BYTES)
+            return cause_set(why, E_LIMIT, "an id has 1 to %d bytes, not %zu",
+                             RESOURCE_ID_MAX_BYTES - 1, change->id.len);
+        if (change->document.data != NULL && change->document.len == 0)
+            return cause_set(why, E_LIMIT, "an empty document");
+        if (change->document.len > RESOURCE_MAX_BYTES)
+            return cause_set(why, E_LIMIT, "%zu bytes are more than the %d of a document",
+                             change->document.len, RESOURCE_MAX_BYTES);
+    }
+    return E_OK;
+}
 
-    if (id.len == 0 || id.len >= sizeof room)
-        return cause_set(&write->op.why, E_LIMIT, "an id has 1 to %d bytes, not %zu",
-                         RESOURCE_ID_MAX_BYTES - 1, id.len);
-    if (document.len > RESOURCE_MAX_BYTES)
-        return cause_set(&write->op.why, E_LIMIT, "%zu bytes are more than the %d of a document",
-                         document.len, RESOURCE_MAX_BYTES);
-    if (r->is_stopping)
+#define COMMIT_ARGS_MAX (8 + 2 * COMMIT_CHANGES_MAX + 2 * COMMIT_EVENTS_MAX)
+
+enum err resources_commit(struct resources *resources, const struct resource_commit *commit,
+                          struct resource_write *write)
+{
+    char ids[COMMIT_CHANGES_MAX][RESOURCE_ID_MAX_BYTES], absent[RESOURCE_ID_MAX_BYTES], count[16];
+    struct slice args[COMMIT_ARGS_MAX] = {SLICE("EVAL"),      slice_of(commit_script),
+                                          SLICE("3"),         SLICE(DOCUMENTS_KEY),
+                                          SLICE(CHANGES_KEY), SLICE(OUTBOX_KEY)};
+    size_t at = 6;
+
+    enum err err = check(commit, &write->op.why);
+    if (err != E_OK)
+        return err;
+    if (resources->is_stopping)
         return E_CANCELED;
-    args[5] = lower(id, room);
-    write->resources = r;
+    args[at++] = lower(slice_first(commit->absent, sizeof absent), absent);
+    args[at++] =
+        (struct slice){count, (size_t)snprintf(count, sizeof count, "%zu", commit->change_count)};
+    for (size_t i = 0; i < commit->change_count; i++) {
+        args[at++] = lower(commit->changes[i].id, ids[i]);
+        args[at++] = commit->changes[i].document;
+    }
+    for (size_t i = 0; i < commit->event_count; i++) {
+        args[at++] = commit->events[i].scope;
+        args[at++] = commit->events[i].event;
+    }
+    write->resources = resources;
     write->node = (struct list_node){0};
     write->call = (struct redis_call){.op.done = on_written};
-    enum err err = redis_call(r->options.redis, args,
-                              COUNT_OF(args) - (document.data == NULL ? 1 : 0), &write->call);
+    err = redis_call(resources->options.redis, args, at, &write->call);
     if (err == E_OK)
         op_begin(&write->op, NULL, write);
     return err;
@@ -448,14 +482,18 @@ static enum err start_write(struct resources *r, struct slice id, struct slice d
 enum err resource_put(struct resources *resources, struct slice id, struct slice document,
                       struct resource_write *write)
 {
-    if (document.len == 0)
-        return cause_set(&write->op.why, E_LIMIT, "an empty document");
-    return start_write(resources, id, document, write);
+    const struct resource_change change = {id, document.data != NULL ? document : SLICE("")};
+
+    return resources_commit(
+        resources, &(struct resource_commit){.changes = &change, .change_count = 1}, write);
 }
 
 enum err resource_delete(struct resources *resources, struct slice id, struct resource_write *write)
 {
-    return start_write(resources, id, SLICE_NONE, write);
+    const struct resource_change change = {id, SLICE_NONE};
+
+    return resources_commit(
+        resources, &(struct resource_commit){.changes = &change, .change_count = 1}, write);
 }
 
 static void on_halt(struct op *op, enum err err)

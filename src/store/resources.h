@@ -35,7 +35,7 @@ bool resources_next(const struct resources *resources, size_t *at, struct slice 
 
 /* A write under way; the owner embeds it. The op ends with E_OK when the store has it and `changed`
  * has told this node; other nodes know within milliseconds. Else as redis_call(), with E_LIMIT for
- * an id or a document that is too long or empty. `id` and `document` are copied or borrowed as
+ * an id or a document that is too long or empty. Ids and documents are copied or borrowed as
  * arguments of redis_call() are. */
 struct resource_write {
     struct op op;
@@ -49,6 +49,28 @@ enum err resource_put(struct resources *resources, struct slice id, struct slice
 /* resource_delete: E_OK also when there was none. */
 enum err resource_delete(struct resources *resources, struct slice id,
                          struct resource_write *write);
+
+/* Several documents, and events that belong to the change, in one step: all of it is stored, or
+ * nothing. The events go to the outbox (outbox.h). */
+#define COMMIT_CHANGES_MAX 8
+#define COMMIT_EVENTS_MAX 8
+struct resource_change {
+    struct slice id, document; /* SLICE_NONE: it goes */
+};
+struct resource_event {
+    struct slice scope; /* id of the resource that emits it */
+    struct slice event; /* one JSON object, in the Event Grid schema */
+};
+struct resource_commit {
+    const struct resource_change *changes; /* 1..COMMIT_CHANGES_MAX */
+    size_t change_count;
+    const struct resource_event *events;
+    size_t event_count;  /* 0..COMMIT_EVENTS_MAX */
+    struct slice absent; /* an id that must have no document, else E_EXISTS and nothing is written;
+                            SLICE_NONE = none */
+};
+enum err resources_commit(struct resources *resources, const struct resource_commit *commit,
+                          struct resource_write *write);
 
 /* resources_stop ends what waits with E_CANCELED; `stopped` ends when nothing is under way. */
 void resources_stop(struct resources *resources, struct op *stopped);

@@ -243,6 +243,41 @@ static void many_changes_at_once_are_all_told(void **state)
     assert_true(slice_eq(resources_get(b.resources, SLICE("/n349")), SLICE("{}")));
 }
 
+static enum err commit(struct node *node, const struct resource_commit *what)
+{
+    writes = 0;
+    change = (struct resource_write){.op.done = on_write_end};
+    assert_int_equal(resources_commit(node->resources, what, &change), E_OK);
+    test_wait(loop, has_written, NULL);
+    return write_err;
+}
+
+static void several_documents_and_events_are_one_step(void **state)
+{
+    const struct resource_change changes[] = {{SLICE("/One"), SLICE("{1}")},
+                                              {SLICE("/running"), SLICE("{}")},
+                                              {SLICE("/old"), SLICE_NONE}};
+    const struct resource_event events[] = {{SLICE("/One"), SLICE("{\"id\":1}")},
+                                            {SLICE("/One"), SLICE("{\"id\":2}")}};
+    const struct resource_commit whole = {.changes = changes,
+                                          .change_count = COUNT_OF(changes),
+                                          .events = events,
+                                          .event_count = COUNT_OF(events),
+                                          .absent = SLICE("/RUNNING")};
+    (void)state;
+    node_load(&a);
+    node_load(&b);
+    put(&a, "/old", "{0}");
+    expect_told(&a, "/old={0}");
+    expect_told(&b, "/old={0}");
+    assert_int_equal(commit(&a, &whole), E_OK);
+    assert_non_null(strstr(a.told, "/one={1}")); /* before the write ended */
+    expect_told(&b, "/one={1} /running={} /old=gone");
+
+    assert_int_equal(commit(&b, &whole), E_EXISTS); /* /running is there: nothing is written */
+    test_ask(loop, a.redis, "XLEN rg:{meta}:outbox", "2");
+}
+
 static void a_stop_ends_what_waits(void **state)
 {
     (void)state;
@@ -265,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_an_outage_what_differs_is_told, begin, end),
         cmocka_unit_test_setup_teardown(what_is_too_large_or_empty_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(many_changes_at_once_are_all_told, begin, end),
+        cmocka_unit_test_setup_teardown(several_documents_and_events_are_one_step, begin, end),
         cmocka_unit_test_setup_teardown(a_stop_ends_what_waits, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
