@@ -8,8 +8,10 @@
 #include "api/answer.h"
 #include "api/apply_route.h"
 #include "api/deadletter_routes.h"
+#include "api/event_status.h"
 #include "api/identity_routes.h"
 #include "api/log_ring.h"
+#include "api/looking.h"
 #include "api/signing_routes.h"
 #include "api/status_json.h"
 #include "api/subscription_routes.h"
@@ -18,6 +20,7 @@
 #include "base/mem.h"
 #include "functions/host.h"
 #include "http/server.h"
+#include "router/router.h"
 #include "json/json.h"
 
 #define RESULT_MAX_BYTES (8 * 1024 * 1024)
@@ -73,18 +76,27 @@ static void get_ready(struct api *api, struct http_request *request)
     answer_json(request, is_ready ? 200 : 503, &body);
 }
 
-static void get_metrics(struct api *api, struct http_request *request)
+static void answer_metrics(void *ctx, struct http_request *request)
 {
+    struct api *api = ctx;
     struct buf body;
 
+    if (api->router != NULL)
+        survey_set_gauges(router_survey(api->router));
     api->program.refresh(api->program.ctx);
     buf_init(&body, ANSWER_MAX_BYTES);
     metrics_write(api->metrics, &body);
     http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
-static void get_status(struct api *api, struct http_request *request)
+static void get_metrics(struct api *api, struct http_request *request)
 {
+    looking_start(api->router, request, answer_metrics, api);
+}
+
+static void answer_status(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
     struct buf body;
 
     buf_init(&body, ANSWER_MAX_BYTES);
@@ -92,8 +104,15 @@ static void get_status(struct api *api, struct http_request *request)
     api->program.describe(api->program.ctx, &body);
     member_open(&body, "functions");
     status_list_json(&body, api->host);
+    member_open(&body, "topics");
+    event_status_json(&body, api->router);
     buf_add(&body, SLICE("}\n"));
     answer_json(request, 200, &body);
+}
+
+static void get_status(struct api *api, struct http_request *request)
+{
+    looking_start(api->router, request, answer_status, api);
 }
 
 static void get_functions(struct api *api, struct http_request *request)
@@ -296,7 +315,7 @@ static const struct route {
      "200 once everything has started, else 503 with the reasons."},
     {"GET", "/metrics", WITH_TOKEN, get_metrics, NULL, "Metrics for Prometheus."},
     {"GET", "/api/status", WITH_TOKEN, get_status, NULL,
-     "All of it: versions, addresses, functions."},
+     "All of it: versions, addresses, functions, topics with their subscriptions."},
     {"GET", "/api/functions", WITH_TOKEN, get_functions, NULL,
      "The functions with their state and counts."},
     {"GET", "/api/functions/{name}", WITH_TOKEN, get_function, NULL,

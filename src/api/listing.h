@@ -16,7 +16,11 @@ struct listing {
 };
 
 void listing_add(struct listing *listing, const char *id, const void *what);
-/* listing_write appends {"value":[..]}, each row as `write` writes it, and empties the listing. */
+/* listing_write_array appends [..], each row as `write` writes it, and empties the listing;
+ * listing_write the same as {"value":[..]} and a line end. */
+void listing_write_array(struct buf *out, struct listing *listing,
+                         void (*write)(struct buf *out, const void *what, const void *ctx),
+                         const void *ctx);
 void listing_write(struct buf *out, struct listing *listing,
                    void (*write)(struct buf *out, const void *what, const void *ctx),
                    const void *ctx);

@@ -4,7 +4,9 @@
 
 #include "api/answer.h"
 #include "api/changing.h"
+#include "api/event_status.h"
 #include "api/listing.h"
+#include "api/looking.h"
 #include "base/clock.h"
 #include "router/document.h"
 #include "router/resource_id.h"
@@ -30,7 +32,8 @@ static void write_settings(struct buf *out, const struct scope *scope, struct sl
     subscription_done(&subscription);
 }
 
-static void write_subscription(struct buf *out, const struct member *member)
+/* With counts it is what is shown; without, what was set. */
+static void write_subscription(struct buf *out, const struct member *member, bool has_counts)
 {
     const struct scope *scope = member->scope;
     struct slice document = slice_of(member->document);
@@ -46,17 +49,23 @@ static void write_subscription(struct buf *out, const struct member *member)
     member_text(out, "topic", slice_of(scope->topic->id));
     member_text(out, "provisioningState", slice_of(document_state(document, clock_unix_ms())));
     write_settings(out, scope, slice_of(name), document);
-    buf_add(out, SLICE("}}"));
+    buf_add_byte(out, '}');
+    if (has_counts) {
+        member_open(out, "counts");
+        event_counts_json(out, member);
+    }
+    buf_add_byte(out, '}');
     buf_done(&id);
     free(name);
 }
 
-static void answer_subscription(struct http_request *request, const struct member *member)
+static void answer_subscription(struct http_request *request, const struct member *member,
+                                bool has_counts)
 {
     struct buf body;
 
     buf_init(&body, ANSWER_MAX_BYTES);
-    write_subscription(&body, member);
+    write_subscription(&body, member, has_counts);
     buf_add_byte(&body, '\n');
     answer_json(request, 200, &body);
 }
@@ -68,7 +77,7 @@ static void answer_changed(struct changing *changing)
         scope != NULL ? catalog_member(scope, slice_of(changing->name)) : NULL;
 
     if (member != NULL)
-        answer_subscription(changing->request, member);
+        answer_subscription(changing->request, member, false);
     else
         changing_gone(changing);
 }
@@ -131,11 +140,12 @@ static void add_members(struct listing *listing, const struct scope *scope)
 static void write_row(struct buf *out, const void *member, const void *ctx)
 {
     (void)ctx;
-    write_subscription(out, member);
+    write_subscription(out, member, true);
 }
 
-void subscriptions_get(struct router *router, struct http_request *request)
+static void answer_list(void *ctx, struct http_request *request)
 {
+    struct router *router = ctx;
     bool is_narrow = http_request_parameter(request, SLICE("topic")).data != NULL ||
                      http_request_parameter(request, SLICE("scope")).data != NULL;
     struct scope *scope = is_narrow ? find_scope(router, request) : NULL;
@@ -155,12 +165,22 @@ void subscriptions_get(struct router *router, struct http_request *request)
     answer_json(request, 200, &body);
 }
 
-void subscription_get(struct router *router, struct http_request *request)
+void subscriptions_get(struct router *router, struct http_request *request)
 {
-    const struct member *member = subscription_of(router, request);
+    looking_start(router, request, answer_list, router);
+}
+
+static void answer_one(void *ctx, struct http_request *request)
+{
+    const struct member *member = subscription_of(ctx, request);
 
     if (member != NULL)
-        answer_subscription(request, member);
+        answer_subscription(request, member, true);
+}
+
+void subscription_get(struct router *router, struct http_request *request)
+{
+    looking_start(router, request, answer_one, router);
 }
 
 static void change(struct router *router, struct http_request *request, bool is_patch)

@@ -16,7 +16,7 @@ static int run(const struct cmdline *line)
 const struct command status_command = {
     .name = "status",
     .takes = "",
-    .summary = "Show one page: addresses, functions, backlogs.",
+    .summary = "Show one page: addresses, functions, topics, subscriptions, backlogs.",
     .asks_server = true,
     .run = run,
 };

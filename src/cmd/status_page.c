@@ -3,26 +3,13 @@
 #include <string.h>
 
 #include "cmd/client.h"
+#include "cmd/event_page.h"
 #include "cmd/screen.h"
 #include "cmd/table.h"
 
 #define HEAD                                                                                       \
     "FUNCTION|7APP|1LANGUAGE|2TRIGGER|3SOURCE|STATE|>OK|9>FAILED|8>DEAD|>BACKLOG|6>PENDING|"       \
     "5>RUNNING|4>AVG MS"
-
-static void add_span(struct buf *out, json_int_t ms)
-{
-    long long seconds = (long long)ms / 1000;
-
-    if (seconds >= 86400)
-        buf_addf(out, "%lldd %lldh", seconds / 86400, seconds / 3600 % 24);
-    else if (seconds >= 3600)
-        buf_addf(out, "%lldh %lldm", seconds / 3600, seconds / 60 % 60);
-    else if (seconds >= 60)
-        buf_addf(out, "%lldm %llds", seconds / 60, seconds % 60);
-    else
-        buf_addf(out, "%llds", seconds);
-}
 
 static const json_t *same_function(const json_t *functions, const json_t *function)
 {
@@ -123,6 +110,11 @@ void status_page_write(struct buf *out, const json_t *status, const json_t *befo
         buf_addf(out, "cache  %s (started for apps that name none)\n",
                  field_text(status, "cache", ""));
     buf_addf(out, "data   %s\n\n", field_text(status, "data", "-"));
-    function_table_write(out, json_object_get(status, "functions"),
-                         json_object_get(before, "functions"), span_ms);
+    const json_t *functions = json_object_get(status, "functions");
+    const json_t *topics = json_object_get(status, "topics");
+    if (json_array_size(functions) > 0 || json_array_size(topics) == 0)
+        function_table_write(out, functions, json_object_get(before, "functions"), span_ms);
+    if (json_array_size(functions) > 0 && json_array_size(topics) > 0)
+        buf_add_byte(out, '\n');
+    event_page_write(out, topics, json_object_get(before, "topics"), span_ms);
 }

@@ -3,6 +3,7 @@
 #include "cmd/commands.h"
 #include "cmd/destination_body.h"
 #include "cmd/fields.h"
+#include "cmd/screen.h"
 #include "cmd/subscription_body.h"
 #include "cmd/subscription_path.h"
 #include "cmd/table.h"
@@ -107,7 +108,7 @@ static void write_list(struct buf *out, const json_t *answer)
     const json_t *all = json_object_get(answer, "value");
     struct table table;
 
-    table_init(&table, "NAME|TOPIC|STATE|SCHEMA|DESTINATION");
+    table_init(&table, "NAME|TOPIC|STATE|1SCHEMA|>QUEUED|>DEAD|DESTINATION");
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *one = json_array_get(all, i);
         const json_t *properties = json_object_get(one, "properties");
@@ -115,9 +116,11 @@ static void write_list(struct buf *out, const json_t *answer)
         table_text(&table, last_part(field_text(properties, "topic", "-")));
         table_text(&table, field_text(properties, "provisioningState", "-"));
         table_text(&table, field_text(properties, "eventDeliverySchema", "-"));
+        table_int(&table, field_int(json_object_get(one, "counts"), "queued"));
+        table_int(&table, field_int(json_object_get(one, "counts"), "deadLetters"));
         table_text(&table, destination_text(properties));
     }
-    table_write(&table, 0, out);
+    table_write(&table, screen_now().columns, out);
     table_done(&table);
 }
 

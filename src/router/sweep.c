@@ -192,12 +192,16 @@ static enum err start_act(struct sweep *s)
     return queue_redrive(s->queue, s->ids, s->id_count, &s->call);
 }
 
-static void wake(const struct sweep *s)
+static void tell(const struct sweep *s, uint64_t count)
 {
     const struct scope *scope = scope_of(s);
     const struct member *member = scope != NULL ? catalog_member(scope, slice_of(s->name)) : NULL;
 
-    if (member != NULL && member->active != NULL)
+    if (member == NULL)
+        return;
+    if (s->kind == SWEEP_PURGE && member->tally != NULL)
+        tally_dropped(member->tally, count);
+    else if (s->kind == SWEEP_REDRIVE && member->active != NULL)
         active_wake(member->active);
 }
 
@@ -207,8 +211,7 @@ static enum sweep_state judge_act(struct sweep *s)
 
     if (resp_int(s->call.reply->root, &count) && count > 0)
         s->done += (uint64_t)count;
-    if (s->kind == SWEEP_REDRIVE)
-        wake(s);
+    tell(s, count > 0 ? (uint64_t)count : 0);
     enum sweep_state next = judge_page(s);
     return next == READ && s->query.rate > 0 ? REST : next;
 }

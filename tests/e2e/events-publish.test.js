@@ -261,4 +261,9 @@ scenario('P14 An event that nobody wants is accepted', async (w) => {
   assert.equal((await events.publish('orders', [control])).status, 200);
   await hook.gets(1);
   assert.deepEqual(hook.ids(), [control.id]);
+  const metrics = await events.metrics();
+  const counted = ['published', 'matched', 'unmatched'].map((what) =>
+    metrics.of(`events_${what}_total`, { topic: 'orders' }),
+  );
+  assert.deepEqual(counted, [2, 1, 1]);
 });

@@ -64,6 +64,10 @@ export class Events {
     return json;
   }
 
+  async metrics() {
+    return new Metrics((await this.ask('GET', '/metrics')).text);
+  }
+
   async state(topic, name) {
     const { properties } = await this.must('GET', `/api/subscriptions/${name}?topic=${topic}`);
     return properties.provisioningState;
@@ -74,6 +78,26 @@ export class Events {
     const given = headers ?? { 'aeg-sas-key': (await this.keys(topic)).key1 };
     const type = { 'content-type': 'application/json' };
     return this.ask('POST', `/topics/${topic}/api/events`, body, { ...type, ...given });
+  }
+}
+
+// /metrics as it is now: of(name, labels) gives the value of the series with just these labels.
+export class Metrics {
+  constructor(text) {
+    this.values = new Map();
+    for (const line of text.split('\n')) {
+      const [, name, labels = '', value] = line.match(/^(\w+)(?:\{(.*)\})? (\S+)$/) ?? [];
+      if (name) this.values.set(Metrics.key(name, labels.match(/\w+="[^"]*"/g) ?? []), +value);
+    }
+  }
+
+  static key(name, labels) {
+    return [name, ...labels.sort()].join(' ');
+  }
+
+  of(name, labels = {}) {
+    const texts = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return this.values.get(Metrics.key(`redgrid_${name}`, texts));
   }
 }
 
