@@ -9,6 +9,7 @@
 #include "api/apply_route.h"
 #include "api/deadletter_routes.h"
 #include "api/event_status.h"
+#include "api/event_tail.h"
 #include "api/identity_routes.h"
 #include "api/log_ring.h"
 #include "api/looking.h"
@@ -32,6 +33,7 @@ struct api {
     struct loop *loop;
     struct metrics *metrics;
     struct log_ring *logs;
+    struct event_tail *tail;
     struct host *host;
     struct router *router;
     char *token;
@@ -290,6 +292,11 @@ static void get_logs(struct api *api, struct http_request *request)
     log_ring_answer(api->logs, &query, request);
 }
 
+static void get_events(struct api *api, struct http_request *request)
+{
+    event_tail_answer(api->tail, request);
+}
+
 static void post_reload(struct api *api, struct http_request *request)
 {
     api->program.reload(api->program.ctx);
@@ -324,6 +331,9 @@ static const struct route {
      "Runs a function once with the body as its message; answers what it returned."},
     {"GET", "/api/logs", WITH_TOKEN, get_logs, NULL,
      "Log lines, one JSON object each; ?function=NAME&lines=N&follow=1."},
+    {"GET", "/api/events", WITH_TOKEN, get_events, NULL,
+     "What happens to events on this node from now on, one JSON object a line, until the client "
+     "leaves; ?topic=NAME&subscription=NAME."},
     {"GET", "/api/scale/{function}", WITH_TOKEN, get_scale, NULL,
      "Numbers for an outside scaler, as KEDA's metrics-api reads them."},
     {"POST", "/api/reload", WITH_TOKEN, post_reload, NULL,
@@ -538,6 +548,12 @@ void api_handle(void *ctx, struct http_request *request)
 void api_router(struct api *api, struct router *router)
 {
     api->router = router;
+    event_tail_router(api->tail, router);
+}
+
+void api_end_streams(struct api *api)
+{
+    event_tail_end(api->tail);
 }
 
 struct api *api_new(const struct api_options *options)
@@ -547,6 +563,7 @@ struct api *api_new(const struct api_options *options)
     api->loop = options->loop;
     api->metrics = options->metrics;
     api->logs = options->logs;
+    api->tail = event_tail_new(options->loop);
     api->program = options->program;
     api_token(api, options->token);
     return api;
@@ -567,6 +584,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    event_tail_free(api->tail);
     free(api->token);
     free(api);
 }

@@ -27,6 +27,7 @@ const struct command *const commands[] = {
     &deadletter_redrive_command,
     &deadletter_purge_command,
     &apply_command,
+    &events_tail_command,
     &init_command,
     &doctor_command,
     &help_command,

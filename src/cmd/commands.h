@@ -10,6 +10,7 @@ extern const struct command deadletter_purge_command;
 extern const struct command deadletter_redrive_command;
 extern const struct command deadletter_show_command;
 extern const struct command doctor_command;
+extern const struct command events_tail_command;
 extern const struct command function_invoke_command;
 extern const struct command function_list_command;
 extern const struct command function_logs_command;

@@ -23,14 +23,14 @@ struct follow {
     struct buf request;
     struct slice request_part;
     struct http1_chunks chunks;
+    void (*show)(struct slice line, bool is_raw);
     bool has_head, is_raw;
     int status;
     enum { CONNECT, WRITE, READ } state;
     enum err result;
 };
 
-/* A terminal must not be driven by what a function logs. */
-static void put_text(struct slice text)
+void show_text(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
         putchar((unsigned char)text.data[i] < 0x20 && text.data[i] != '\t' ? '?' : text.data[i]);
@@ -61,7 +61,7 @@ void show_log_line(struct slice line, bool is_raw)
     rest = slice_of(field_text(json, "message", ""));
     while (slice_cut(&rest, '\n', &part)) {
         put_head(json);
-        put_text(part);
+        show_text(part);
     }
     json_decref(json);
 }
@@ -76,7 +76,7 @@ static void show_lines(struct follow *follow)
         size_t end = slice_find_byte(rest, '\n');
         if (end == rest.len)
             break;
-        show_log_line(slice_first(rest, end), follow->is_raw);
+        follow->show(slice_first(rest, end), follow->is_raw);
         used += end + 1;
     }
     buf_consume(&follow->text, used);
@@ -182,9 +182,10 @@ static void write_request(struct buf *out, const struct place *place)
     buf_add(out, SLICE("\r\n\r\n"));
 }
 
-int follow_lines(const struct cmdline *line, const char *path)
+int follow_lines(const struct cmdline *line, const char *path,
+                 void (*show)(struct slice line, bool is_raw))
 {
-    struct follow follow = {.is_raw = line->is_json};
+    struct follow follow = {.show = show, .is_raw = line->is_json};
     struct place place;
 
     buf_init(&follow.request, REQUEST_BYTES_MAX);

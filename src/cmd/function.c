@@ -142,7 +142,7 @@ static int logs(const struct cmdline *line)
         url_add_escaped(&path, slice_of(line->words[0]));
     int code;
     if (is_following) {
-        code = follow_lines(line, buf_text(&path));
+        code = follow_lines(line, buf_text(&path), show_log_line);
     } else {
         code =
             client_ask(line, &(struct question){.method = "GET", .path = buf_text(&path)}, &answer);

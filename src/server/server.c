@@ -482,6 +482,7 @@ static enum err close_http(struct server *server, struct cause *why)
         return E_EMPTY;
     log_ring_free(server->logs); /* ends the followers, who would keep their connections open */
     server->logs = NULL;
+    api_end_streams(server->api);
     listeners_close(server->listeners, HTTP_GRACE_MS, &server->down);
     server->listeners = NULL;
     return E_OK;
