@@ -67,6 +67,22 @@ static void write_answer(struct buf *out, const struct settling *s)
     buf_add(out, SLICE("]}"));
 }
 
+static void count(const struct settling *s)
+{
+    static const enum pull_result results[] = {
+        [QUEUE_ACKNOWLEDGE] = PULL_ACKNOWLEDGED,
+        [QUEUE_RELEASE] = PULL_RELEASED,
+        [QUEUE_REJECT] = PULL_REJECTED,
+        [QUEUE_RENEW] = PULL_RENEWED,
+    };
+    size_t done = 0;
+
+    for (size_t i = 0; i < s->tokens.count; i++)
+        done += is_done(s, i);
+    tally_pulled(s->active->tally, results[s->end], done);
+    tally_pulled(s->active->tally, PULL_LOST, s->tokens.count - done);
+}
+
 static void on_settled(struct op *op, enum err err)
 {
     struct settling *s = container_of(op, struct settling, call.op);
@@ -74,6 +90,7 @@ static void on_settled(struct op *op, enum err err)
     struct buf body;
 
     if (err == E_OK) {
+        count(s);
         buf_init(&body, ANSWER_MAX_BYTES);
         write_answer(&body, s);
         exchange_answer(&s->exchange, &body);

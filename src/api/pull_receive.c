@@ -28,14 +28,15 @@ static void write_token(struct buf *out, const struct queue_entry *entry, struct
     buf_addf(out, "\"%.*s:%.*s\"", SLICE_ARG(entry->id), SLICE_ARG(token));
 }
 
-/* One that is no event any more is left out, and is a dead letter after some locks. */
-static void write_entry(struct buf *out, const struct receiving *r, const struct event_rules *rules,
+/* One that is no event any more is left out (false), and is a dead letter after some locks. */
+static bool write_entry(struct buf *out, const struct receiving *r, const struct event_rules *rules,
                         const struct queue_entry *entry)
 {
     const char *name = r->reception.active->subscription.name;
     struct event *event = entry_event(rules, entry, name);
     struct slice token;
     uint32_t locks;
+    bool is_written = false;
 
     if (event != NULL && queue_lock_read(entry->state, &locks, &token)) {
         if (out->data[out->len - 1] != '[')
@@ -47,8 +48,10 @@ static void write_entry(struct buf *out, const struct receiving *r, const struct
         member_open(out, "event");
         event_write(out, event, SCHEMA_CLOUD_EVENT, NULL);
         buf_add_byte(out, '}');
+        is_written = true;
     }
     event_unref(event);
+    return is_written;
 }
 
 static void write_entries(struct buf *out, const struct receiving *r)
@@ -56,13 +59,15 @@ static void write_entries(struct buf *out, const struct receiving *r)
     const struct scope *scope = catalog_scope(r->catalog, slice_of(r->scope));
     struct queue_cursor cursor;
     struct queue_entry entry;
+    uint64_t count = 0;
 
     if (scope == NULL || scope->topic == NULL)
         return; /* it was deleted meanwhile */
     const struct event_rules rules = topic_rules(scope->topic);
     queue_cursor_init(&cursor, r->reception.call.reply);
     while (queue_cursor_next(&cursor, &entry))
-        write_entry(out, r, &rules, &entry);
+        count += write_entry(out, r, &rules, &entry);
+    tally_pulled(r->reception.active->tally, PULL_RECEIVED, count);
 }
 
 /* Canceled: there is nothing now, and the client may ask again; whether there still is something to

@@ -51,6 +51,30 @@ static void answer_published(const struct publishing *p)
     http_respond(p->exchange.request, 200, NULL, NULL);
 }
 
+static bool is_events_path(const struct http_request *request)
+{
+    return http_request_segment_count(request) == 4 &&
+           slice_eq_nocase(http_request_segment(request, 2), SLICE("api")) &&
+           slice_eq_nocase(http_request_segment(request, 3), SLICE("events"));
+}
+
+/* Counts it, if somebody wanted to publish. */
+static void refuse_request(struct router *router, const struct exchange *exchange,
+                           const struct refusal *why)
+{
+    const struct http_request *request = exchange->request;
+    struct slice topic = SLICE_NONE;
+    struct pull_path path;
+
+    if (is_events_path(request))
+        topic = http_request_segment(request, 1);
+    else if (pull_read_path(request, &path) && path.verb == PULL_PUBLISH)
+        topic = path.topic;
+    if (router != NULL && topic.data != NULL)
+        router_refused(router, catalog_topic(router_catalog(router), topic), why);
+    exchange_refuse(exchange, why);
+}
+
 /* ---- publishing ---- */
 
 static void on_published(struct op *op, enum err err)
@@ -65,7 +89,7 @@ static void on_published(struct op *op, enum err err)
         (void)refuse(&why, err == E_NOT_FOUND ? gone : REFUSAL_UNAVAILABLE,
                      "The events could not be stored: %s. Send them again.",
                      cause_text(&op->why, err));
-        exchange_refuse(&p->exchange, &why);
+        refuse_request(p->publication.router, &p->exchange, &why);
     }
     free(p);
 }
@@ -156,13 +180,6 @@ static enum err refuse_method(struct http_request *request, struct slice allowed
                   SLICE_ARG(http_request_method(request)));
 }
 
-static bool is_events_path(const struct http_request *request)
-{
-    return http_request_segment_count(request) == 4 &&
-           slice_eq_nocase(http_request_segment(request, 2), SLICE("api")) &&
-           slice_eq_nocase(http_request_segment(request, 3), SLICE("events"));
-}
-
 static enum err handle_events(struct router *router, struct exchange *exchange, struct refusal *why)
 {
     struct http_request *request = exchange->request;
@@ -217,5 +234,5 @@ void topics_handle(struct router *router, struct http_request *request)
 
     exchange_init(&exchange, request, VERSION);
     if (handle(router, &exchange, &why) != E_OK)
-        exchange_refuse(&exchange, &why);
+        refuse_request(router, &exchange, &why);
 }

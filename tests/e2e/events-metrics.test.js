@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { Events, gridEvent } from '../lib/events.js';
 import { PROGRAM } from '../lib/node.js';
 import { scenario } from '../lib/scenario.js';
+import { receiver, sender } from '../lib/sdk.js';
 import { until } from '../lib/until.js';
 
 const run = promisify(execFile);
@@ -137,4 +138,51 @@ scenario('Counts by command', async (w) => {
     ],
   );
   assert.equal(status.topics[0].subscriptions[2].queued, 2);
+});
+
+scenario('Requests that are refused are counted by their reason', async (w) => {
+  const events = await w.events();
+  await events.topic('orders');
+  const refuse = async (topic, body, headers) => {
+    const { status } = await events.publish(topic, body, headers);
+    assert.ok(status >= 400, `${status}`);
+  };
+  await refuse('orders', '{');
+  await refuse('orders', '[]');
+  await refuse('orders', [gridEvent()], { 'aeg-sas-key': 'AAAA' });
+  await events.ask('POST', '/topics/none/api/events', [], {});
+  await events.ask('DELETE', '/topics/orders/api/events');
+  const metrics = await events.metrics();
+  const refused = (topic, reason) => metrics.of('publish_refused_total', { topic, reason });
+  assert.equal(refused('orders', 'InputJsonInvalid'), 2);
+  assert.equal(refused('orders', 'Unauthorized'), 1);
+  assert.equal(refused('orders', 'MethodNotAllowed'), 1);
+  assert.equal(refused('', 'ResourceNotFound'), 1);
+  assert.equal(metrics.of('events_published_total', { topic: 'orders' }), 0);
+});
+
+scenario('What pull clients do is counted', async (w) => {
+  const events = await w.events();
+  const labels = { topic: 'orders', subscription: 'es1' };
+  const topic = await events.topic('orders', { inputSchema: 'CloudEventSchemaV1_0' });
+  await events.subscription('orders', 'es1', Events.queue());
+  const events4 = Array.from({ length: 4 }, () => ({ type: 'made', source: '/s', data: {} }));
+  await sender(events, topic).sendEvents(events4);
+  const client = receiver(events, topic, 'es1');
+  const { details } = await client.receiveEvents({ maxEvents: 4, maxWaitTime: 60 });
+  const [a, b, c, d] = details.map(({ brokerProperties }) => brokerProperties.lockToken);
+  await client.acknowledgeEvents([a, b]);
+  await client.acknowledgeEvents([a]);
+  await client.rejectEvents([c]);
+  await client.renewEventLocks([d]);
+  await client.releaseEvents([d]);
+  const metrics = await reaches(events, 'queue_events', labels, 1);
+  const results = ['received', 'acknowledged', 'rejected', 'renewed', 'released', 'lost'];
+  assert.deepEqual(
+    results.map((result) => metrics.of('events_pulled_total', { ...labels, result })),
+    [4, 2, 1, 1, 1, 1],
+  );
+  assert.equal(metrics.of('events_delivered_total', labels), 2);
+  assert.equal(metrics.of('events_dead_lettered_total', { ...labels, reason: 'Rejected' }), 1);
+  assert.equal(metrics.of('dead_letters', labels), 1);
 });
