@@ -100,6 +100,25 @@ static bool takes_one(struct slice operation)
            slice_has_prefix_nocase(operation, SLICE("Bool"));
 }
 
+/* How many of the words are good: all, or those in front of the first that is no operand. */
+static size_t add_operands(struct buf *out, struct slice operation, const struct word_list *list)
+{
+    bool is_one = takes_one(operation);
+
+    if (list->count == 2)
+        return 2;
+    member_open(out, is_one ? "value" : "values");
+    for (size_t i = 2; i < list->count; i++) {
+        if (!is_one)
+            buf_add_byte(out, i == 2 ? '[' : ',');
+        if (!add_operand(out, operation, slice_of(list->words[i])))
+            return i;
+    }
+    if (!is_one)
+        buf_add_byte(out, ']');
+    return list->count;
+}
+
 static int add_filter(struct buf *out, const struct word_list *list)
 {
     struct slice operation = slice_of(list->count > 1 ? list->words[1] : "");
@@ -110,17 +129,10 @@ static int add_filter(struct buf *out, const struct word_list *list)
         return complain(EXIT_USAGE, "%s: %s takes one value", list->flag, list->words[1]);
     member_text(out, "key", slice_of(list->words[0]));
     member_text(out, "operatorType", operation);
-    if (list->count > 2)
-        member_open(out, takes_one(operation) ? "value" : "values");
-    for (size_t i = 2; i < list->count; i++) {
-        if (!takes_one(operation))
-            buf_add_byte(out, i == 2 ? '[' : ',');
-        if (!add_operand(out, operation, slice_of(list->words[i])))
-            return complain(EXIT_USAGE, "%s: '%s' is no value for %s", list->flag, list->words[i],
-                            list->words[1]);
-    }
-    if (list->count > 2 && !takes_one(operation))
-        buf_add_byte(out, ']');
+    size_t good = add_operands(out, operation, list);
+    if (good < list->count)
+        return complain(EXIT_USAGE, "%s: '%s' is no value for %s", list->flag, list->words[good],
+                        list->words[1]);
     buf_add_byte(out, '}');
     return EXIT_OK;
 }

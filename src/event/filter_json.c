@@ -214,7 +214,7 @@ static void ask_condition(struct reader *r, const char *name, size_t index, stru
         [OPERAND_NONE] = NULL,        [OPERAND_NUMBER] = "value",  [OPERAND_BOOL] = "value",
         [OPERAND_NUMBERS] = "values", [OPERAND_RANGES] = "values", [OPERAND_TEXTS] = "values",
     };
-    enum filter_operator op;
+    enum filter_operator op = OP_IS_NULL; /* has no operand */
     char path[PATH_MAX_BYTES];
 
     if (r->audit == NULL || json.data[0] != '{')

@@ -106,9 +106,9 @@ enum err subscription_read(struct subscription *sub, const struct subscription_r
 void subscription_audit(const struct subscription_rules *rules, struct slice properties,
                         struct jx_audit *audit);
 
-/* subscription_keep_secrets takes from `old` what a request leaves out on purpose: secrets that read
- * `Hidden`, and that of signing. subscription_make_secrets makes those that are wanted and missing,
- * by chance from the system. */
+/* subscription_keep_secrets takes from `old` what a request leaves out on purpose: secrets that
+ * read `Hidden`, and that of signing. subscription_make_secrets makes those that are wanted and
+ * missing, by chance from the system. */
 void subscription_keep_secrets(struct subscription *sub, const struct subscription *old);
 void subscription_make_secrets(struct subscription *sub);
 

@@ -132,8 +132,7 @@ static void compare_arrays(struct walk *walk, const char *path, struct slice bef
         if (is_there[0] && is_there[1])
             compare(walk, inner, items[0], items[1]);
         else
-            differ(walk, inner, is_there[0] ? items[0] : SLICE_NONE,
-                   is_there[1] ? items[1] : SLICE_NONE);
+            differ(walk, inner, items[0], items[1]);
     }
 }
 
@@ -153,6 +152,17 @@ static bool is_same_list(struct slice before, struct slice after)
     }
 }
 
+static bool is_same_value(struct slice before, struct slice after)
+{
+    char kind = kind_of(before);
+
+    if (kind == '[' && kind_of(after) == '[')
+        return is_same_list(before, after);
+    if (kind == '"' && kind_of(after) == '"')
+        return is_same_text(before, after);
+    return slice_eq(before, after);
+}
+
 static void compare(struct walk *walk, const char *path, struct slice before, struct slice after)
 {
     char one = kind_of(before), other = kind_of(after);
@@ -163,11 +173,7 @@ static void compare(struct walk *walk, const char *path, struct slice before, st
         compare_objects(walk, path, before, after);
     else if (one == '[' && other == '[' && (holds_objects(before) || holds_objects(after)))
         compare_arrays(walk, path, before, after);
-    else if (one == '[' && other == '[' && is_same_list(before, after))
-        return;
-    else if (one == '"' && other == '"' && is_same_text(before, after))
-        return;
-    else if (!slice_eq(before, after))
+    else if (!is_same_value(before, after))
         differ(walk, path, before, after);
 }
 

@@ -261,6 +261,7 @@ static void find_scope(struct declaration *d, struct declared *item,
     jx_audit_ask(audit, "", "sourceResourceId");
     name = document_text(item->properties, "topic");
     id = document_text(item->properties, "sourceResourceId");
+    const char *shown = name != NULL ? name : id;
     const struct declared *declared = find_topic(d, slice_of(name));
     const struct scope *scope = name != NULL ? catalog_topic(d->router->catalog, slice_of(name))
                                              : catalog_find_scope(d->router->catalog, slice_of(id));
@@ -278,8 +279,7 @@ static void find_scope(struct declaration *d, struct declared *item,
         found = scope->topic;
     } else {
         snprintf(text, sizeof text,
-                 "there is no topic '%.100s', neither declared nor on the server",
-                 name != NULL ? name : id);
+                 "there is no topic '%.100s', neither declared nor on the server", shown);
         jx_audit_note(audit, "", name != NULL ? "topic" : "sourceResourceId", text);
     }
     *ret_rules = catalog_rules(d->router->catalog, found != NULL ? found : &lax);
