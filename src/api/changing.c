@@ -12,7 +12,7 @@ static void tell_failure(struct http_request *request, enum err err, const struc
         {E_BAD_INPUT, 400, "BadRequest"},   {E_LIMIT, 400, "BadRequest"},
         {E_UNSUPPORTED, 400, "BadRequest"}, {E_DENIED, 400, "Url validation"},
         {E_TIMEOUT, 400, "Url validation"}, {E_NOT_FOUND, 404, "ResourceNotFound"},
-        {E_EXISTS, 409, "Conflict"},
+        {E_EXISTS, 409, "Conflict"},        {E_FULL, 403, "QuotaExceeded"},
     };
 
     if (answer_failure(request, rows, COUNT_OF(rows), err, why))

@@ -16,6 +16,7 @@
     X(E_BAD_INPUT, "bad input")                                                                    \
     X(E_NOT_FOUND, "not found")                                                                    \
     X(E_EXISTS, "exists already")                                                                  \
+    X(E_FULL, "as many as there may be")                                                           \
     X(E_DENIED, "not permitted")                                                                   \
     X(E_UNSUPPORTED, "not supported")                                                              \
     X(E_IO, "input or output failed")                                                              \

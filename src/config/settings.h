@@ -72,6 +72,11 @@ enum setting_type {
       "Run a Redis for apps that name a connection which nothing explains.")                       \
     X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", RESTART, "--cache-port", "PORT",     \
       "Port of that Redis, on 127.0.0.1; the next free one when it is taken.")                     \
+    X(TOPICS_MAX, "topics.max", NUMBER, "100", 1, 100000, "topics", RESTART, "--topics-max", "N",  \
+      "How many topics there may be.")                                                             \
+    X(TOPICS_SUBSCRIPTIONS_MAX, "topics.subscriptions_max", NUMBER, "500", 1, 100000,              \
+      "subscriptions", RESTART, "--topics-subscriptions-max", "N",                                 \
+      "How many event subscriptions one topic may have.")                                          \
     X(DELIVERY_ALLOW_HTTP, "delivery.allow_http", BOOL, "false", 0, 0, "", RESTART,                \
       "--delivery-allow-http", "YES|NO",                                                           \
       "Let webhooks be http:// beyond loopback too; what they are sent travels unencrypted.")      \

@@ -28,6 +28,8 @@ struct changes_options {
     struct catalog *catalog;
     struct resources *resources;
     uint64_t window_ms;       /* how long an endpoint may be confirmed by hand */
+    size_t topics_max;        /* 0 = any number, here and below */
+    size_t subscriptions_max; /* of one topic */
     uint32_t retry_ms;        /* between two attempts of a handshake */
     uint32_t chores_ms;       /* how often it is looked for what is to be removed */
     void (*ended)(void *ctx); /* one has ended: perhaps the last that a stop waits for */
@@ -75,8 +77,9 @@ struct change {
 
 /* Each of these: now E_OK; or an error with its reason in change->op.why, and op.done never runs:
  * E_BAD_INPUT, E_LIMIT (names the field), E_NOT_FOUND, E_EXISTS (the name is taken, or another
- * change of it is under way), E_CANCELED (the router stops). Later: E_OK; E_DENIED: the endpoint
- * did not pass its handshake; E_NOT_FOUND, E_EXISTS; or the store's error, then try again. */
+ * change of it is under way), E_FULL (one more is too many), E_CANCELED (the router stops). Later:
+ * E_OK; E_DENIED: the endpoint did not pass its handshake; E_NOT_FOUND, E_EXISTS; or the store's
+ * error, then try again. */
 enum err change_topic(struct changes *changes, const struct change_request *request,
                       struct change *change);
 /* change_topic_key makes key 0 or 1 anew; the old one is refused from then on. */

@@ -33,4 +33,9 @@ void proposal_validate(struct change *change, struct op *op);
 enum err proposal_settle(struct change *change);
 void proposal_free(struct proposal *proposal);
 
+/* quota_topic and quota_subscription: may one more be made? E_OK, also when it is there already; or
+ * E_FULL. */
+enum err quota_topic(struct change *change);
+enum err quota_subscription(struct change *change, const struct scope *scope);
+
 #endif

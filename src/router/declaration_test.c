@@ -37,6 +37,13 @@ static int begin(void **state)
     return 0;
 }
 
+static int begin_small(void **state)
+{
+    router_extra = (struct router_options){.topics_max = 2, .subscriptions_max = 3, .retry_ms = 1};
+    router_test_begin(state, on_request);
+    return 0;
+}
+
 /* The text with our endpoint's address in the place of each %s. */
 static struct declaration *declare(const char *text, bool is_pruning)
 {
@@ -211,6 +218,39 @@ static void a_signature_stays(void **state)
     (void)apply(text, false, "none orders\nnone es1\n");
 }
 
+#define QUEUED(name, topic)                                                                        \
+    "{\"name\":\"" name "\",\"topic\":\"" topic                                                    \
+    "\",\"deliveryConfiguration\":{\"deliveryMode\":\"Queue\"}}"
+
+/* Though all begin at once. */
+static void there_are_no_more_than_allowed(void **state)
+{
+    static const char text[] =
+        "{\"topics\":[{\"name\":\"aaa\"},{\"name\":\"bbb\"},{\"name\":\"ccc\"}],\"subscriptions\":"
+        "[" QUEUED("es1", "aaa") "," QUEUED("es2", "aaa") "," QUEUED("es3", "aaa") "," QUEUED(
+            "es4", "aaa") "," HOOKED("es5", "aaa", "/", "") "," QUEUED("es6", "bbb") "]}";
+    static const char other[] = "{\"subscriptions\":[" QUEUED("es1", "aaa") "," QUEUED(
+        "es2", "aaa") "," QUEUED("es4", "aaa") "]}";
+    struct change change = {.op.done = on_done};
+
+    (void)state;
+    (void)apply(text, false,
+                "create aaa\ncreate bbb\ncreate ccc!\ncreate es1\ncreate es2\ncreate es3\n"
+                "create es4!\ncreate es5!\ncreate es6\n");
+    (void)apply(text, false,
+                "none aaa\nnone bbb\ncreate ccc!\nnone es1\nnone es2\nnone es3\n"
+                "create es4!\ncreate es5!\nnone es6\n");
+    (void)apply(other, true, "none es1\nnone es2\ncreate es4!\nremove es3\n");
+    (void)apply(other, true, "none es1\nnone es2\ncreate es4\n");
+    assert_int_equal(
+        change_topic(router_changes(router),
+                     &(struct change_request){.scope = SLICE("/ddd"), .name = SLICE("ddd")},
+                     &change),
+        E_FULL);
+    assert_string_equal(change.op.why.text,
+                        "there are 2 topics, as many as the setting topics.max allows");
+}
+
 static bool both_have_ended(void *ctx)
 {
     struct op *const *ops = ctx;
@@ -248,6 +288,8 @@ int main(void)
         CASE(secrets_are_hidden),
         CASE(a_signature_stays),
         CASE(a_stop_ends_it),
+        cmocka_unit_test_setup_teardown(there_are_no_more_than_allowed, begin_small,
+                                        router_test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static enum err check_topic(struct change *c, const struct change_request *reque
     if (request->is_patch && document.data == NULL)
         return cause_set(&c->why, E_NOT_FOUND, "there is no topic '%.*s'",
                          SLICE_ARG(request->name));
-    return E_OK;
+    return quota_topic(c);
 }
 
 static enum err write_topic(struct change *c, const struct change_request *request, int renewed)
@@ -205,6 +205,9 @@ static enum err propose(struct change *c, const struct change_request *request)
         return err;
     if (scope == NULL)
         return cause_set(&c->why, E_NOT_FOUND, "there is no topic %.*s", SLICE_ARG(request->scope));
+    err = quota_subscription(c, scope);
+    if (err != E_OK)
+        return err;
     c->proposal = mem_new(struct proposal);
     c->proposal->scope = slice_dup(slice_of(scope->id));
     c->proposal->url = slice_dup(request->url);

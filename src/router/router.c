@@ -103,6 +103,8 @@ struct router *router_start(const struct router_options *options, struct op *loa
         .identity = router->identity,
         .catalog = router->catalog,
         .resources = router->resources,
+        .topics_max = options->topics_max,
+        .subscriptions_max = options->subscriptions_max,
         .window_ms = options->window_ms,
         .retry_ms = options->retry_ms > 0 ? options->retry_ms : VALIDATION_RETRY_MS,
         .chores_ms = chores_ms,

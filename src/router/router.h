@@ -34,9 +34,11 @@ struct router_options {
     enum err (*connection)(void *ctx, const char *name, char **ret, struct cause *why);
     void *ctx;
     bool allows_http;
-    uint64_t window_ms; /* how long an endpoint may be confirmed by hand */
-    uint32_t retry_ms;  /* between two attempts of a handshake; 0 = VALIDATION_RETRY_MS */
-    uint32_t chores_ms; /* how often it is looked for what is to be removed; 0 = CHORES_MS */
+    size_t topics_max;        /* 0 = any number, here and below */
+    size_t subscriptions_max; /* of one topic */
+    uint64_t window_ms;       /* how long an endpoint may be confirmed by hand */
+    uint32_t retry_ms;        /* between two attempts of a handshake; 0 = VALIDATION_RETRY_MS */
+    uint32_t chores_ms;       /* how often it is looked for what is to be removed; 0 = CHORES_MS */
 };
 
 /* router_start: `loaded` ends with E_OK when all topics and subscriptions are known. */

@@ -267,6 +267,8 @@ static enum err open_router(struct server *server, struct cause *why)
             .connection = on_connection,
             .ctx = server,
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
+            .topics_max = number(server, SETTING_TOPICS_MAX_ID),
+            .subscriptions_max = number(server, SETTING_TOPICS_SUBSCRIPTIONS_MAX_ID),
             .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
         &server->up);
     buf_done(&url);
