@@ -1,9 +1,8 @@
 /* On a real store, with subscriptions in queue mode, whose queues nobody empties. */
-#include "router/testing.h"
+#include "router/testing_documents.h"
 
 #include "router/survey.h"
 
-#define GROUP "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/"
 #define MANY (SURVEY_CALLS + 9)
 
 static void refuse_all(void *ctx, struct http_request *request)
@@ -17,34 +16,6 @@ static int begin(void **state)
     router_extra = (struct router_options){0};
     router_test_begin(state, refuse_all);
     return 0;
-}
-
-static void put(const char *id, const char *document)
-{
-    struct resource_write write = {.op.done = on_done};
-
-    is_done = false;
-    assert_int_equal(
-        resource_put(router_resources(router), slice_of(id), slice_of(document), &write), E_OK);
-    assert_int_equal(wait_done(), E_OK);
-}
-
-static void put_topic(void)
-{
-    put(GROUP "t", "{\"name\":\"t\",\"id\":\"" GROUP "t\",\"properties\":{\"inputSchema\":"
-                   "\"EventGridSchema\"}}");
-}
-
-static void put_queue(const char *name)
-{
-    char id[256], document[512];
-
-    snprintf(id, sizeof id, GROUP "t" MEMBER "%s", name);
-    snprintf(document, sizeof document,
-             "{\"name\":\"%s\",\"queue\":\"q-%s\",\"state\":\"Succeeded\",\"properties\":{"
-             "\"deliveryConfiguration\":{\"deliveryMode\":\"Queue\",\"queue\":{}}}}",
-             name, name);
-    put(id, document);
 }
 
 /* Puts entries of the year 2001 into its queue, and dead letters. */
@@ -82,9 +53,9 @@ static void it_finds_what_stands_in_the_queues(void **state)
     struct op op;
 
     (void)state;
-    put_topic();
-    put_queue("full");
-    put_queue("empty");
+    put_topic("t");
+    put_queue("t", "full", "");
+    put_queue("t", "empty", "");
     fill("full", 3, 2);
     ask(&op);
     assert_int_equal(wait_done(), E_OK);
@@ -109,10 +80,10 @@ static void it_asks_about_every_queue_but_not_at_once_again(void **state)
     char name[16];
 
     (void)state;
-    put_topic();
+    put_topic("t");
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "s%d", i);
-        put_queue(name);
+        put_queue("t", name, "");
         fill(name, 1, 0);
     }
     ask(&op);
@@ -145,8 +116,8 @@ static void a_store_that_hangs_keeps_nobody_waiting(void **state)
     struct op op;
 
     (void)state;
-    put_topic();
-    put_queue("q");
+    put_topic("t");
+    put_queue("t", "q", "");
     (void)kill(server.pid, SIGSTOP);
     ask(&op);
     assert_int_equal(wait_done(), E_OK);
