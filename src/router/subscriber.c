@@ -291,15 +291,14 @@ static void wait_for_time(struct subscriber *s, enum taking taking)
  * that wants no more events a second does not want them of another node either. */
 static void tell_others(struct subscriber *s, enum taking taking)
 {
-    bool is_due = taking == TAKE_DUE;
-    bool is_told = is_due ? s->told_unix_ms == s->due_unix_ms : s->told_wakes == s->wakes;
+    bool is_fresh = s->has_fresh && s->told_wakes != s->wakes;
+    bool is_due = s->due_unix_ms <= clock_unix_ms() && s->told_unix_ms != s->due_unix_ms;
 
-    if (is_told || taking < TAKE_FRESH || rate_room(&s->rate, 1, loop_now_ms(s->options.loop)) == 0)
+    if (taking < TAKE_FRESH || !(is_fresh || is_due) ||
+        rate_room(&s->rate, 1, loop_now_ms(s->options.loop)) == 0)
         return;
-    if (is_due)
-        s->told_unix_ms = s->due_unix_ms;
-    else
-        s->told_wakes = s->wakes;
+    s->told_wakes = s->wakes;
+    s->told_unix_ms = s->due_unix_ms;
     wakes_tell(s->options.wakes, queue_id(s->queue));
 }
 

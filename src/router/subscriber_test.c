@@ -3,6 +3,7 @@
 
 #include "router/breaker.h"
 #include "router/subscriber.h"
+#include "store/wakes.h"
 
 #define TOPIC "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/t"
 #define PARCELS_MAX 64
@@ -13,7 +14,8 @@ static struct subscriber *subscriber;
 static struct tallies tallies;
 static struct tally *tally;
 static const char *dead_node;
-static struct slice lane; /* of what is appended */
+static struct slice lane;   /* of what is appended */
+static struct wakes *wakes; /* to the other node, if there is one */
 
 /* The target: keeps what it was given until the test answers. */
 static struct parcel_seen {
@@ -80,6 +82,7 @@ static void start_as(const char *node)
     subscriber = subscriber_start(
         &(struct subscriber_options){.loop = loop,
                                      .redis = redis,
+                                     .wakes = wakes,
                                      .id = SLICE("s1"),
                                      .node = node,
                                      .rules = {.schema = SCHEMA_EVENT_GRID, .topic = SLICE(TOPIC)},
@@ -571,6 +574,107 @@ static void no_more_go_out_than_the_endpoint_wants(void **state)
     test_wait(loop, is_quiet, NULL);
 }
 
+/* ---- other nodes ---- */
+
+static char heard[256];
+static int all_heard;
+
+static void on_woken(void *ctx, struct slice id)
+{
+    size_t at = strlen(heard);
+    (void)ctx;
+    snprintf(heard + at, sizeof heard - at, "%.*s ", SLICE_ARG(id));
+}
+
+static void on_missed(void *ctx)
+{
+    (void)ctx;
+    all_heard++;
+}
+
+static bool both_hear(void *ctx)
+{
+    (void)ctx;
+    return all_heard == 2;
+}
+
+static bool has_heard(void *before)
+{
+    return strlen(heard) > *(size_t *)before;
+}
+
+/* Waits until more is heard than `before`, and a moment longer; how much. */
+static size_t hear(size_t before)
+{
+    test_wait(loop, has_heard, &before);
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_true(strncmp(heard, "s1 ", 3) == 0);
+    return strlen(heard);
+}
+
+static struct wakes *listen_as(const char *node)
+{
+    return wakes_open(&(struct wakes_options){
+        .loop = loop, .redis = redis, .node = node, .woken = on_woken, .missed = on_missed});
+}
+
+static struct wakes *other; /* hears what the subscriber tells */
+
+static int begin_two(void **state)
+{
+    (void)begin(state);
+    heard[0] = '\0';
+    all_heard = 0;
+    wakes = listen_as("me");
+    other = listen_as("other");
+    test_wait(loop, both_hear, NULL);
+    return 0;
+}
+
+static int end_two(void **state)
+{
+    stop();
+    wakes_close(wakes);
+    wakes_close(other);
+    wakes = other = NULL;
+    return end(state);
+}
+
+static void more_than_fits_is_told_to_other_nodes_once(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    start();
+    for (int i = 0; i < SUBSCRIBER_WINDOW - 1; i++)
+        publish("a");
+    wait_parcels(SUBSCRIBER_WINDOW - 1);
+    assert_string_equal(heard, "");
+    publish("fits"); /* as many as asked for came: there may be more */
+    wait_parcels(SUBSCRIBER_WINDOW);
+    size_t told = hear(0);
+    subscriber_look_again(subscriber); /* the other cannot either, and says so */
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(strlen(heard), told);
+    publish("more");
+    assert_int_equal(hear(told), told + 3);
+}
+
+static void what_is_due_at_an_endpoint_that_rests_is_told(void **state)
+{
+    (void)state;
+    reply = (struct parcel_result){.outcome = OUTCOME_SOCKET_ERROR};
+    start();
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        publish("a");
+    wait_parcels(BREAKER_FAILURES);
+    test_wait(loop, is_quiet, NULL);
+    assert_true(subscriber_rests_until_ms(subscriber) > 0);
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    size_t told = strlen(heard);
+    publish("later");
+    assert_int_equal(hear(told), told + 3);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -590,6 +694,10 @@ int main(void)
         ROW(a_batch_has_one_of_each_key),
         ROW(a_key_goes_on_where_a_gone_node_left_it),
         ROW(no_more_go_out_than_the_endpoint_wants),
+        cmocka_unit_test_setup_teardown(more_than_fits_is_told_to_other_nodes_once, begin_two,
+                                        end_two),
+        cmocka_unit_test_setup_teardown(what_is_due_at_an_endpoint_that_rests_is_told, begin_two,
+                                        end_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
