@@ -230,11 +230,16 @@ static enum err on_connection(void *ctx, const char *name, char **ret, struct ca
 {
     const struct server *server = ctx;
     bool is_literal;
-    enum err err = environment_connection(server->environment, name, ret, &is_literal, why);
+    char *text;
+    enum err err = environment_connection(server->environment, name, &text, &is_literal, why);
 
-    if (err != E_OK || !is_literal || !app_names_no_server(name))
+    if (err != E_OK)
         return err;
-    free(*ret);
+    if (!is_literal || !app_names_no_server(name)) {
+        *ret = text;
+        return E_OK;
+    }
+    free(text);
     if (server->cache == NULL)
         return cause_set(why, E_BAD_INPUT,
                          "'%.64s' is neither the address of a Redis nor a name that redgrid's "
