@@ -13,7 +13,7 @@ import os
 import sys
 import typing
 
-from . import rpc
+from . import rpc, values
 
 NAMESPACE = "__app__"
 DEFAULT_SCRIPT = "__init__.py"
@@ -35,7 +35,7 @@ class Function:
         self.is_async = inspect.iscoroutinefunction(call)
         parameters = _parameters(call)
         self.has_context = CONTEXT in parameters and CONTEXT not in bindings
-        self.hints = _hints(call)
+        self.hints = {**_events(parameters, bindings), **_hints(call)}
         self.outputs = [
             key for key, info in bindings.items()
             if info.get("direction", rpc.IN) == rpc.OUT and key != "$return"
@@ -91,6 +91,13 @@ def _parameters(call):
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(call)
     return [key for key, value in signature.parameters.items() if value.kind not in kinds]
+
+
+def _events(parameters, bindings):
+    return {
+        key: values.Event for key, info in bindings.items()
+        if info.get("type", "").lower() == "eventgridtrigger" and key in parameters
+    }
 
 
 def _hints(call):

@@ -1,11 +1,17 @@
 """What a function is given and what it gives back: TypedData to Python values and the reverse."""
 
 import dataclasses
+import datetime
 import inspect
 import json
+import re
 import typing
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+class Event:
+    """The hint for an event trigger's parameter without one: a dict, or a list of them."""
 
 
 def from_data(data, hint=None):
@@ -27,6 +33,8 @@ def _plain(data):
 def _shaped(value, hint):
     if hint is None or hint is typing.Any or value is None:
         return value
+    if hint is Event:
+        return [_event_fields(each) for each in value] if isinstance(value, list) else value
     origin = typing.get_origin(hint)
     if origin is typing.Union:
         choices = [choice for choice in typing.get_args(hint) if choice is not type(None)]
@@ -35,10 +43,47 @@ def _shaped(value, hint):
         item = (typing.get_args(hint) or (None,))[0]
         return [_shaped(element, item) for element in value]
     target = origin or hint
-    # The shapes of azure.functions (Out, Context, InputStream) are made by others, or stay as sent.
-    if not isinstance(target, type) or target.__module__.startswith("azure.functions"):
+    if not isinstance(target, type):
         return value
+    if target.__module__.startswith("azure.functions"):
+        # Its other shapes (Out, Context, InputStream) are made by others, or stay as sent.
+        return _event(value, target) if target.__name__ == "EventGridEvent" else value
     return value if isinstance(value, target) else _converted(value, target)
+
+
+def _event_fields(value):
+    return _parsed(value, dict) if isinstance(value, (str, bytes)) else value
+
+
+def _event(value, target):
+    """An EventGridEvent, of the package or its stand-in; of a CloudEvent by what means the same."""
+    fields = _event_fields(value)
+    if not isinstance(fields, dict):
+        raise TypeError("the value is no event: %.100r" % (value,))
+    return target(
+        id=fields.get("id"),
+        data=fields.get("data"),
+        topic=fields.get("topic", fields.get("source")),
+        subject=fields.get("subject"),
+        event_type=fields.get("eventType", fields.get("type")),
+        event_time=_time(fields.get("eventTime", fields.get("time"))),
+        data_version=fields.get("dataVersion"),
+    )
+
+
+def _time(text):
+    """A datetime; None for what is none."""
+    match = re.fullmatch(r"(.{10}[Tt ].{8})(\.\d+)?([Zz]|[+-]\d\d:\d\d)", text or "")
+    if match is None:
+        return None
+    whole, fraction, zone = match.groups()
+    micro = ((fraction or ".")[1:] + "000000")[:6]
+    try:
+        return datetime.datetime.fromisoformat(
+            "%s.%s%s" % (whole, micro, "+00:00" if zone in "Zz" else zone)
+        )
+    except ValueError:
+        return None
 
 
 def _converted(value, target):

@@ -1,9 +1,11 @@
 import dataclasses
 import json
+import os
+import sys
 import typing
 import unittest
 
-from tests import fake_host  # noqa: F401 puts the worker on the path
+from tests import fake_host  # puts the worker on the path
 from redgrid_worker import values
 
 MODEL = {"string": '{"Trigger":"q","Message":"hi"}'}
@@ -36,6 +38,57 @@ class WithDefault:
 class Data:
     Trigger: str
     Message: str
+
+
+GRID = (
+    '{"id":"1","topic":"/t","subject":"s","eventType":"made","data":{"n":5},"dataVersion":"1",'
+    '"eventTime":"2026-01-01T00:00:00.1234567Z"}'
+)
+CLOUD = '{"specversion":"1.0","id":"1","source":"/t","type":"made","time":"2026-01-01T02:00:00+02:00"}'
+
+
+class Events(unittest.TestCase):
+    def setUp(self):
+        sys.path.append(os.path.join(fake_host.FOLDER, "shim"))
+        self.addCleanup(sys.path.pop)
+        import azure.functions
+        self.shape = azure.functions.EventGridEvent
+
+    def test_as_event_grid_event(self):
+        event = values.from_data({"json": GRID}, self.shape)
+        self.assertEqual((event.id, event.topic, event.subject), ("1", "/t", "s"))
+        self.assertEqual((event.event_type, event.data_version), ("made", "1"))
+        self.assertEqual(event.get_json(), {"n": 5})
+        self.assertEqual(event.event_time.isoformat(), "2026-01-01T00:00:00.123456+00:00")
+
+    def test_a_cloud_event_by_the_same_names(self):
+        event = values.from_data({"json": CLOUD}, self.shape)
+        self.assertEqual((event.topic, event.event_type), ("/t", "made"))
+        self.assertEqual(event.event_time.isoformat(), "2026-01-01T02:00:00+02:00")
+        self.assertIsNone(event.get_json())
+
+    def test_batches(self):
+        batch = {"collection_string": {"string": [GRID, CLOUD]}}
+        events = values.from_data(batch, typing.List[self.shape])
+        self.assertEqual([event.topic for event in events], ["/t", "/t"])
+        self.assertEqual(values.from_data(batch, values.Event), [json.loads(GRID), json.loads(CLOUD)])
+        self.assertEqual(values.from_data(batch, typing.List[dict])[0]["id"], "1")
+        self.assertEqual(values.from_data(batch, typing.List[str]), [GRID, CLOUD])
+
+    def test_by_hand(self):
+        self.assertEqual(values.from_data({"string": "hi"}, values.Event), "hi")
+        self.assertEqual(values.from_data({"json": GRID}, values.Event), json.loads(GRID))
+        with self.assertRaisesRegex(TypeError, "the value is no"):
+            values.from_data({"string": "hi"}, self.shape)
+
+    def test_times(self):
+        for text, expected in (
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00+00:00"),
+            ("2026-01-01t00:00:00.5z", "2026-01-01T00:00:00.500000+00:00"),
+            ("2026-13-01T00:00:00Z", None), ("soon", None), (None, None),
+        ):
+            event = values.from_data({"json": json.dumps({"eventTime": text})}, self.shape)
+            self.assertEqual(event.event_time and event.event_time.isoformat(), expected)
 
 
 class FromData(unittest.TestCase):

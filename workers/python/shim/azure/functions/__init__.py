@@ -1,6 +1,7 @@
 """Stands in for the package azure-functions where that is not installed: what the signatures of
 classic Redis apps need. The values themselves are made by the worker."""
 
+import datetime
 import typing
 
 T = typing.TypeVar("T")
@@ -14,6 +15,38 @@ class Out(typing.Generic[T]):
 
     def get(self) -> T:
         raise NotImplementedError
+
+
+class EventGridEvent:
+    """What an eventGridTrigger is given: `def main(event: func.EventGridEvent)`."""
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        data: typing.Dict[str, object],
+        topic: str,
+        subject: str,
+        event_type: str,
+        event_time: typing.Optional[datetime.datetime],
+        data_version: str,
+    ) -> None:
+        self.id = id
+        self.topic = topic
+        self.subject = subject
+        self.event_type = event_type
+        self.event_time = event_time
+        self.data_version = data_version
+        self._data = data
+
+    def get_json(self) -> typing.Any:
+        """The event's data."""
+        return self._data
+
+    def __repr__(self) -> str:
+        return "<azure.EventGridEvent id=%s topic=%s subject=%s>" % (
+            self.id, self.topic, self.subject
+        )
 
 
 class RetryContext:
