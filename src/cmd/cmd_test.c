@@ -154,6 +154,11 @@ static void wrong_words_are_answered_with_2(void **state)
         {"topic keys t --regenerate key3", "--regenerate: 'key3' is not key1 or key2"},
         {"subscription show es1", "needs --topic or --source-resource-id"},
         {"subscription create es1 --topic t", "needs --endpoint, --function,"},
+        {"subscription create es1 --topic t --function f", "--function: 'f' is not APP/NAME"},
+        {"subscription create es1 --topic t --endpoint-type mail --endpoint x",
+         "--endpoint-type: 'mail' is not webhook, azurefunction, redisstream,"},
+        {"subscription create es1 --topic t --endpoint-type redislist --stream s",
+         "--stream is not for --endpoint-type redislist"},
         {"subscription create es1 --topic t --endpoint u --labels",
          "--labels: needs a value: TEXT"},
         {"subscription create es1 --topic t --endpoint u --event-ttl x", "'x' is not a number"},
@@ -175,7 +180,7 @@ static void wrong_words_are_answered_with_2(void **state)
         {"up my-app", "'my-app'; a function app is named with --app my-app"},
         {"up --cache-port", "--cache-port: needs a value"},
         {"init --lang cobol x", "'cobol' is not c, python or custom"},
-        {"init --trigger cron x", "'cron' is not list, stream or pubsub"},
+        {"init --trigger cron x", "'cron' is not list, stream, pubsub or event"},
         {"help nope", "there is no command 'nope'"},
         {"\"$(printf '\\033[31mred')\"", "there is no command '?[31mred'"},
         {"", "Commands:"},
@@ -235,16 +240,22 @@ static void what_keeps_up_from_starting_is_one_line(void **state)
 static void init_writes_every_kind_and_never_twice(void **state)
 {
     static const char *const languages[] = {"c", "python", "custom"};
-    static const char *const triggers[] = {"list", "stream", "pubsub"};
+    static const char *const triggers[] = {"list", "stream", "pubsub", "event"};
     char words[128];
 
     (void)state;
-    for (size_t i = 0; i < 9; i++) {
-        const char *language = languages[i / 3], *trigger = triggers[i % 3];
+    for (size_t i = 0; i < 12; i++) {
+        const char *language = languages[i / 4], *trigger = triggers[i % 4];
         snprintf(words, sizeof words, "init --lang %s --trigger %s in/my-%s-%s", language, trigger,
                  language, trigger);
         assert_int_equal(redgrid(words), 0);
         assert_said("redgrid up --app in/my-");
+        if (i % 4 == 3) {
+            char function[64];
+            snprintf(function, sizeof function, "--function my-%s-event/my_%s_event\n", language,
+                     language);
+            assert_said(function);
+        }
         assert_int_equal(redgrid(words), 1);
         assert_said("host.json: is there already; nothing was written");
         snprintf(words, sizeof words, "doctor --listen 127.0.0.1:0 --app in/my-%s-%s", language,

@@ -37,7 +37,7 @@ static const struct kind *kind_of(const struct cmdline *line)
 
 bool destination_is_named(const struct cmdline *line)
 {
-    return kind_of(line) != NULL;
+    return kind_of(line) != NULL || cmdline_value(line, "--endpoint-type") != NULL;
 }
 
 /* APP/NAME in full. */

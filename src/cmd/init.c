@@ -19,13 +19,14 @@
 static const struct option options[] = {
     {"--lang", "LANGUAGE", "c, python or custom (any program that answers HTTP) [python].",
      "c python custom"},
-    {"--trigger", "KIND", "list, stream or pubsub [list].", "list stream pubsub"},
+    {"--trigger", "KIND", "list, stream, pubsub or event [list].", "list stream pubsub event"},
     {"--output", "FORMAT", "table or json [table].", "table json"},
 };
 
 struct app {
     const char *folder;
     char name[NAME_BYTES_MAX]; /* of the function: a word in every language */
+    struct buf full_name;      /* APP/FUNCTION */
     const struct template_language *language;
     const struct template_trigger *trigger;
 };
@@ -56,6 +57,8 @@ static void name_function(struct app *app)
     for (size_t i = 0; i < last.len && used + 1 < sizeof app->name; i++)
         app->name[used++] = isalnum((unsigned char)last.data[i]) ? last.data[i] : '_';
     app->name[used] = '\0';
+    buf_init(&app->full_name, PATH_BYTES_MAX);
+    buf_addf(&app->full_name, "%.*s/%s", SLICE_ARG(last), app->name);
     free(real);
 }
 
@@ -93,8 +96,7 @@ static void add_function_json(struct buf *out, const struct app *app)
 {
     buf_add(out, SLICE("{\n  \"bindings\": [\n    {\n      "));
     add_named(out, app->trigger->binding, app->name);
-    buf_add(out, SLICE(",\n      \"connection\": \"redis\",\n      \"name\": \"message\",\n"
-                       "      \"direction\": \"in\"\n    }\n  ]"));
+    buf_add(out, SLICE(",\n      \"name\": \"message\",\n      \"direction\": \"in\"\n    }\n  ]"));
     if (app->language->script != NULL)
         buf_addf(out, ",\n  \"scriptFile\": \"%s\"", app->language->script);
     buf_add(out, SLICE("\n}\n"));
@@ -156,7 +158,20 @@ static void add_word(struct buf *out, const char *word)
     buf_add_byte(out, '\'');
 }
 
-static int tell_next(const struct app *app)
+static void add_send(struct buf *out, struct app *app, const char *program)
+{
+    for (const char *text = app->trigger->send; *text != '\0'; text++)
+        if (*text == '$')
+            add_word(out, program);
+        else if (*text == '^')
+            add_word(out, buf_text(&app->full_name));
+        else if (*text == '@')
+            buf_add(out, slice_of(app->name));
+        else
+            buf_add_byte(out, *text);
+}
+
+static int tell_next(struct app *app)
 {
     /* As it was called, so that the lines work as they stand also before it is installed. */
     const char *program =
@@ -172,15 +187,17 @@ static int tell_next(const struct app *app)
     buf_add(&out, SLICE(" up --app "));
     add_word(&out, app->folder);
     buf_add(&out, SLICE("\n  "));
-    add_named(&out, app->trigger->send, app->name);
+    add_send(&out, app, program);
     buf_add(&out, SLICE("\n  "));
     add_word(&out, program);
-    buf_addf(
-        &out,
-        " function logs %s --follow\n\n"
-        "`redgrid up` starts a Redis on 127.0.0.1:6379 (or the next free port) for it. To use your "
-        "own, add\n\"redis\": \"HOST:PORT\" to the Values of %s/local.settings.json.\n",
-        app->name, app->folder);
+    buf_addf(&out, " function logs %s --follow\n", app->name);
+    if (app->trigger->is_redis)
+        buf_addf(
+            &out,
+            "\n`redgrid up` starts a Redis on 127.0.0.1:6379 (or the next free port) for it. To "
+            "use your own, add\n\"redis\": \"HOST:PORT\" to the Values of "
+            "%s/local.settings.json.\n",
+            app->folder);
     return print(&out);
 }
 
@@ -221,18 +238,19 @@ static int run(const struct cmdline *line)
     if (app.language == NULL)
         return complain(EXIT_USAGE, "--lang: '%s' is not c, python or custom", language);
     if (app.trigger == NULL)
-        return complain(EXIT_USAGE, "--trigger: '%s' is not list, stream or pubsub", trigger);
+        return complain(EXIT_USAGE, "--trigger: '%s' is not list, stream, pubsub or event",
+                        trigger);
     if (output != NULL && !is_json && strcmp(output, "table") != 0)
         return complain(EXIT_USAGE, "--output: '%s' is not table or json", output);
     name_function(&app);
-    if (app.name[0] == '\0')
-        return complain(EXIT_USAGE, "'%s' is no name for an app", app.folder);
-    int code = each_file(&app, true);
+    int code = app.name[0] != '\0' ? each_file(&app, true)
+                                   : complain(EXIT_USAGE, "'%s' is no name for an app", app.folder);
     if (code == EXIT_OK)
         code = each_file(&app, false);
-    if (code != EXIT_OK)
-        return code;
-    return is_json ? tell_json(&app) : tell_next(&app);
+    if (code == EXIT_OK)
+        code = is_json ? tell_json(&app) : tell_next(&app);
+    buf_done(&app.full_name);
+    return code;
 }
 
 const struct command init_command = {

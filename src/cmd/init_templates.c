@@ -6,6 +6,8 @@
     "{\n  \"IsEncrypted\": false,\n  \"Values\": {\n    \"FUNCTIONS_WORKER_RUNTIME\": \"" runtime  \
     "\"\n  }\n}\n"
 
+#define CONNECTION "\n      \"connection\": \"redis\""
+
 static const char c_source[] =
     "#include <redgrid/function.h>\n"
     "\n"
@@ -49,7 +51,9 @@ static const char custom_source[] =
     "\n"
     "    def do_POST(self):\n"
     "        request = json.loads(self.rfile.read(int(self.headers[\"Content-Length\"])))\n"
-    "        message = json.loads(request[\"Data\"][\"message\"])\n"
+    "        message = request[\"Data\"][\"message\"]  # an event, or a text that holds JSON\n"
+    "        if isinstance(message, str):\n"
+    "            message = json.loads(message)\n"
     "        self.answer({\"Logs\": [f\"got {message}\"]})\n"
     "\n"
     "    def answer(self, body):\n"
@@ -92,11 +96,16 @@ const struct template_language template_languages[] = {
 const size_t template_language_count = COUNT_OF(template_languages);
 
 const struct template_trigger template_triggers[] = {
-    {"list", "\"type\": \"redisListTrigger\",\n      \"key\": \"@\"", "an element on the list '@'",
-     "redis-cli RPUSH @ hello"},
-    {"stream", "\"type\": \"redisStreamTrigger\",\n      \"key\": \"@\"",
-     "an entry on the stream '@'", "redis-cli XADD @ '*' message hello"},
-    {"pubsub", "\"type\": \"redisPubSubTrigger\",\n      \"channel\": \"@\"",
-     "a message on the channel '@'", "redis-cli PUBLISH @ hello"},
+    {"list", "\"type\": \"redisListTrigger\",\n      \"key\": \"@\"," CONNECTION,
+     "an element on the list '@'", "redis-cli RPUSH @ hello", true},
+    {"stream", "\"type\": \"redisStreamTrigger\",\n      \"key\": \"@\"," CONNECTION,
+     "an entry on the stream '@'", "redis-cli XADD @ '*' message hello", true},
+    {"pubsub", "\"type\": \"redisPubSubTrigger\",\n      \"channel\": \"@\"," CONNECTION,
+     "a message on the channel '@'", "redis-cli PUBLISH @ hello", true},
+    {"event", "\"type\": \"eventGridTrigger\"", "events of a topic",
+     "$ topic create greetings\n  "
+     "$ subscription create greeter --topic greetings --function ^\n  "
+     "$ topic publish greetings --type hello --data '{\"name\": \"world\"}'",
+     false},
 };
 const size_t template_trigger_count = COUNT_OF(template_triggers);

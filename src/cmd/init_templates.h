@@ -25,7 +25,8 @@ struct template_trigger {
     const char *name;
     const char *binding; /* members of the trigger's binding */
     const char *source;  /* for people */
-    const char *send;    /* what starts the function */
+    const char *send;    /* what starts the function; $ is the program, ^ is APP/FUNCTION */
+    bool is_redis;
 };
 extern const struct template_trigger template_triggers[];
 extern const size_t template_trigger_count;
