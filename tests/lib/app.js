@@ -17,6 +17,8 @@ function describe(type, where) {
 export const list = describe('redisListTrigger', 'key');
 export const stream = describe('redisStreamTrigger', 'key');
 export const pubsub = describe('redisPubSubTrigger', 'channel');
+// event({cardinality: 'many'}, {code: '..'}): what a subscription of a topic starts.
+export const event = (binding = {}, more = {}) => ({ type: 'eventGridTrigger', binding, ...more });
 
 const CONNECTIONS = ['connection', 'connectionstring', 'connectionstringsetting'];
 
@@ -24,7 +26,8 @@ function triggerOf(f) {
   const trigger = { type: f.type, name: 'entry', direction: 'in', ...f.binding };
   if (f.source !== undefined) trigger[f.where] = f.source;
   const names = Object.keys(trigger).map((name) => name.toLowerCase());
-  if (!names.some((name) => CONNECTIONS.includes(name))) trigger.connectionStringSetting = 'redis';
+  const isRedis = f.type.startsWith('redis');
+  if (isRedis && !names.some((name) => CONNECTIONS.includes(name))) trigger.connectionStringSetting = 'redis';
   return trigger;
 }
 

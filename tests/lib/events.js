@@ -54,6 +54,18 @@ export class Events {
     return { deliveryConfiguration: { deliveryMode: 'Queue', queue } };
   }
 
+  // The same for a function, and for a stream, list or channel.
+  static toFunction(app, name, more = {}, destination = {}) {
+    const resourceId = `/subscriptions/s/providers/Microsoft.Web/sites/${app}/functions/${name}`;
+    const properties = { resourceId, ...destination };
+    return { destination: { endpointType: 'AzureFunction', properties }, ...more };
+  }
+
+  static toRedis(kind, connection, key, more = {}, destination = {}) {
+    const properties = { connection, [kind.toLowerCase()]: key, ...destination };
+    return { destination: { endpointType: `Redis${kind}`, properties }, ...more };
+  }
+
   putSubscription(topic, name, properties) {
     return this.ask('PUT', `/api/subscriptions/${name}?topic=${topic}`, { properties });
   }
