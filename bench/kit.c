@@ -1,10 +1,13 @@
 #include "kit.h"
 
+#include <dirent.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void die(const char *what, const char *why)
 {
@@ -61,4 +64,51 @@ int kit_ack_start(struct ack *ack, const char *stream)
     for (int i = 0; i < 3; i++)
         ack->lens[i] = strlen(ack->args[i]);
     return 3;
+}
+
+/* The fields of /proc/PID/stat that count here. */
+struct usage {
+    char name[64];
+    int parent;
+    double seconds;
+};
+
+static bool usage_read(int pid, struct usage *ret)
+{
+    char path[64], line[1024];
+    unsigned long user, system;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    bool is_read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    char *end = is_read ? strrchr(line, ')') : NULL;
+    if (end == NULL || sscanf(line, "%*d (%63[^)]", ret->name) != 1 ||
+        sscanf(end + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &ret->parent, &user,
+               &system) != 3)
+        return false;
+    ret->seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return true;
+}
+
+double kit_children_seconds(int parent)
+{
+    struct usage usage;
+    double sum = 0;
+    DIR *proc = opendir("/proc");
+
+    for (struct dirent *entry; proc != NULL && (entry = readdir(proc)) != NULL;)
+        if (atoi(entry->d_name) > 0 && usage_read(atoi(entry->d_name), &usage) &&
+            usage.parent == parent && strcmp(usage.name, "redis-server") != 0)
+            sum += usage.seconds;
+    if (proc != NULL)
+        closedir(proc);
+    return sum;
+}
+
+double kit_cpu_seconds(int pid)
+{
+    struct usage usage;
+    return usage_read(pid, &usage) ? usage.seconds : 0;
 }

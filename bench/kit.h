@@ -24,5 +24,8 @@ struct ack {
     size_t lens[3 + ACK_IDS_MAX];
 };
 int kit_ack_start(struct ack *ack, const char *stream);
+/* What a process has used of the CPUs, and what its children have, redis-server left out. */
+double kit_cpu_seconds(int pid);
+double kit_children_seconds(int parent);
 
 #endif

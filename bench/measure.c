@@ -7,64 +7,15 @@
  *
  * Prints: seconds, CPU seconds of the process PID, CPU seconds of its children without
  * redis-server. */
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "kit.h"
 
 #define PATIENCE_NS (120ull * 1000000000)
-
-/* The fields of /proc/PID/stat that count here. */
-struct usage {
-    char name[64];
-    int parent;
-    double seconds;
-};
-
-static bool usage_read(int pid, struct usage *ret)
-{
-    char path[64], line[1024];
-    unsigned long user, system;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    bool is_read = file != NULL && fgets(line, sizeof line, file) != NULL;
-    if (file != NULL)
-        fclose(file);
-    char *end = is_read ? strrchr(line, ')') : NULL;
-    if (end == NULL || sscanf(line, "%*d (%63[^)]", ret->name) != 1 ||
-        sscanf(end + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &ret->parent, &user,
-               &system) != 3)
-        return false;
-    ret->seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-    return true;
-}
-
-static double children_seconds(int parent)
-{
-    struct usage usage;
-    double sum = 0;
-    DIR *proc = opendir("/proc");
-
-    for (struct dirent *entry; proc != NULL && (entry = readdir(proc)) != NULL;)
-        if (atoi(entry->d_name) > 0 && usage_read(atoi(entry->d_name), &usage) &&
-            usage.parent == parent && strcmp(usage.name, "redis-server") != 0)
-            sum += usage.seconds;
-    if (proc != NULL)
-        closedir(proc);
-    return sum;
-}
-
-static double own_seconds(int pid)
-{
-    struct usage usage;
-    return usage_read(pid, &usage) ? usage.seconds : 0;
-}
 
 static long long number_in(const redisReply *fields, const char *name)
 {
@@ -124,7 +75,7 @@ int main(int argc, char **argv)
     char *padding = malloc(bytes + 1);
     memset(padding, 'x', bytes);
     redisContext *redis = kit_connect(argv[2]);
-    double own = own_seconds(pid), children = children_seconds(pid);
+    double own = kit_cpu_seconds(pid), children = kit_children_seconds(pid);
     freeReplyObject(
         kit_call(redis, "EVAL %s 1 %s %s %b", kind->script, argv[3], argv[5], padding, bytes));
     uint64_t began = now_ns();
@@ -133,8 +84,8 @@ int main(int argc, char **argv)
             die(argv[3], "still not done after 120 s");
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
-    printf("%.4f %.2f %.2f\n", (double)(now_ns() - began) / 1e9, own_seconds(pid) - own,
-           children_seconds(pid) - children);
+    printf("%.4f %.2f %.2f\n", (double)(now_ns() - began) / 1e9, kit_cpu_seconds(pid) - own,
+           kit_children_seconds(pid) - children);
     if (kind == &kinds[0])
         freeReplyObject(kit_call(redis, "XTRIM %s MAXLEN 0", argv[3]));
     free(padding);

@@ -1,11 +1,14 @@
-/* bench/sink.c - an HTTP server that answers every request with 200 and no body: what all
- * contenders post to. One thread, epoll, keep-alive, requests one after another or in a pipeline.
- * sink [PORT]; without PORT it is a custom handler and takes FUNCTIONS_CUSTOMHANDLER_PORT. */
+/* bench/sink.c - an HTTP server that answers every request with 200 and no body, but a webhook's
+ * handshake with its code: what all contenders post to. One thread, epoll, keep-alive, requests one
+ * after another or in a pipeline. sink [PORT [AGES-FILE]]; without PORT it is a custom handler and
+ * takes FUNCTIONS_CUSTOMHANDLER_PORT. To AGES-FILE it adds, of each body that has `"sent":N`, how
+ * many ns ago that was, as 8 bytes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,6 +28,7 @@ struct peer {
 };
 
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+static FILE *ages;
 
 static int listen_on(const char *port)
 {
@@ -62,6 +66,38 @@ static size_t request_len(const char *text, size_t len)
     return all <= len ? all : 0;
 }
 
+static bool write_all(int fd, const char *text, size_t len)
+{
+    return write(fd, text, len) == (ssize_t)len;
+}
+
+static bool agree(int fd, const char *code)
+{
+    char text[256];
+    int code_len = (int)strcspn(code, "\"");
+    int len = snprintf(text, sizeof text,
+                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                       "%d\r\n\r\n{\"validationResponse\":\"%.*s\"}",
+                       code_len + 25, code_len, code);
+    return write_all(fd, text, (size_t)len);
+}
+
+static bool reply(int fd, const char *request, size_t len)
+{
+    static const char code[] = "\"validationCode\":\"", sent[] = "\"sent\":";
+    const char *at = memmem(request, len, code, sizeof code - 1);
+
+    if (at != NULL)
+        return agree(fd, at + sizeof code - 1);
+    at = ages != NULL ? memmem(request, len, sent, sizeof sent - 1) : NULL;
+    if (at != NULL) {
+        uint64_t age = now_ns() - strtoull(at + sizeof sent - 1, NULL, 10);
+        fwrite(&age, sizeof age, 1, ages);
+        fflush(ages);
+    }
+    return write_all(fd, answer, sizeof answer - 1);
+}
+
 /* Returns false when the peer is gone. */
 static bool serve(struct peer *peer)
 {
@@ -73,7 +109,7 @@ static bool serve(struct peer *peer)
     peer->len += (size_t)got;
     peer->room[peer->len] = '\0';
     for (; (used = request_len(peer->room + at, peer->len - at)) > 0; at += used)
-        if (write(peer->fd, answer, sizeof answer - 1) != sizeof answer - 1)
+        if (!reply(peer->fd, peer->room + at, used))
             return false;
     memmove(peer->room, peer->room + at, peer->len - at);
     peer->len -= at;
@@ -87,6 +123,8 @@ int main(int argc, char **argv)
 
     if (port == NULL)
         die("usage", "sink PORT");
+    if (argc > 2)
+        ages = fopen(argv[2], "a");
     int listener = listen_on(port), epoll = epoll_create1(0);
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){EPOLLIN, {.ptr = NULL}});
     for (;;) {
