@@ -265,17 +265,40 @@ bool duration_parse_iso(struct slice text, uint64_t *ret_ms)
     return true;
 }
 
-void date_add_us(struct buf *out, uint64_t unix_ms)
+struct date date_of(uint64_t unix_ms)
 {
     uint64_t days = unix_ms / DAY_MS, second = unix_ms % DAY_MS / 1000;
-    unsigned year = 1970, month = 1;
-    unsigned hour = (unsigned)(second / 3600);
+    struct date date = {.year = 1970,
+                        .month = 1,
+                        .hour = (unsigned)(second / 3600),
+                        .minute = (unsigned)(second / 60 % 60),
+                        .second = (unsigned)(second % 60),
+                        .weekday = (unsigned)((days + 4) % 7)};
 
-    for (; days >= 365u + (is_leap(year) ? 1u : 0u); year++)
-        days -= 365u + (is_leap(year) ? 1u : 0u);
-    for (; days >= days_of(year, month); month++)
-        days -= days_of(year, month);
-    buf_addf(out, "%u/%u/%u %u:%02u:%02u %s", month, (unsigned)days + 1, year,
-             hour % 12 == 0 ? 12 : hour % 12, (unsigned)(second / 60 % 60), (unsigned)(second % 60),
-             hour < 12 ? "AM" : "PM");
+    for (; days >= 365u + (is_leap(date.year) ? 1u : 0u); date.year++)
+        days -= 365u + (is_leap(date.year) ? 1u : 0u);
+    for (; days >= days_of(date.year, date.month); date.month++)
+        days -= days_of(date.year, date.month);
+    date.day = (unsigned)days + 1;
+    return date;
+}
+
+void date_add_us(struct buf *out, uint64_t unix_ms)
+{
+    struct date date = date_of(unix_ms);
+
+    buf_addf(out, "%u/%u/%u %u:%02u:%02u %s", date.month, date.day, date.year,
+             date.hour % 12 == 0 ? 12 : date.hour % 12, date.minute, date.second,
+             date.hour < 12 ? "AM" : "PM");
+}
+
+void date_add_http(struct buf *out, uint64_t unix_ms)
+{
+    static const char weekdays[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct date date = date_of(unix_ms);
+
+    buf_addf(out, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", weekdays + (size_t)3 * date.weekday,
+             date.day, months + (size_t)3 * (date.month - 1), date.year, date.hour, date.minute,
+             date.second);
 }

@@ -22,7 +22,17 @@ bool date_parse_http(struct slice text, uint64_t *ret_unix_ms);
 #define DURATION_MAX_MS ((uint64_t)1000 * 86400000)
 bool duration_parse_iso(struct slice text, uint64_t *ret_ms);
 
-/* date_add_us writes a moment as date_parse_us reads it. */
+/* A moment's parts, in UTC. */
+struct date {
+    unsigned year, month, day; /* month and day from 1 */
+    unsigned hour, minute, second;
+    unsigned weekday; /* 0 = Sunday */
+};
+struct date date_of(uint64_t unix_ms);
+
+/* date_add_us writes a moment as date_parse_us reads it, date_add_http in the first of the forms
+ * that date_parse_http reads. */
 void date_add_us(struct buf *out, uint64_t unix_ms);
+void date_add_http(struct buf *out, uint64_t unix_ms);
 
 #endif

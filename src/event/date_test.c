@@ -116,6 +116,20 @@ static void dates_of_tokens_are_read_and_written(void **state)
     buf_done(&out);
 }
 
+static void dates_are_written_as_web_servers_do(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 64);
+    date_add_http(&out, Y2030);
+    assert_string_equal(buf_text(&out), "Tue, 01 Jan 2030 00:00:00 GMT");
+    buf_clear(&out);
+    date_add_http(&out, 1709251199999);
+    assert_string_equal(buf_text(&out), "Thu, 29 Feb 2024 23:59:59 GMT");
+    buf_done(&out);
+}
+
 static void dates_of_web_servers_are_read(void **state)
 {
     static const struct {
@@ -173,6 +187,7 @@ int main(void)
         cmocka_unit_test(iso_dates_are_read),
         cmocka_unit_test(what_is_no_date_is_refused),
         cmocka_unit_test(dates_of_tokens_are_read_and_written),
+        cmocka_unit_test(dates_are_written_as_web_servers_do),
         cmocka_unit_test(dates_of_web_servers_are_read),
         cmocka_unit_test(durations_are_read),
     };
