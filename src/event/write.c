@@ -1,6 +1,5 @@
 #include "event/write.h"
 
-#include "base/mem.h"
 #include "json/member.h"
 
 bool schema_converts(enum event_schema input, enum event_schema output)
@@ -53,30 +52,6 @@ static void open_body(struct buf *out, const struct event *event)
     buf_add(out, slice_first(event->body, event->body.len - 1));
 }
 
-static void write_dead_letter(struct buf *out, const struct event *event,
-                              const struct dead_letter *dead, bool is_cloud_event)
-{
-    static const struct names {
-        const char *reason, *attempts, *outcome, *status, *published, *attempted;
-    } names[] = {
-        {"deadLetterReason", "deliveryAttempts", "lastDeliveryOutcome", "lastHttpStatusCode",
-         "publishTime", "lastDeliveryAttemptTime"},
-        {"deadletterreason", "deliveryattempts", "lastdeliveryoutcome", "lasthttpstatuscode",
-         "publishtime", "lastdeliveryattempttime"},
-    };
-    const struct names *name = &names[is_cloud_event];
-
-    member_text(out, name->reason, dead->reason);
-    member_u64(out, name->attempts, dead->attempts);
-    if (dead->outcome.len > 0)
-        member_text(out, name->outcome, dead->outcome);
-    if (dead->http_status != 0)
-        member_u64(out, name->status, dead->http_status);
-    member_time(out, name->published, event->published_unix_us, 6);
-    if (dead->attempted_unix_us != 0)
-        member_time(out, name->attempted, dead->attempted_unix_us, 6);
-}
-
 void event_write(struct buf *out, const struct event *event, enum event_schema output,
                  const struct dead_letter *dead)
 {
@@ -89,49 +64,7 @@ void event_write(struct buf *out, const struct event *event, enum event_schema o
     else
         open_cloud_event(out, event);
     if (dead != NULL)
-        write_dead_letter(out, event, dead, output == SCHEMA_CLOUD_EVENT);
-    buf_add_byte(out, '}');
-}
-
-/* Queue mode has sentences where push delivery has names. */
-static void write_pull_words(struct buf *out, const struct dead_letter *dead)
-{
-    static const struct {
-        struct slice reason, sentence, result;
-    } rows[] = {
-        {SLICE_INIT("MaxDeliveryAttemptsExceeded"),
-         SLICE_INIT("Maximum delivery attempts was exceeded."),
-         SLICE_INIT("Event was not acknowledged nor rejected.")},
-        {SLICE_INIT("TimeToLiveExceeded"), SLICE_INIT("Time to live was exceeded."),
-         SLICE_INIT("Event was not acknowledged nor rejected.")},
-        {SLICE_INIT("Rejected"), SLICE_INIT("Event was rejected."),
-         SLICE_INIT("Event was rejected.")},
-    };
-    struct slice sentence = dead->reason, result = dead->outcome;
-
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (slice_eq(dead->reason, rows[i].reason)) {
-            sentence = rows[i].sentence;
-            result = rows[i].result;
-        }
-    member_text(out, "deadletterreason", sentence);
-    member_u64(out, "deliveryattempts", dead->attempts);
-    if (result.len > 0)
-        member_text(out, "deliveryresult", result);
-}
-
-void event_write_dead_pull(struct buf *out, const struct event *event,
-                           const struct dead_letter *dead)
-{
-    buf_add_byte(out, '{');
-    member_open(out, "deadLetterProperties");
-    write_pull_words(out, dead);
-    member_time(out, "publishutc", event->published_unix_us, 6);
-    if (dead->attempted_unix_us != 0)
-        member_time(out, "deliveryattemptutc", dead->attempted_unix_us, 6);
-    buf_add_byte(out, '}');
-    member_open(out, "event");
-    event_write(out, event, SCHEMA_CLOUD_EVENT, NULL);
+        dead_letter_write(out, event, dead, output == SCHEMA_CLOUD_EVENT);
     buf_add_byte(out, '}');
 }
 

@@ -107,32 +107,6 @@ static void events_are_written_with_the_bytes_of_their_data(void **state)
     buf_done(&out);
 }
 
-static void a_dead_letter_of_queue_mode_has_its_own_form(void **state)
-{
-    static const struct dead_letter dead = {.reason = SLICE_INIT("MaxDeliveryAttemptsExceeded"),
-                                            .attempts = 1,
-                                            .attempted_unix_us = 1893457000500000u};
-    struct event *event =
-        read_event(SCHEMA_EVENT_GRID, "{\"id\":\"1\",\"subject\":\"s\",\"eventType\":\"T\","
-                                      "\"eventTime\":" TIME ",\"data\":1.10}");
-    struct buf out;
-
-    (void)state;
-    buf_init(&out, 4096);
-    event_write_dead_pull(&out, event, &dead);
-    assert_string_equal(
-        buf_text(&out),
-        "{\"deadLetterProperties\":{\"deadletterreason\":\"Maximum delivery attempts was "
-        "exceeded.\","
-        "\"deliveryattempts\":1,\"deliveryresult\":\"Event was not acknowledged nor rejected.\","
-        "\"publishutc\":\"2030-01-01T00:00:00.000000Z\",\"deliveryattemptutc\":"
-        "\"2030-01-01T00:16:40.500000Z\"},\"event\":{\"id\":\"1\",\"source\":\"/t/\\\"o\\\"\","
-        "\"type\":\"T\",\"time\":" TIME
-        ",\"subject\":\"s\",\"specversion\":\"1.0\",\"data\":1.10}}");
-    buf_done(&out);
-    event_unref(event);
-}
-
 static void arrays_hold_all_events(void **state)
 {
     struct event *events[2] = {read_event(SCHEMA_CUSTOM, "{\"a\":1}"),
@@ -273,7 +247,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_written_with_the_bytes_of_their_data),
-        cmocka_unit_test(a_dead_letter_of_queue_mode_has_its_own_form),
         cmocka_unit_test(arrays_hold_all_events),
         cmocka_unit_test(only_some_schemas_convert),
         cmocka_unit_test(keys_find_values),
