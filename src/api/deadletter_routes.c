@@ -5,6 +5,7 @@
 #include "api/answer.h"
 #include "api/subscription_routes.h"
 #include "base/mem.h"
+#include "router/dead_blob.h"
 #include "router/sweep.h"
 #include "json/json.h"
 
@@ -32,10 +33,7 @@ static void write_letter(struct buf *out, const struct sweep *sweep, const struc
         return;
     }
     member_open(out, "deadLetter");
-    if (sweep->is_queue)
-        event_write_dead_pull(out, found->event, &found->dead);
-    else
-        event_write(out, found->event, sweep->delivery, &found->dead);
+    dead_blob_write(out, &sweep->subscription, found->event, &found->dead);
 }
 
 static void write_row(struct buf *out, const struct sweep *sweep, const struct dead_found *found)
@@ -96,11 +94,16 @@ static void answer_one(struct asked *asked)
 {
     struct http_request *request = asked->request;
 
+    if (asked->sweep.trouble != NULL) {
+        answer_error(request, 503, "StorageFailed", "the storage of dead letters failed: %s",
+                     asked->sweep.trouble);
+        return;
+    }
     if (asked->row_count == 0) {
         answer_error(request, 404, "DeadLetterNotFound",
                      "subscription '%s' has no dead letter '%s': `redgrid deadletter list` shows "
                      "all",
-                     asked->sweep.name, asked->sweep.query.ids[0]);
+                     asked->sweep.subscription.name, asked->sweep.query.ids[0]);
         return;
     }
     buf_add_byte(&asked->rows, '\n');
@@ -131,6 +134,8 @@ static void answer_all(struct asked *asked)
         member_text(&body, "next", slice_of(sweep->next));
     if (sweep->next != NULL && sweep->until != NULL)
         member_text(&body, "until", slice_of(sweep->until));
+    if (sweep->trouble != NULL)
+        member_text(&body, "storageError", slice_of(sweep->trouble));
     buf_add(&body, SLICE("}\n"));
     answer_json(asked->request, 200, &body);
 }

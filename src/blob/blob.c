@@ -60,6 +60,7 @@ static void on_answered(struct op *op, enum err err)
     else
         call->op.why = op->why;
     call->body = err == E_OK ? s->http.response : SLICE_NONE;
+    call->answer = err == E_OK ? &s->http : NULL;
     op_end(&call->op, err); /* which may begin the next with the same call */
     sending_free(s);
 }
@@ -184,6 +185,14 @@ static enum err send(struct sending *s)
 
 /* ---- exported ---- */
 
+struct slice blob_call_metadata(const struct blob_call *call, struct slice name)
+{
+    char text[META_NAME_BYTES];
+
+    snprintf(text, sizeof text, META "%.*s", SLICE_ARG(name));
+    return call->answer != NULL ? http_call_header(call->answer, slice_of(text)) : SLICE_NONE;
+}
+
 enum err blob_put(const struct blob_place *place, const struct blob_writing *writing,
                   struct blob_call *call)
 {
@@ -228,7 +237,6 @@ enum err blob_list(const struct blob_place *place, struct slice prefix, struct s
     snprintf(s->count, sizeof s->count, "%zu", count);
     add_header(s, SLICE("x-ms-date"), buf_slice(&s->date));
     add_parameter(s, "comp", SLICE("list"));
-    add_parameter(s, "include", SLICE("metadata"));
     if (marker.len > 0)
         add_parameter(s, "marker", marker);
     add_parameter(s, "maxresults", slice_of(s->count));

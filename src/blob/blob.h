@@ -15,12 +15,23 @@
 #define BLOB_TIMEOUT_MS 30000
 #define BLOB_MAX_BYTES (16 * 1024 * 1024) /* of one that is read */
 
+struct http_call;
 struct http_client;
+
+#define BLOB_METADATA_MAX 8
+
+struct blob_metadata {
+    struct slice name, value;
+};
 
 struct blob_call {
     struct op op;
     struct slice body; /* of get and list, valid until op.done returns */
+    const struct http_call *answer;
 };
+/* blob_call_metadata gives what stands beside the blob that a get brought, valid until op.done
+ * returns; SLICE_NONE. */
+struct slice blob_call_metadata(const struct blob_call *call, struct slice name);
 
 /* Where. */
 struct blob_place {

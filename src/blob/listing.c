@@ -10,14 +10,14 @@
 #define TEXT_MAX_BYTES 16384
 #define DEPTH_MAX 16
 
-/* EnumerationResults > Blobs > Blob > Name, or Metadata > its name; beside Blobs: NextMarker. */
-enum depth { AT_ROOT = 1, AT_PART, AT_BLOB, AT_MEMBER, AT_METADATA };
+/* EnumerationResults > Blobs > Blob > Name; beside Blobs: NextMarker. */
+enum depth { AT_ROOT = 1, AT_PART, AT_BLOB, AT_MEMBER };
 
 struct reader {
     struct blob_listing listing;
     XML_Parser parser;
     unsigned depth;
-    bool is_in_blobs, is_in_blob, is_in_metadata;
+    bool is_in_blobs, is_in_blob;
     struct buf text; /* of the element that is open */
     enum err err;
 };
@@ -34,15 +34,6 @@ static bool is_name(const XML_Char *name, const char *expected)
     return strcmp(name, expected) == 0;
 }
 
-static void begin_blob(struct reader *r)
-{
-    r->is_in_blob = true;
-    if (r->listing.count == BLOB_ITEMS_MAX)
-        fail(r, E_LIMIT);
-    else
-        r->listing.items[r->listing.count++] = (struct blob_item){0};
-}
-
 static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
 {
     struct reader *r = ctx;
@@ -56,10 +47,8 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
         fail(r, E_BAD_WIRE);
     else if (r->depth == AT_PART)
         r->is_in_blobs = is_name(name, "Blobs");
-    else if (r->depth == AT_BLOB && r->is_in_blobs && is_name(name, "Blob"))
-        begin_blob(r);
-    else if (r->depth == AT_MEMBER)
-        r->is_in_metadata = r->is_in_blob && is_name(name, "Metadata");
+    else if (r->depth == AT_BLOB)
+        r->is_in_blob = r->is_in_blobs && is_name(name, "Blob");
 }
 
 static void XMLCALL on_text(void *ctx, const XML_Char *text, int len)
@@ -80,28 +69,22 @@ static struct slice keep(struct reader *r, struct slice text)
     return copy;
 }
 
-static void add_metadata(struct reader *r, struct blob_item *item, const XML_Char *name)
+static void add_name(struct reader *r)
 {
-    if (item->metadata_count == BLOB_METADATA_MAX)
-        return;
-    item->metadata[item->metadata_count++] = (struct blob_metadata){
-        .name = keep(r, slice_of(name)), .value = keep(r, buf_slice(&r->text))};
+    if (r->listing.count == BLOB_ITEMS_MAX)
+        fail(r, E_LIMIT);
+    else
+        r->listing.names[r->listing.count++] = keep(r, buf_slice(&r->text));
 }
 
 static void XMLCALL on_end(void *ctx, const XML_Char *name)
 {
     struct reader *r = ctx;
-    struct blob_item *item =
-        r->is_in_blob && r->listing.count > 0 ? &r->listing.items[r->listing.count - 1] : NULL;
 
     if (r->depth == AT_PART && is_name(name, "NextMarker"))
         r->listing.next = keep(r, buf_slice(&r->text));
-    else if (r->depth == AT_BLOB)
-        r->is_in_blob = false;
-    else if (r->depth == AT_MEMBER && item != NULL && is_name(name, "Name"))
-        item->name = keep(r, buf_slice(&r->text));
-    else if (r->depth == AT_METADATA && item != NULL && r->is_in_metadata)
-        add_metadata(r, item, name);
+    else if (r->depth == AT_MEMBER && r->is_in_blob && is_name(name, "Name"))
+        add_name(r);
     r->depth--;
     buf_clear(&r->text);
 }
@@ -133,11 +116,11 @@ enum err blob_listing_read(struct slice xml, struct blob_listing *ret, struct ca
 
     if (xml.len == 0 || xml.len > ARENA_MAX_BYTES)
         return cause_set(why, E_LIMIT, "a listing of %zu bytes", xml.len);
-    arena_init(&r.listing.arena, ARENA_MAX_BYTES + BLOB_ITEMS_MAX * sizeof(struct blob_item));
-    r.listing.items = arena_array(&r.listing.arena, BLOB_ITEMS_MAX, struct blob_item);
+    arena_init(&r.listing.arena, ARENA_MAX_BYTES + BLOB_ITEMS_MAX * sizeof(struct slice));
+    r.listing.names = arena_array(&r.listing.arena, BLOB_ITEMS_MAX, struct slice);
     buf_init(&r.text, TEXT_MAX_BYTES);
     r.parser = XML_ParserCreate("UTF-8");
-    enum err err = r.parser == NULL || r.listing.items == NULL ? E_LIMIT : parse(&r, xml);
+    enum err err = r.parser == NULL || r.listing.names == NULL ? E_LIMIT : parse(&r, xml);
     if (err)
         (void)cause_set(why, err, "the listing is malformed");
     XML_ParserFree(r.parser);
@@ -153,12 +136,4 @@ void blob_listing_done(struct blob_listing *listing)
 {
     arena_done(&listing->arena);
     *listing = (struct blob_listing){0};
-}
-
-struct slice blob_item_metadata(const struct blob_item *item, struct slice name)
-{
-    for (size_t i = 0; i < item->metadata_count; i++)
-        if (slice_eq_nocase(item->metadata[i].name, name))
-            return item->metadata[i].value;
-    return SLICE_NONE;
 }

@@ -161,6 +161,14 @@ static int ask_part(const struct cmdline *line, const char *tail, const struct p
     return code;
 }
 
+/* What is in the store was dealt with all the same. */
+static int complain_of_storage(const char *error)
+{
+    if (error == NULL)
+        return EXIT_OK;
+    return complain(EXIT_FAILED, "the storage of dead letters failed: %s", error);
+}
+
 /* ---- list, show ---- */
 
 static const char *const id_names[] = {"id"};
@@ -218,8 +226,11 @@ static int list(const struct cmdline *line)
         write_rows(&out, json_object_get(answer.json, "value"));
     if (!line->is_json && next != NULL)
         buf_addf(&out, "\nThere may be more: --from %s\n", next);
+    code = print(&out);
+    if (code == EXIT_OK)
+        code = complain_of_storage(field_text(answer.json, "storageError", NULL));
     answer_done(&answer);
-    return print(&out);
+    return code;
 }
 
 static int show(const struct cmdline *line)
@@ -321,6 +332,7 @@ static int act(const struct cmdline *line, const struct doing *doing)
             break;
         add_up(&sums, doing, answer.json);
         has_more = next_part(&part, answer.json);
+        code = complain_of_storage(field_text(answer.json, "storageError", NULL));
         answer_done(&answer);
     }
     buf_init(&out, ANSWER_BYTES_MAX);

@@ -109,8 +109,7 @@ static void swap_live(struct settings *a, struct settings *b)
 static void tell(struct buf *out, enum setting_id id, const struct settings *now)
 {
     const struct setting *row = &setting_rows[id];
-    bool is_shown = now != NULL && row->type != SETTING_SECRET && row->type != SETTING_PATHS &&
-                    row->type != SETTING_NAMES;
+    bool is_shown = now != NULL && !setting_is_secret(row->type) && !setting_is_list(row->type);
 
     buf_addf(out, "%s%s", out->len > 0 ? ", " : "", row->name);
     if (is_shown)

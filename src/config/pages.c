@@ -14,6 +14,8 @@ static const char *type_text(enum setting_type type)
         return "path";
     case SETTING_PATHS:
         return "list of paths";
+    case SETTING_SECRETS:
+        return "list of secrets: each a text, env:NAME or file:PATH";
     case SETTING_NAMES:
         return "list of names";
     case SETTING_BOOL:
@@ -73,7 +75,7 @@ void settings_write_sample(struct buf *out)
         add_type(out, row);
         buf_addf(out, "; %s, ", row->flag);
         setting_variable((enum setting_id)i, out);
-        bool is_list = row->type == SETTING_PATHS || row->type == SETTING_NAMES;
+        bool is_list = setting_is_list(row->type);
         bool is_quoted =
             row->value[0] == '\0' || row->type == SETTING_CHOICE; /* no is a word here */
         if (is_list)

@@ -16,9 +16,14 @@ const struct setting setting_rows[SETTING_COUNT] = {
 #undef SETTING_ROW
 };
 
-static bool is_list(enum setting_type type)
+bool setting_is_list(enum setting_type type)
 {
-    return type == SETTING_PATHS || type == SETTING_NAMES;
+    return type == SETTING_PATHS || type == SETTING_NAMES || type == SETTING_SECRETS;
+}
+
+bool setting_is_secret(enum setting_type type)
+{
+    return type == SETTING_SECRET || type == SETTING_SECRETS;
 }
 
 static bool is_path(enum setting_type type)
@@ -47,7 +52,7 @@ struct settings *settings_new(void)
 
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         struct setting_value *value = &settings->values[i];
-        if (is_list(setting_rows[i].type)) {
+        if (setting_is_list(setting_rows[i].type)) {
             value->texts = mem_new_array(1, char *);
             continue;
         }
@@ -138,6 +143,7 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
         break;
     case SETTING_PATHS:
     case SETTING_NAMES:
+    case SETTING_SECRETS:
         return text.len > 0 ? E_OK : cause_set(why, E_BAD_INPUT, "%s: is empty", row->name);
     case SETTING_BOOL:
         return check_bool(row, text, ret_number, why);
@@ -164,9 +170,9 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
 static enum err resolve(const struct setting *row, struct slice text, const char *base, char **ret,
                         struct cause *why)
 {
-    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("env:")))
+    if (setting_is_secret(row->type) && slice_has_prefix(text, SLICE("env:")))
         return cause_wrap(why, reference_variable(slice_from(text, 4), ret, why), "%s", row->name);
-    if (row->type == SETTING_SECRET && slice_has_prefix(text, SLICE("file:")))
+    if (setting_is_secret(row->type) && slice_has_prefix(text, SLICE("file:")))
         return cause_wrap(why, reference_file(base, slice_from(text, 5), ret, why), "%s",
                           row->name);
     *ret = path_join(is_path(row->type) ? base : NULL, text);
@@ -186,12 +192,12 @@ enum err settings_set(struct settings *settings, enum setting_id id, enum settin
         return err;
     if (source < value->source)
         return E_OK;
-    if (is_list(row->type) && source == value->source && value->count >= SETTING_LIST_MAX)
+    if (setting_is_list(row->type) && source == value->source && value->count >= SETTING_LIST_MAX)
         return cause_set(why, E_BAD_INPUT, "%s: more than %d of them", row->name, SETTING_LIST_MAX);
     err = resolve(row, text, base, &kept, why);
     if (err)
         return err;
-    if (!is_list(row->type) || source != value->source)
+    if (!setting_is_list(row->type) || source != value->source)
         setting_value_clear(value);
     setting_value_add(value, kept);
     value->number = number;
@@ -221,7 +227,7 @@ static enum err read_variable(struct settings *settings, enum setting_id id, str
 {
     struct slice rest = text, one;
 
-    if (!is_list(setting_rows[id].type))
+    if (!setting_is_list(setting_rows[id].type))
         return settings_set(settings, id, SETTING_VARIABLE, text, NULL, why);
     while (slice_cut(&rest, setting_rows[id].type == SETTING_PATHS ? ':' : ',', &one)) {
         enum err err =
@@ -304,7 +310,7 @@ enum err settings_read_flag(struct settings *settings, char *const *args, size_t
         if (err)
             return cause_wrap(why, err, "%s", row->flag);
         used++;
-    } while (is_list(row->type));
+    } while (setting_is_list(row->type));
     if (used == 1)
         return cause_set(why, E_BAD_INPUT, "%s: needs a value: %s", row->flag, row->takes);
     *ret_used = used;

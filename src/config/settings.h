@@ -19,8 +19,9 @@ enum setting_type {
     SETTING_TEXT,
     SETTING_SECRET, /* never shown */
     SETTING_PATH,
-    SETTING_PATHS, /* several */
-    SETTING_NAMES, /* several */
+    SETTING_PATHS,   /* several */
+    SETTING_NAMES,   /* several */
+    SETTING_SECRETS, /* several */
     SETTING_BOOL,
     SETTING_NUMBER,  /* min..max, of `extra` */
     SETTING_CHOICE,  /* one of the words in `extra` */
@@ -86,6 +87,9 @@ enum setting_type {
     X(DELIVERY_VALIDATION, "delivery.validation_ms", NUMBER, "600000", 1, 86400000, "ms", RESTART, \
       "--delivery-validation", "MS",                                                               \
       "How long a webhook that did not answer its handshake may be confirmed by hand.")            \
+    X(STORAGE_ACCOUNTS, "storage.accounts", SECRETS, "", 0, 0, "", RESTART, "--storage-accounts",  \
+      "CONNECTION...",                                                                             \
+      "Storage accounts for dead letters: connection strings, AccountName=..;AccountKey=..;..")    \
     X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms", RESTART,            \
       "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
     X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", RESTART, "--nodes-dead",     \
@@ -164,6 +168,9 @@ enum setting_source settings_source(const struct settings *settings, enum settin
  * an address setting splits, unless it is the word that turns it off. */
 bool settings_address(struct slice text, char **ret_host, uint16_t *ret_port);
 
+/* setting_is_list, setting_is_secret: of a type. */
+bool setting_is_list(enum setting_type type);
+bool setting_is_secret(enum setting_type type);
 /* setting_find: false if there is no such setting. */
 bool setting_find(struct slice name, enum setting_id *ret);
 /* setting_variable writes the name of its environment variable: REDGRID_STORE_FSYNC. */

@@ -35,7 +35,7 @@ static struct slice scalar(const yaml_node_t *node)
 static enum err read_value(struct reader *reader, enum setting_id id, const yaml_node_t *node)
 {
     const struct setting *row = &setting_rows[id];
-    bool is_list = row->type == SETTING_PATHS || row->type == SETTING_NAMES;
+    bool is_list = setting_is_list(row->type);
 
     if (node->type == YAML_SCALAR_NODE) {
         struct slice text = scalar(node);

@@ -6,8 +6,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "blob/account.h"
 #include "loop/loop.h"
 #include "router/document.h"
+#include "router/mover.h"
 #include "router/reception.h"
 #include "router/resource_id.h"
 #include "store/wakes.h"
@@ -57,6 +59,7 @@ struct active *active_unref(struct active *active)
         queue_free(active->queue);
     if (active->free_target != NULL)
         active->free_target(active->target);
+    mover_free(active->mover);
     subscription_done(&active->subscription);
     (void)tally_unref(active->tally);
     list_remove(&active->node);
@@ -102,6 +105,12 @@ static void on_retired(struct op *op, enum err err)
     active_unref(container_of(op, struct active, stopped));
 }
 
+static void on_moved(struct op *op, enum err err)
+{
+    (void)err;
+    active_unref(container_of(op, struct active, moved));
+}
+
 static void retire(struct active *active)
 {
     struct reception *reception;
@@ -113,6 +122,10 @@ static void retire(struct active *active)
     list_push(&active->catalog->retired, &active->node);
     list_each (&active->receptions, struct reception, node, reception)
         reception_cancel(reception);
+    if (active->mover != NULL) {
+        active->moved = (struct op){.done = on_moved};
+        mover_stop(active_ref(active)->mover, &active->moved);
+    }
     active->stopped = (struct op){.done = on_retired};
     if (active->subscriber != NULL)
         subscriber_stop(active->subscriber, &active->stopped);
@@ -122,11 +135,52 @@ static void retire(struct active *active)
 
 /* ---- documents ---- */
 
+static const struct blob_account *find_account(const struct catalog *catalog,
+                                               const struct subscription *subscription)
+{
+    const struct blob_accounts *accounts = catalog->options.accounts;
+
+    return accounts != NULL
+               ? blob_accounts_find(accounts, slice_of(subscription->dead_letter_account))
+               : NULL;
+}
+
+static void on_died(void *ctx)
+{
+    mover_wake(ctx);
+}
+
+static void begin_mover(struct active *active, const struct scope *scope, struct slice queue)
+{
+    const struct catalog_options *options = &active->catalog->options;
+    const struct subscription *subscription = &active->subscription;
+    const struct blob_account *account = NULL;
+
+    if (subscription->dead_letter_account == NULL)
+        return;
+    account = find_account(active->catalog, subscription);
+    if (account == NULL) {
+        log_error("DEAD-LETTER-ACCOUNT",
+                  "%s: its dead letters stay in the store: the setting storage.accounts does not "
+                  "name account %s",
+                  subscription->name, subscription->dead_letter_account);
+        return;
+    }
+    active->mover = mover_start(&(struct mover_options){.loop = options->loop,
+                                                        .redis = options->redis,
+                                                        .queue = queue,
+                                                        .rules = topic_rules(scope->topic),
+                                                        .subscription = subscription,
+                                                        .http = options->storage,
+                                                        .account = account});
+}
+
 static void begin(struct active *active, const struct scope *scope, struct slice queue)
 {
     const struct catalog_options *options = &active->catalog->options;
 
     (void)map_set(&active->catalog->queues, queue, active);
+    begin_mover(active, scope, queue);
     if (active->subscription.is_queue) {
         uint64_t ttl_ms = active->subscription.queue.ttl_ms;
         active->queue = queue_new(options->redis, queue);
@@ -135,18 +189,20 @@ static void begin(struct active *active, const struct scope *scope, struct slice
         active->catalog->pull_count++;
         return;
     }
-    active->subscriber =
-        subscriber_start(&(struct subscriber_options){.loop = options->loop,
-                                                      .redis = options->redis,
-                                                      .wakes = options->wakes,
-                                                      .id = queue,
-                                                      .node = options->node,
-                                                      .rules = topic_rules(scope->topic),
-                                                      .subscription = &active->subscription,
-                                                      .tally = active->tally,
-                                                      .target = active->target,
-                                                      .is_dead = options->is_dead,
-                                                      .ctx = options->ctx});
+    active->subscriber = subscriber_start(
+        &(struct subscriber_options){.loop = options->loop,
+                                     .redis = options->redis,
+                                     .wakes = options->wakes,
+                                     .id = queue,
+                                     .node = options->node,
+                                     .rules = topic_rules(scope->topic),
+                                     .subscription = &active->subscription,
+                                     .tally = active->tally,
+                                     .target = active->target,
+                                     .is_dead = options->is_dead,
+                                     .ctx = options->ctx,
+                                     .died = active->mover != NULL ? on_died : NULL,
+                                     .died_ctx = active->mover});
     active->queue = subscriber_queue(active->subscriber);
 }
 
@@ -417,6 +473,11 @@ struct subscription_rules scope_rules(const struct scope *scope)
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,
                              struct cause *why)
 {
+    if (subscription->dead_letter_account != NULL && find_account(catalog, subscription) == NULL)
+        return cause_set(why, E_BAD_INPUT,
+                         "deadLetterDestination.properties.resourceId: account '%s' is not known "
+                         "here: give its connection string in the setting storage.accounts",
+                         subscription->dead_letter_account);
     return targets_check(&catalog->options.targets, subscription, why);
 }
 

@@ -21,9 +21,11 @@
 #include "router/tally.h"
 #include "router/targets.h"
 
+struct blob_accounts;
 struct catalog;
 struct http_client;
 struct identity;
+struct mover;
 
 /* A subscription at work, until it is retired. Counted: publications under way hold it too. */
 struct active {
@@ -38,7 +40,8 @@ struct active {
     struct list receptions;                     /* of queue mode: who waits for events */
     uint64_t ttl_ms;                            /* of queue mode */
     uint64_t expiry_unix_ms;                    /* of queue mode: before that, nothing expires */
-    struct op stopped;
+    struct mover *mover;                        /* NULL: its dead letters stay in the store */
+    struct op stopped, moved;
     struct list_node node;  /* among the retired */
     struct list_node turns; /* among those in queue mode */
 };
@@ -77,10 +80,12 @@ struct scope {
 
 struct catalog_options {
     struct loop *loop;
-    struct tallies *tallies; /* borrowed */
-    struct redis *redis;     /* the store's */
-    struct targets targets;  /* its loop is ours */
-    struct wakes *wakes;     /* to other nodes; NULL = there are none */
+    struct tallies *tallies;              /* borrowed */
+    struct redis *redis;                  /* the store's */
+    struct targets targets;               /* its loop is ours */
+    struct wakes *wakes;                  /* to other nodes; NULL = there are none */
+    struct http_client *storage;          /* for dead letters, in ... */
+    const struct blob_accounts *accounts; /* these; NULL = none */
     const char *node;
     bool (*is_dead)(void *ctx, struct slice node);
     void *ctx;
@@ -100,7 +105,8 @@ bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope 
 struct subscription_rules scope_rules(const struct scope *scope);
 /* catalog_rules is the same for a topic that is not there yet. */
 struct subscription_rules catalog_rules(const struct catalog *catalog, const struct topic *topic);
-/* catalog_can_deliver: is there something that delivers to its destination? E_OK; or E_UNSUPPORTED,
+/* catalog_can_deliver: is there something that delivers to its destination, and the account of its
+ * dead letters? E_OK; or E_UNSUPPORTED,
  * E_BAD_INPUT with the field in `why`. */
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,
                              struct cause *why);

@@ -4,8 +4,18 @@
 
 #include "base/mem.h"
 #include "event/date.h"
+#include "router/dead_blob.h"
 #include "json/json.h"
 #include "json/scan.h"
+
+static void add_ids(struct dead_query *query, const json_t *ids, bool (*is_meant)(struct slice id))
+{
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        struct slice id = jx_slice(json_array_get(ids, i));
+        if (is_meant(id))
+            query->ids[query->id_count++] = slice_dup(id);
+    }
+}
 
 static void read_ids(struct jx_view *view, struct dead_query *query)
 {
@@ -25,12 +35,14 @@ static void read_ids(struct jx_view *view, struct dead_query *query)
     query->ids = mem_new_array(count, char *);
     for (size_t i = 0; i < count; i++) {
         struct slice id = jx_slice(json_array_get(ids, i));
-        if (!queue_dead_is_id(id)) {
+        if (!queue_dead_is_id(id) && !dead_blob_is_name(id)) {
             jx_view_error(view, "ids", "[%zu] is no id of a dead letter, as 1700000000000-0", i);
             return;
         }
-        query->ids[query->id_count++] = slice_dup(id);
     }
+    add_ids(query, ids, queue_dead_is_id);
+    query->stream_id_count = query->id_count;
+    add_ids(query, ids, dead_blob_is_name);
 }
 
 static void read_time(struct jx_view *view, const char *name, uint64_t *ret_unix_ms)
@@ -41,13 +53,14 @@ static void read_time(struct jx_view *view, const char *name, uint64_t *ret_unix
         jx_view_error(view, name, "is not an ISO 8601 time, as 2030-01-01T00:00:00Z");
 }
 
-static void read_id(struct jx_view *view, const char *name, char **ret)
+static void read_id(struct jx_view *view, struct dead_query *query, const char *name, char **ret)
 {
     const char *text;
 
     if (!jx_text(view, name, &text) || text[0] == '\0')
         return;
-    if (!queue_dead_is_id(slice_of(text)))
+    bool is_marker = slice_has_prefix(slice_of(text), SLICE(DEAD_BLOBS)) && ret == &query->from;
+    if (!queue_dead_is_id(slice_of(text)) && !is_marker)
         jx_view_error(view, name, "is no id of a dead letter, as 1700000000000-0");
     else
         *ret = slice_dup(slice_of(text));
@@ -67,8 +80,8 @@ static void read_members(struct jx_view *view, struct dead_query *query)
     (void)jx_u32(view, "rate", (struct jx_range){1, DEAD_RATE_MAX}, &query->rate);
     (void)jx_u32(view, "limit", (struct jx_range){1, UINT32_MAX}, &query->limit);
     (void)jx_u32(view, "seconds", (struct jx_range){1, DEAD_SECONDS_MAX}, &query->seconds);
-    read_id(view, "from", &query->from);
-    read_id(view, "until", &query->until);
+    read_id(view, query, "from", &query->from);
+    read_id(view, query, "until", &query->until);
     if (query->before_unix_ms != 0 && query->before_unix_ms <= query->since_unix_ms)
         jx_view_error(view, "diedBefore", "is not later than diedAfter");
 }

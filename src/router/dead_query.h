@@ -1,7 +1,8 @@
 /* router/dead_query.h - which dead letters of a subscription are meant.
  * JSON, every member optional; all that are given must hold:
- *   {"ids":["1700000000000-0"],"diedAfter":"2030-01-01T00:00:00Z","diedBefore":"..",
- *    "reason":"TimeToLiveExceeded","filter":{as of a subscription},
+ *   {"ids":["1700000000000-0","ES1/2030/1/1/0/<guid>.json"],
+ *    "diedAfter":"2030-01-01T00:00:00Z","diedBefore":"..","reason":"TimeToLiveExceeded",
+ *    "filter":{as of a subscription},
  *    "all":true, "dryRun":true,"rate":10,"limit":100,"seconds":5,"from":"<id>","until":"<id>"}
  * Those of the last line do not choose, but say how. Pure. */
 #ifndef ROUTER_DEAD_QUERY_H
@@ -12,12 +13,13 @@
 #include "store/queue.h"
 
 #define DEAD_IDS_MAX 1000
+#define DEAD_BLOBS "blobs:" /* begins a `from` in storage, a marker behind it */
 #define DEAD_RATE_MAX 1000000
 #define DEAD_SECONDS_MAX 86400
 
 struct dead_query {
-    char **ids; /* NULL = any */
-    size_t id_count;
+    char **ids; /* NULL = any; those in storage behind the others */
+    size_t id_count, stream_id_count;
     uint64_t since_unix_ms;  /* died then or later */
     uint64_t before_unix_ms; /* died earlier; 0 = at any time */
     char *reason;            /* in any case; NULL = any */
@@ -35,7 +37,7 @@ struct dead_query {
 /* One dead letter; the slices are the reply's. */
 struct dead_found {
     struct slice id;
-    const char *place; /* where it is kept: "stream" */
+    const char *place; /* where it is kept: "stream", "blob" */
     uint64_t died_unix_ms;
     const struct event *event; /* NULL: it cannot be read */
     struct slice body;         /* of the event, as it was published */

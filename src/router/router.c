@@ -85,6 +85,8 @@ struct router *router_start(const struct router_options *options, struct op *loa
                                                           .hub = options->hub,
                                                           .connection = options->connection,
                                                           .ctx = options->ctx},
+                                              .storage = options->storage,
+                                              .accounts = options->accounts,
                                               .node = options->node,
                                               .is_dead = options->is_dead,
                                               .ctx = options->ctx,

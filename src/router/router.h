@@ -17,16 +17,19 @@
 #include "router/survey.h"
 #include "store/resources.h"
 
+struct blob_accounts;
 struct router;
 
 struct router_options {
     struct loop *loop;
-    struct redis *redis;      /* the store's shared connection; borrowed */
-    struct redis *feed;       /* a dedicated one; taken */
-    struct http_client *http; /* for webhooks; borrowed */
-    struct metrics *metrics;  /* borrowed */
-    const char *node;         /* of this run */
-    const char *url;          /* of this server, as others know it */
+    struct redis *redis;                  /* the store's shared connection; borrowed */
+    struct redis *feed;                   /* a dedicated one; taken */
+    struct http_client *http;             /* for webhooks; borrowed */
+    struct http_client *storage;          /* for dead letters; borrowed */
+    const struct blob_accounts *accounts; /* where they go; borrowed; NULL = none */
+    struct metrics *metrics;              /* borrowed */
+    const char *node;                     /* of this run */
+    const char *url;                      /* of this server, as others know it */
     bool (*is_dead)(void *ctx, struct slice node);
     struct target *functions; /* delivers to functions; NULL = there are none. Borrowed */
     struct redis_hub *hub;    /* for Redis destinations; borrowed */

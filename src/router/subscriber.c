@@ -363,6 +363,8 @@ static void on_told(struct endings *endings, struct ending *ending)
         note_due(s, ending->due_unix_ms);
     else if (endings->has_freed)
         s->due_unix_ms = 0; /* ask */
+    if (ending->kind == ENDING_BURY && s->options.died != NULL)
+        s->options.died(s->options.died_ctx);
     held_free(container_of(ending, struct held, ending));
     subscriber_pump(s);
 }

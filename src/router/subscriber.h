@@ -31,6 +31,8 @@ struct subscriber_options {
     struct target *target;                   /* borrowed */
     bool (*is_dead)(void *ctx, struct slice node); /* whose entries are to be taken over */
     void *ctx;
+    void (*died)(void *ctx); /* there is one more dead letter; NULL = nobody asks */
+    void *died_ctx;
 };
 
 /* subscriber_start opens the queue and begins. Nothing can fail now. */

@@ -1,37 +1,37 @@
 /* [LAST] --> READ --some are meant--> ACT --> [REST] --> READ
  *             |--none, or a listing--> READ
- *             |--no more, or time or limit reached--> DONE
- * A failure leads to DONE, and so does a cancel, but never out of the middle of ACT. */
-#include "router/sweep.h"
+ *             |--no more--> LIST, GET, .. (sweep_blobs.c) --> DONE
+ *             |--time or limit reached--> DONE
+ * A failure leads to DONE, and so does a cancel, but never out of the middle of ACT, or from APPEND
+ * but by DROP. */
+#include "router/sweep_internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "router/document.h"
 #include "router/head.h"
-#include "router/router_internal.h"
 #include "json/scan.h"
 
 #define PAGE_MAX_BYTES (4 * 1024 * 1024) /* of bodies; the last may go beyond */
 #define TIME_TEXT_BYTES 24
 
-enum sweep_state { LAST, READ, ACT, REST, DONE };
-
 static void go(struct sweep *s, enum sweep_state state);
 
-static struct scope *scope_of(const struct sweep *s)
+struct scope *sweep_scope(const struct sweep *s)
 {
     struct scope *scope = catalog_scope(s->router->catalog, slice_of(s->scope));
 
     return scope != NULL && scope->topic != NULL ? scope : NULL;
 }
 
-static void keep(char **text, struct slice value)
+void sweep_keep(char **text, struct slice value)
 {
     free(*text);
     *text = slice_dup(value);
@@ -49,10 +49,14 @@ static enum sweep_state judge_last(struct sweep *s)
     struct queue_dead_entry entry;
     uint32_t at = 0;
 
-    if (!queue_dead_next(s->call.reply, &at, &entry))
-        return DONE;
-    keep(&s->until, entry.id);
-    return READ;
+    if (queue_dead_next(s->call.reply, &at, &entry)) {
+        sweep_keep(&s->until, entry.id);
+        return READ;
+    }
+    char now[TIME_TEXT_BYTES + 2];
+    snprintf(now, sizeof now, "%" PRIu64 "-0", clock_unix_ms());
+    sweep_keep(&s->until, slice_of(now));
+    return sweep_blobs(s);
 }
 
 /* ---- a page ---- */
@@ -64,8 +68,8 @@ static size_t page_count(const struct sweep *s)
 
     if (s->query.rate > 0 && s->query.rate / 4 < count)
         count = s->query.rate / 4 > 0 ? s->query.rate / 4 : 1;
-    if (s->query.id_count > 0 && s->query.id_count - s->looked_at < count)
-        count = s->query.id_count - s->looked_at;
+    if (s->query.id_count > 0 && s->query.stream_id_count - s->looked_at < count)
+        count = s->query.stream_id_count - s->looked_at;
     return count;
 }
 
@@ -102,6 +106,22 @@ static enum err start_read(struct sweep *s)
     return s->query.id_count > 0 ? read_ids(s) : read_range(s);
 }
 
+bool sweep_acts(const struct sweep *s)
+{
+    return s->kind != SWEEP_LIST && !s->query.is_dry;
+}
+
+bool sweep_take(struct sweep *s, const struct dead_found *found)
+{
+    if (!dead_query_wants(&s->query, found, &s->lookup))
+        return false;
+    s->matched++;
+    s->is_full = s->query.limit > 0 && s->matched >= s->query.limit;
+    if (s->has_room && !sweep_acts(s))
+        s->has_room = s->found(s, found);
+    return true;
+}
+
 static void take_in(struct sweep *s, const struct queue_dead_entry *entry,
                     const struct event_rules *rules)
 {
@@ -112,13 +132,8 @@ static void take_in(struct sweep *s, const struct queue_dead_entry *entry,
     dead_found_read(&found, entry);
     if (head_read(rules, entry->head, entry->body, &event, &why) == E_OK)
         found.event = event;
-    if (dead_query_wants(&s->query, &found, &s->lookup)) {
-        s->matched++;
+    if (sweep_take(s, &found))
         s->ids[s->id_count++] = entry->id;
-        s->is_full = s->query.limit > 0 && s->matched >= s->query.limit;
-        if (s->has_room && (s->kind == SWEEP_LIST || s->query.is_dry))
-            s->has_room = s->found(s, &found);
-    }
     event_unref(event);
 }
 
@@ -147,40 +162,56 @@ static bool is_late(const struct sweep *s)
     return s->query.seconds > 0 && past_ms >= (uint64_t)s->query.seconds * 1000;
 }
 
+bool sweep_pauses(const struct sweep *s)
+{
+    return is_enough(s) || is_late(s) || s->is_canceled;
+}
+
 /* All that is to be done with a page is done: from now on the cursor is behind it. */
 static enum sweep_state judge_page(struct sweep *s)
 {
+    enum sweep_state next = s->is_over ? sweep_blobs(s) : READ;
+
     if (s->page_end != NULL)
-        keep(&s->cursor, slice_of(s->page_end));
-    if (s->is_over)
-        return DONE;
-    if (!is_enough(s) && !is_late(s) && !s->is_canceled)
-        return READ;
-    if (s->cursor != NULL)
-        keep(&s->next, slice_of(s->cursor));
+        sweep_keep(&s->cursor, slice_of(s->page_end));
+    if (s->query.id_count > 0)
+        return s->is_full ? DONE : next;
+    if (next == DONE || !sweep_pauses(s))
+        return next;
+    sweep_keep(&s->next, s->is_over ? SLICE(DEAD_BLOBS) : slice_of(s->cursor));
     return DONE;
+}
+
+enum sweep_state sweep_gone(struct sweep *s)
+{
+    s->result = cause_set(&s->op.why, E_NOT_FOUND, "the topic was deleted meanwhile");
+    return DONE;
+}
+
+enum sweep_state sweep_rest(struct sweep *s, enum sweep_state next)
+{
+    s->resume = next;
+    return s->query.rate > 0 && next != DONE ? REST : next;
 }
 
 static enum sweep_state judge_read(struct sweep *s)
 {
-    const struct scope *scope = scope_of(s);
+    const struct scope *scope = sweep_scope(s);
     struct queue_dead_entry entry;
     size_t bytes = 0, came = 0;
 
-    if (scope == NULL) {
-        s->result = cause_set(&s->op.why, E_NOT_FOUND, "the topic was deleted meanwhile");
-        return DONE;
-    }
+    if (scope == NULL)
+        return sweep_gone(s);
     const struct event_rules rules = topic_rules(scope->topic);
     for (uint32_t at = 0; !is_enough(s) && queue_dead_next(s->call.reply, &at, &entry); came++) {
         bytes += entry.body.len;
         take_in(s, &entry, &rules);
-        keep(&s->page_end, entry.id);
+        sweep_keep(&s->page_end, entry.id);
     }
     if (s->query.id_count > 0)
         s->looked_at = looked_at(s, slice_of(s->page_end), bytes);
-    s->is_over = s->query.id_count > 0 ? s->looked_at == s->query.id_count : came == 0;
-    return s->id_count == 0 || s->kind == SWEEP_LIST || s->query.is_dry ? judge_page(s) : ACT;
+    s->is_over = s->query.id_count > 0 ? s->looked_at == s->query.stream_id_count : came == 0;
+    return s->id_count == 0 || !sweep_acts(s) ? judge_page(s) : ACT;
 }
 
 /* ---- what is done with it ---- */
@@ -192,10 +223,11 @@ static enum err start_act(struct sweep *s)
     return queue_redrive(s->queue, s->ids, s->id_count, &s->call);
 }
 
-static void tell(const struct sweep *s, uint64_t count)
+void sweep_tell(const struct sweep *s, uint64_t count)
 {
-    const struct scope *scope = scope_of(s);
-    const struct member *member = scope != NULL ? catalog_member(scope, slice_of(s->name)) : NULL;
+    const struct scope *scope = sweep_scope(s);
+    const struct member *member =
+        scope != NULL ? catalog_member(scope, slice_of(s->subscription.name)) : NULL;
 
     if (member == NULL)
         return;
@@ -211,9 +243,8 @@ static enum sweep_state judge_act(struct sweep *s)
 
     if (resp_int(s->call.reply->root, &count) && count > 0)
         s->done += (uint64_t)count;
-    tell(s, count > 0 ? (uint64_t)count : 0);
-    enum sweep_state next = judge_page(s);
-    return next == READ && s->query.rate > 0 ? REST : next;
+    sweep_tell(s, count > 0 ? (uint64_t)count : 0);
+    return sweep_rest(s, judge_page(s));
 }
 
 static enum err start_rest(struct sweep *s)
@@ -224,8 +255,7 @@ static enum err start_rest(struct sweep *s)
 
 static enum sweep_state judge_rest(struct sweep *s)
 {
-    (void)s;
-    return READ;
+    return s->resume;
 }
 
 /* ---- the machine ---- */
@@ -246,44 +276,63 @@ static const struct step {
     const char *name;
     enum err (*start)(struct sweep *s);
     enum sweep_state (*judge)(struct sweep *s);
-    unsigned to; /* all that may follow */
+    unsigned to;  /* all that may follow, beside DONE */
+    bool is_blob; /* waits for the storage, not for the store */
 } steps[] = {
-    [LAST] = {"last", start_last, judge_last, TO(READ) | TO(DONE)},
-    [READ] = {"read", start_read, judge_read, TO(READ) | TO(ACT) | TO(DONE)},
-    [ACT] = {"act", start_act, judge_act, TO(READ) | TO(REST) | TO(DONE)},
-    [REST] = {"rest", start_rest, judge_rest, TO(READ) | TO(DONE)},
-    [DONE] = {"done", finish, NULL, 0},
+    [LAST] = {"last", start_last, judge_last, TO(READ) | TO(LIST), false},
+    [READ] = {"read", start_read, judge_read, TO(READ) | TO(ACT) | TO(LIST) | TO(GET), false},
+    [ACT] = {"act", start_act, judge_act, TO(READ) | TO(REST) | TO(LIST) | TO(GET), false},
+    [LIST] = {"list", sweep_start_list, sweep_judge_list, TO(LIST) | TO(GET), true},
+    [GET] = {"get", sweep_start_get, sweep_judge_get, TO(LIST) | TO(GET) | TO(APPEND) | TO(DROP),
+             true},
+    [APPEND] = {"append", sweep_start_append, sweep_judge_append, TO(DROP), false},
+    [DROP] = {"drop", sweep_start_drop, sweep_judge_drop, TO(LIST) | TO(GET) | TO(REST), true},
+    [REST] = {"rest", start_rest, judge_rest, TO(READ) | TO(LIST) | TO(GET), false},
+    [DONE] = {"done", finish, NULL, 0, false},
 };
 
 static void go(struct sweep *s, enum sweep_state state)
 {
-    assert(steps[s->state].to & TO(state) || s->state == state);
+    assert((steps[s->state].to | TO(DONE)) & TO(state));
     s->state = state;
     enum err err = steps[state].start(s);
     if (err != E_OK) /* DONE cannot fail, and has ended it */
-        loop_later(s->router->options.loop, &s->call.op, err);
+        loop_later(s->router->options.loop, steps[state].is_blob ? &s->blob.op : &s->call.op, err);
 }
 
-static void on_step(struct sweep *s, const struct op *op, enum err err)
+/* After APPEND the blob must go, whatever was asked for meanwhile. */
+static void go_on(struct sweep *s, enum sweep_state next)
 {
-    if (err != E_OK && !(s->state == REST && s->is_canceled)) {
-        s->result = err;
-        s->op.why = op->why;
-        if (s->cursor != NULL)
-            keep(&s->next, slice_of(s->cursor));
-    }
-    enum sweep_state next = err == E_OK ? steps[s->state].judge(s) : DONE;
-    go(s, s->is_canceled && next != ACT ? DONE : next);
+    go(s, s->is_canceled && s->state != APPEND ? DONE : next);
 }
 
 static void on_called(struct op *op, enum err err)
 {
-    on_step(container_of(op, struct sweep, call.op), op, err);
+    struct sweep *s = container_of(op, struct sweep, call.op);
+
+    if (err == E_OK) {
+        go_on(s, steps[s->state].judge(s));
+        return;
+    }
+    s->result = err;
+    s->op.why = op->why;
+    if (s->cursor != NULL)
+        sweep_keep(&s->next, slice_of(s->cursor));
+    go(s, DONE);
+}
+
+static void on_blob(struct op *op, enum err err)
+{
+    struct sweep *s = container_of(op, struct sweep, blob.op);
+
+    go_on(s, err == E_OK ? steps[s->state].judge(s) : sweep_blob_failed(s, err, &op->why));
 }
 
 static void on_rested(struct op *op, enum err err)
 {
-    on_step(container_of(op, struct sweep, rest), op, err);
+    struct sweep *s = container_of(op, struct sweep, rest);
+
+    go_on(s, err == E_OK ? judge_rest(s) : DONE);
 }
 
 static void on_abort(struct op *op)
@@ -294,60 +343,81 @@ static void on_abort(struct op *op)
 static void read_settings(struct sweep *s, const struct member *member)
 {
     const struct subscription_rules rules = scope_rules(member->scope);
-    struct subscription subscription;
+    const struct blob_accounts *accounts = s->router->options.accounts;
+    struct slice document = slice_of(member->document);
+    char *name = document_text(document, "name");
     struct cause why; /* of one that is faulty, what can be read */
 
-    subscription_init(&subscription, slice_of(s->name), &rules);
-    (void)subscription_read(&subscription, &rules,
-                            jx_scan_member(slice_of(member->document), SLICE("properties")), &why);
-    s->is_queue = subscription.is_queue;
-    s->delivery = subscription.delivery;
-    subscription_done(&subscription);
+    subscription_init(&s->subscription, slice_of(name), &rules);
+    (void)subscription_read(&s->subscription, &rules, jx_scan_member(document, SLICE("properties")),
+                            &why);
+    if (s->subscription.dead_letter_account != NULL && accounts != NULL)
+        s->account = blob_accounts_find(accounts, slice_of(s->subscription.dead_letter_account));
+    free(name);
+}
+
+static enum sweep_state first_state(struct sweep *s)
+{
+    struct slice from = slice_of(s->query.from);
+
+    if (slice_has_prefix(from, SLICE(DEAD_BLOBS))) {
+        from = slice_from(from, sizeof DEAD_BLOBS - 1);
+        s->marker = from.len > 0 ? slice_dup(from) : NULL;
+        return sweep_blobs(s);
+    }
+    s->cursor = from.len > 0 ? slice_dup(from) : NULL;
+    if (s->query.id_count > 0)
+        return s->query.stream_id_count > 0 ? READ : sweep_blobs(s);
+    return s->kind == SWEEP_LIST || s->until != NULL ? READ : LAST;
 }
 
 void sweep_start(struct sweep *sweep, struct router *router, const struct member *member)
 {
     struct sweep *s = sweep;
-    struct slice document = slice_of(member->document);
-    char *queue = document_text(document, "queue");
-    bool is_bounded = s->kind == SWEEP_LIST || s->query.id_count > 0 || s->query.until != NULL;
 
     s->router = router;
     s->scope = slice_dup(slice_of(member->scope->id));
-    s->name = document_text(document, "name");
-    s->queue = queue_new(router->options.redis, slice_of(queue));
+    s->queue_id = document_text(slice_of(member->document), "queue");
+    s->queue = queue_new(router->options.redis, slice_of(s->queue_id));
     s->timer = timer_new(router->options.loop, NULL, NULL);
     s->begun_ms = loop_now_ms(router->options.loop);
     s->has_room = true;
     s->is_canceled = router->is_stopping;
     s->call.op.done = on_called;
+    s->blob.op.done = on_blob;
     s->rest.done = on_rested;
-    s->cursor = s->query.from != NULL ? slice_dup(slice_of(s->query.from)) : NULL;
     s->until = s->query.until != NULL ? slice_dup(slice_of(s->query.until)) : NULL;
     lookup_init(&s->lookup, 0);
     read_settings(s, member);
-    free(queue);
     list_push(&router->sweeps, &s->node);
     op_begin(&s->op, on_abort, s);
-    s->state = is_bounded ? READ : LAST;
-    go(s, (enum sweep_state)s->state);
+    s->state = REST; /* for a turn: there may be nothing to look at */
+    s->resume = first_state(s);
+    loop_later(router->options.loop, &s->rest, E_OK);
 }
 
 void sweep_cancel(struct sweep *sweep)
 {
     sweep->is_canceled = true;
     op_abort(&sweep->rest);
+    if (sweep->state == LIST || sweep->state == GET)
+        op_abort(&sweep->blob.op);
 }
 
 void sweep_done(struct sweep *sweep)
 {
     dead_query_done(&sweep->query);
+    subscription_done(&sweep->subscription);
     lookup_done(&sweep->lookup);
     queue_free(sweep->queue);
+    blob_listing_done(&sweep->page);
+    event_unref(sweep->event);
     free(sweep->scope);
-    free(sweep->name);
+    free(sweep->queue_id);
     free(sweep->cursor);
     free(sweep->page_end);
     free(sweep->next);
     free(sweep->until);
+    free(sweep->marker);
+    free(sweep->trouble);
 }

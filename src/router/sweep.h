@@ -7,10 +7,14 @@
 #ifndef ROUTER_SWEEP_H
 #define ROUTER_SWEEP_H
 
+#include "blob/blob.h"
+#include "event/subscription.h"
 #include "router/dead_query.h"
 #include "router/router.h"
 
 struct timer;
+
+struct blob_account;
 
 enum sweep_kind { SWEEP_LIST, SWEEP_REDRIVE, SWEEP_PURGE };
 
@@ -23,19 +27,19 @@ struct sweep {
     bool (*found)(struct sweep *sweep, const struct dead_found *found);
 
     /* What came of it; valid from op.done on, until sweep_done(). */
-    uint64_t matched; /* are meant; of ids: are there */
-    uint64_t done;    /* were redriven or purged */
-    char *next;       /* go on behind this one; NULL = all was looked at */
-    char *until;      /* the newest one of the beginning; NULL = not asked for */
-    bool is_queue;    /* the subscription's; and the schema of its deliveries */
-    enum event_schema delivery;
+    uint64_t matched;                 /* are meant; of ids: are there */
+    uint64_t done;                    /* were redriven or purged */
+    char *next;                       /* go on behind this one; NULL = all was looked at */
+    char *until;                      /* the newest one of the beginning; NULL = not asked for */
+    char *trouble;                    /* what the storage failed with; NULL = nothing */
+    struct subscription subscription; /* as far as it can be read */
 
     /* Its own. */
     struct router *router;
     struct list_node node;
-    char *scope, *name;
+    char *scope, *queue_id;
     struct queue *queue;
-    unsigned state;
+    unsigned state, resume; /* resume: what follows a rest */
     struct redis_call call;
     struct timer *timer;
     struct op rest;
@@ -51,6 +55,14 @@ struct sweep {
     bool is_over;  /* nothing is left to look at */
     bool is_canceled;
     enum err result;
+
+    /* Of the storage. */
+    const struct blob_account *account; /* NULL = there is none */
+    struct blob_call blob;
+    struct blob_listing page; /* and which of it is looked at */
+    size_t page_at;
+    char *marker;        /* of the page after it; NULL = none */
+    struct event *event; /* that is to be appended */
 };
 
 /* sweep_start. Nothing can fail now. Later: E_OK; E_NOT_FOUND: the topic has gone; E_CANCELED: the

@@ -20,6 +20,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "blob/account.h"
 #include "config/settings.h"
 #include "functions/host.h"
 #include "http/client.h"
@@ -61,6 +62,8 @@ struct server {
     struct listeners *listeners;
     struct http_client *client;   /* of custom handlers */
     struct http_client *webhooks; /* of deliveries */
+    struct http_client *storage;  /* of dead letters */
+    struct blob_accounts accounts;
     struct tls *tls;
     struct router *router;
     struct redis_hub *hub;
@@ -263,6 +266,8 @@ static enum err open_router(struct server *server, struct cause *why)
             .redis = store_redis(server->store),
             .feed = store_open(server->store, "redgrid-resources"),
             .http = server->webhooks,
+            .storage = server->storage,
+            .accounts = &server->accounts,
             .metrics = server->metrics,
             .node = server->id.text,
             .url = buf_text(&url),
@@ -511,7 +516,8 @@ static enum err close_clients(struct server *server, struct cause *why)
     router_free(server->router);
     server->router = NULL;
     http_client_free(server->webhooks);
-    server->webhooks = NULL;
+    http_client_free(server->storage);
+    server->webhooks = server->storage = NULL;
     http_client_free(server->client);
     server->client = NULL;
     return E_EMPTY;
@@ -759,6 +765,7 @@ static void server_done(struct server *server)
     log_ring_free(server->logs);
     loop_free(server->loop);
     tls_free(server->tls);
+    blob_accounts_done(&server->accounts);
     metrics_free(server->metrics);
     datadir_close(server->data);
     free(server->worker_dir);

@@ -169,6 +169,8 @@ enum err queue_dead_last(struct queue *queue, struct redis_call *call);
 /* queue_dead_is_id: is it one as they have, which may have gone? Others are an error to the store.
  */
 bool queue_dead_is_id(struct slice id);
+/* queue_dead_time: when it died, by its id. */
+uint64_t queue_dead_time(struct slice id);
 struct queue_dead_entry {
     struct slice id;
     uint64_t died_unix_ms;

@@ -75,6 +75,11 @@ bool queue_dead_is_id(struct slice id)
            slice_to_u64(slice_from(id, dash + 1), &number);
 }
 
+uint64_t queue_dead_time(struct slice id)
+{
+    return queue_stream_time(id);
+}
+
 bool queue_dead_next(const struct reply *reply, uint32_t *at, struct queue_dead_entry *ret)
 {
     while (*at < reply->root->count) {
