@@ -113,11 +113,18 @@ static uint64_t find_number(struct slice object, const char *name)
     return slice_to_u64(find(object, name), &number) ? number : 0;
 }
 
+/* As member_time() writes it, the microseconds too: 2030-01-01T00:00:00.123456Z. */
 static uint64_t find_time_us(struct slice object, const char *name)
 {
-    uint64_t unix_ms = 0;
+    struct slice text = find_text(object, name);
+    uint64_t unix_ms = 0, us = 0;
 
-    return date_parse_iso(find_text(object, name), &unix_ms, NULL) ? unix_ms * 1000 : 0;
+    if (!date_parse_iso(text, &unix_ms, NULL))
+        return 0;
+    if (text.len != sizeof "2030-01-01T00:00:00.123456Z" - 1 ||
+        !slice_to_u64(slice_first(slice_from(text, text.len - 4), 3), &us))
+        us = 0;
+    return unix_ms * 1000 + us;
 }
 
 static void read_members(struct slice object, const struct names *names, struct dead_letter *ret)

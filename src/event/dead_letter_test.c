@@ -10,7 +10,7 @@
 
 #define TOPIC "/t/\"o\""
 #define TIME "\"2030-01-01T00:00:00Z\""
-#define PUBLISHED_US 1893456000123000u
+#define PUBLISHED_US 1893456000123456u
 
 static const struct event_mapping mapping = {
     .fields = {[EVENT_TYPE] = {(char *)(uintptr_t) "kind", NULL}}};
@@ -50,7 +50,7 @@ static void a_dead_letter_of_queue_mode_has_its_own_form(void **state)
         "{\"deadLetterProperties\":{\"deadletterreason\":\"Maximum delivery attempts was "
         "exceeded.\","
         "\"deliveryattempts\":1,\"deliveryresult\":\"Event was not acknowledged nor rejected.\","
-        "\"publishutc\":\"2030-01-01T00:00:00.123000Z\",\"deliveryattemptutc\":"
+        "\"publishutc\":\"2030-01-01T00:00:00.123456Z\",\"deliveryattemptutc\":"
         "\"2030-01-01T00:16:40.500000Z\"},\"event\":{\"id\":\"1\",\"source\":\"/t/\\\"o\\\"\","
         "\"type\":\"T\",\"time\":" TIME
         ",\"subject\":\"s\",\"specversion\":\"1.0\",\"data\":1.10}}");

@@ -287,7 +287,7 @@ static const struct step {
              true},
     [APPEND] = {"append", sweep_start_append, sweep_judge_append, TO(DROP), false},
     [DROP] = {"drop", sweep_start_drop, sweep_judge_drop, TO(LIST) | TO(GET) | TO(REST), true},
-    [REST] = {"rest", start_rest, judge_rest, TO(READ) | TO(LIST) | TO(GET), false},
+    [REST] = {"rest", start_rest, judge_rest, TO(LAST) | TO(READ) | TO(LIST) | TO(GET), false},
     [DONE] = {"done", finish, NULL, 0, false},
 };
 

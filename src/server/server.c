@@ -252,12 +252,28 @@ static enum err on_connection(void *ctx, const char *name, char **ret, struct ca
     return E_OK;
 }
 
+static enum err open_storage(struct server *server, struct cause *why)
+{
+    const char *const *accounts = settings_list(server->settings, SETTING_STORAGE_ACCOUNTS_ID);
+
+    for (; *accounts != NULL; accounts++) {
+        enum err err = blob_accounts_add(&server->accounts, slice_of(*accounts), why);
+        if (err)
+            return cause_wrap(why, err, "storage.accounts");
+    }
+    server->storage =
+        http_client_new(server->loop, &(struct http_client_options){.tls = server->tls});
+    return E_OK;
+}
+
 static enum err open_router(struct server *server, struct cause *why)
 {
     struct buf url;
 
-    (void)why;
     open_webhooks(server);
+    enum err err = open_storage(server, why);
+    if (err)
+        return err;
     buf_init(&url, URL_MAX_BYTES);
     listeners_write_url(&url, server->listeners);
     server->router = router_start(

@@ -1,6 +1,7 @@
 // What was given up: where it lies, in which form, and how it comes back (spec L1..L5).
 
 import assert from 'node:assert/strict';
+import { Azurite } from '../lib/azurite.js';
 import { must, redgrid } from '../lib/command.js';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
@@ -204,4 +205,154 @@ scenario('L4 Dead letters of queue mode have their own form, and come back to wh
   await events.topic('orders');
   await events.subscription('orders', 'es1', { deliveryConfiguration: { deliveryMode: 'Queue' } });
   assert.deepEqual(await letters(events), []);
+});
+
+// A node with the account of an azurite, and a subscription whose dead letters go there.
+async function stored(w, connection, hook, more = {}, container = 'dead') {
+  const events = await w.events({ args: ['--storage-accounts', connection] });
+  await events.topic('orders');
+  const all = { ...ONCE, ...Azurite.destination(container), ...more };
+  await events.subscription('orders', 'es1', Events.to(hook.url(), all));
+  return events;
+}
+
+const BLOB = /^ES1\/20\d\d\/\d{1,2}\/\d{1,2}\/\d{1,2}\/[0-9a-f-]{36}\.json$/;
+
+for (const [kind, how] of [
+  ['a key', (azurite) => azurite.keyString()],
+  ['a SAS', (azurite) => azurite.sasString()],
+]) {
+  scenario(`L1 L4 Blobs by ${kind}: written, listed, redriven and gone`, { timeout: 120000 }, async (w) => {
+    const azurite = await w.azurite();
+    const hook = await w.hook(refusing(2, 500));
+    const events = await stored(w, how(azurite), hook);
+    const sent = gridEvent({ data: { total: 1.5 }, dataVersion: '7' });
+    assert.equal((await events.publish('orders', [sent])).status, 200);
+    const [[name, body]] = Object.entries(await azurite.holds(1));
+    assert.match(name, BLOB);
+    const now = new Date();
+    const hours = [now, new Date(now - 3600000)].map(
+      (d) => `ES1/${d.getUTCFullYear()}/${d.getUTCMonth() + 1}/${d.getUTCDate()}/${d.getUTCHours()}/`,
+    );
+    assert.ok(hours.some((hour) => name.startsWith(hour)), name);
+    assert.equal(body.length, 1);
+    const { publishTime, lastDeliveryAttemptTime, topic, ...rest } = body[0];
+    assert.ok(publishTime && lastDeliveryAttemptTime && topic);
+    assert.deepEqual(rest, {
+      ...sent,
+      metadataVersion: '1',
+      deadLetterReason: 'MaxDeliveryAttemptsExceeded',
+      deliveryAttempts: 1,
+      lastDeliveryOutcome: 'GenericError',
+      lastHttpStatusCode: 500,
+    });
+
+    const [letter, ...others] = await dead(events, 1);
+    assert.deepEqual([letter.id, letter.place, others.length], [name, 'blob', 0]);
+    assert.deepEqual(letter.deadLetter, body[0]);
+    const shown = await must(events, 'deadletter', 'show', name, ...WHERE);
+    assert.match(shown, /^deadLetter\.data\.total +1\.5/m);
+    const none = await must(events, 'deadletter', 'list', ...WHERE, '--reason', 'TimeToLiveExceeded');
+    assert.doesNotMatch(none, /ES1/);
+    const dry = await must(events, 'deadletter', 'redrive', ...WHERE, '--dry-run');
+    assert.match(dry, /1 dead letters would be redriven/);
+
+    assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letters were redriven/);
+    await hook.getsRequests(2); /* and it dies once more, with another name */
+    const [again] = Object.keys(await azurite.holds(1));
+    assert.notEqual(again, name);
+    const redriven = (await ask(events, 'redrive', { ids: [again, name] })).json;
+    assert.deepEqual(redriven, { redriven: 1, matched: 1, notFound: 1 });
+    const [, , third] = await hook.getsRequests(3);
+    assert.equal(third.headers['aeg-delivery-count'], '0');
+    assert.equal(third.text, hook.deliveries()[0].text);
+    await azurite.holds(0);
+    assert.deepEqual(await letters(events), []);
+  });
+}
+
+scenario('L3 L4 Blobs of CloudEvents, in pages; others in the container are left alone', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook(refusing(50));
+  const events = await stored(w, azurite.keyString(), hook, {
+    eventDeliverySchema: 'CloudEventSchemaV1_0',
+  });
+  await azurite.container().getBlockBlobClient('ES1/2026/1/1/0/own.json').upload('[1]', 3);
+  await events.topic('others');
+  const same = { ...ONCE, ...Azurite.destination() };
+  await events.subscription('others', 'es1', Events.to(hook.url(), same));
+  const batch = Array.from({ length: 40 }, (_, n) => gridEvent({ id: `e${n}`, data: { n } }));
+  await events.publish('orders', batch);
+  await events.publish('others', [gridEvent({ id: 'other' })]);
+  await azurite.holds(42);
+  const rows = await dead(events, 40);
+  assert.ok(rows.every(({ deadLetter }) => deadLetter.deadletterreason && deadLetter.specversion));
+  const first = (await ask(events, 'list', { limit: 15 })).json;
+  const second = (await ask(events, 'list', { limit: 1000, from: first.next })).json;
+  assert.equal(new Set([...idsOf(first.value), ...idsOf(second.value)]).size, 40);
+  const filter = { advancedFilters: [{ operatorType: 'NumberLessThan', key: 'data.n', value: 10 }] };
+  assert.equal((await ask(events, 'purge', { filter })).json.purged, 10);
+  const words = ['deadletter', 'redrive', ...WHERE, '--rate', '100', '--limit', '5'];
+  assert.match(await must(events, ...words), /^5 dead letters were redriven/);
+  await hook.getsRequests(46);
+  await azurite.holds(32); /* they have died again */
+  assert.equal((await ask(events, 'purge', { all: true })).json.purged, 30);
+  const left = Object.keys(await azurite.blobs());
+  assert.equal(left.length, 2);
+  assert.ok(left.includes('ES1/2026/1/1/0/own.json'));
+});
+
+scenario('L5 Storage is down, then without its container, then there: nothing is lost', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook(refusing(100));
+  const events = await stored(w, azurite.keyString(), hook, {}, 'later');
+  await events.publish('orders', [gridEvent({ id: 'a' })]);
+  const said = /cannot be written to container later: .*404 ContainerNotFound: make the container/;
+  await events.node.line(said);
+  const list = async () => (await ask(events, 'list', {})).json;
+  const { value, storageError } = await list();
+  assert.deepEqual(idsOf(value), ['a']);
+  assert.equal(value[0].place, 'stream');
+  assert.match(storageError, /404 ContainerNotFound/);
+  const told = await redgrid(events, ['deadletter', 'list', ...WHERE]);
+  assert.equal(told.code, 1);
+  assert.match(told.stdout, /UndeliverableDueToHttpBadRequest/);
+  assert.match(told.stderr, /ContainerNotFound/);
+
+  await azurite.stop();
+  await events.publish('orders', [gridEvent({ id: 'b' })]);
+  await until(async () => (await list()).value.length === 2, 'two dead letters in the stream');
+  assert.match((await list()).storageError, /127\.0\.0\.1/);
+  await events.node.stop();
+  await events.node.start();
+  await azurite.start();
+  await azurite.container('later').create();
+  const blobs = Object.values(await azurite.holds(2, 'later', 60000)).map(([{ id }]) => id);
+  assert.deepEqual(blobs.sort(), ['a', 'b']);
+  assert.deepEqual((await list()).value.map(({ place }) => place), ['blob', 'blob']);
+  assert.equal(events.node.count(/cannot be written to container/), events.node.count(said) + 1);
+});
+
+scenario('L1 A wrong key is told, and an account that nobody named is refused', async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook(refusing(1));
+  const wrong = azurite.keyString(Buffer.from('wrong').toString('base64'));
+  const events = await stored(w, wrong, hook);
+  await events.publish('orders', [gridEvent()]);
+  await events.node.line(/403 .*the key or SAS of the account \(setting storage\.accounts\) must/);
+  assert.equal((await letters(events)).length, 1);
+  const other = structuredClone(Azurite.destination());
+  other.deadLetterDestination.properties.resourceId += 'x';
+  const refused = await events.putSubscription('orders', 'es2', Events.to(hook.url(), other));
+  assert.equal(refused.status, 400);
+  assert.match(refused.text, /deadLetterDestination\.properties\.resourceId: .*storage\.accounts/);
+  assert.ok(events.node.messages().every((text) => !text.includes('d3Jvbmc=')));
+});
+
+scenario('L1 A connection string that is none keeps redgrid from starting, and is not shown', async (w) => {
+  const node = w.node({ args: ['--storage-accounts', 'AccountName=a;AccountKey=hush!'] });
+  node.spawn();
+  await until(() => node.hasExited(), 'it ends');
+  assert.match(node.messages().join('\n'), /storage\.accounts: AccountKey: is not Base64/);
+  assert.doesNotMatch(node.messages().join('\n'), /hush/);
 });

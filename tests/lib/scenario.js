@@ -77,6 +77,16 @@ class World {
     return hook.start();
   }
 
+  // Starts an emulated Azure Storage with the container `dead`.
+  async azurite() {
+    const { Azurite } = await import('./azurite.js'); // its SDK takes a while to load
+    const azurite = new Azurite(this.path(`azurite-${this.servers.length}`));
+    this.servers.push(azurite);
+    await azurite.start();
+    await azurite.container().create();
+    return azurite;
+  }
+
   // Starts n nodes for one app on a common store.
   async cluster(n, app, options = {}) {
     const folder = this.app(app);
