@@ -84,6 +84,11 @@ enum setting_type {
     X(DELIVERY_ALLOW_PRIVATE, "delivery.allow_private", BOOL, "true", 0, 0, "", RESTART,           \
       "--delivery-allow-private", "YES|NO",                                                        \
       "Let webhooks be in private networks (10/8, 192.168/16, fc00::/7, ..).")                     \
+    X(DELIVERY_TIMEOUT, "delivery.timeout_ms", NUMBER, "30000", 100, 120000, "ms", RESTART,        \
+      "--delivery-timeout", "MS", "How long a webhook may take to answer a delivery.")             \
+    X(DELIVERY_WINDOW, "delivery.window", NUMBER, "64", 1, 10000, "events", RESTART,               \
+      "--delivery-window", "N",                                                                    \
+      "Events under way to one endpoint at a time; of batches, two at least.")                     \
     X(DELIVERY_VALIDATION, "delivery.validation_ms", NUMBER, "600000", 1, 86400000, "ms", RESTART, \
       "--delivery-validation", "MS",                                                               \
       "How long a webhook that did not answer its handshake may be confirmed by hand.")            \

@@ -201,6 +201,7 @@ static void begin(struct active *active, const struct scope *scope, struct slice
                                      .target = active->target,
                                      .is_dead = options->is_dead,
                                      .ctx = options->ctx,
+                                     .window = options->window,
                                      .died = active->mover != NULL ? on_died : NULL,
                                      .died_ctx = active->mover});
     active->queue = subscriber_queue(active->subscriber);

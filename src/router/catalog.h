@@ -90,6 +90,7 @@ struct catalog_options {
     bool (*is_dead)(void *ctx, struct slice node);
     void *ctx;
     bool allows_http; /* delivery.allowHttp */
+    uint32_t window;  /* of each subscription; 0 = SUBSCRIBER_WINDOW */
 };
 
 struct catalog *catalog_new(const struct catalog_options *options);

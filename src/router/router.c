@@ -84,13 +84,15 @@ struct router *router_start(const struct router_options *options, struct op *loa
                                                           .functions = options->functions,
                                                           .hub = options->hub,
                                                           .connection = options->connection,
+                                                          .timeout_ms = options->timeout_ms,
                                                           .ctx = options->ctx},
                                               .storage = options->storage,
                                               .accounts = options->accounts,
                                               .node = options->node,
                                               .is_dead = options->is_dead,
                                               .ctx = options->ctx,
-                                              .allows_http = options->allows_http});
+                                              .allows_http = options->allows_http,
+                                              .window = options->window});
     router->resources = resources_start(&(struct resources_options){.loop = options->loop,
                                                                     .redis = options->redis,
                                                                     .feed = options->feed,

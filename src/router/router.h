@@ -37,6 +37,8 @@ struct router_options {
     enum err (*connection)(void *ctx, const char *name, char **ret, struct cause *why);
     void *ctx;
     bool allows_http;
+    uint32_t timeout_ms;      /* of a delivery to a webhook; 0 = WEBHOOK_TIMEOUT_MS */
+    uint32_t window;          /* of each subscription; 0 = SUBSCRIBER_WINDOW */
     size_t topics_max;        /* 0 = any number, here and below */
     size_t subscriptions_max; /* of one topic */
     uint64_t window_ms;       /* how long an endpoint may be confirmed by hand */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -161,7 +160,7 @@ static void finish(struct held *held, const struct parcel_result *result)
 static void fail(struct held *held, const struct parcel_result *result)
 {
     const struct subscription *subscription = held->subscriber->options.subscription;
-    uint64_t delay_ms, now_unix_ms = clock_unix_ms();
+    uint64_t delay_ms, now_unix_ms = held->subscriber->options.unix_ms();
 
     held->failed++;
     held->outcome = result->outcome;

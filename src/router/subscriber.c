@@ -76,9 +76,10 @@ static bool is_known(const struct subscriber *s, struct slice id)
 static bool is_ready(struct held *held)
 {
     const struct retry_limits *limits = &held->subscriber->options.subscription->retry;
-    const char *reason = held->event == NULL
-                             ? "Unreadable"
-                             : schedule_expired(limits, held->accepted_unix_ms, clock_unix_ms());
+    const char *reason =
+        held->event == NULL
+            ? "Unreadable"
+            : schedule_expired(limits, held->accepted_unix_ms, held->subscriber->options.unix_ms());
 
     if (reason != NULL)
         held_bury(held, reason);
@@ -216,7 +217,7 @@ static void on_called(struct op *op, enum err err)
 
 static enum taking choose(const struct subscriber *s)
 {
-    bool is_due = s->due_unix_ms <= clock_unix_ms();
+    bool is_due = s->due_unix_ms <= s->options.unix_ms();
 
     if (!s->is_open)
         return TAKE_OPEN;
@@ -251,7 +252,7 @@ static enum err ask(struct subscriber *s, enum taking taking)
                    ? queue_take_in_order(s->queue, node, s->asked, &s->call)
                    : queue_take(s->queue, node, s->asked, &s->call);
     case TAKE_DUE:
-        return queue_take_due(s->queue, node, clock_unix_ms(), s->asked, &s->call);
+        return queue_take_due(s->queue, node, s->options.unix_ms(), s->asked, &s->call);
     }
     return E_OK;
 }
@@ -271,7 +272,7 @@ static size_t room(struct subscriber *s)
 /* When nothing can be taken now, but will be without anybody's word. */
 static void wait_for_time(struct subscriber *s, enum taking taking)
 {
-    uint64_t now_ms = loop_now_ms(s->options.loop), now_unix_ms = clock_unix_ms();
+    uint64_t now_ms = loop_now_ms(s->options.loop), now_unix_ms = s->options.unix_ms();
     uint64_t wait_ms = UINT64_MAX;
 
     if (s->in_flight == 0 && s->breaker.rest_until_ms > now_ms)
@@ -384,7 +385,11 @@ struct subscriber *subscriber_start(const struct subscriber_options *options)
     s->largest_bytes = LARGE_BYTES;
     list_init(&s->held);
     list_init(&s->shipments);
-    s->window = 2 * batch > SUBSCRIBER_WINDOW ? 2 * batch : SUBSCRIBER_WINDOW;
+    s->window = options->window > 0 ? options->window : SUBSCRIBER_WINDOW;
+    if (batch > 1 && s->window < 2 * batch)
+        s->window = 2 * batch;
+    if (s->options.unix_ms == NULL)
+        s->options.unix_ms = clock_unix_ms;
     s->timer = timer_new(options->loop, on_timer, s);
     s->turn.run = on_turn;
     s->call.op.done = on_called;

@@ -16,7 +16,7 @@
 struct loop;
 struct subscriber;
 
-#define SUBSCRIBER_WINDOW 64                   /* events under way, unless a batch holds more */
+#define SUBSCRIBER_WINDOW 64                   /* events under way, or two batches */
 #define SUBSCRIBER_MAX_BYTES (8 * 1024 * 1024) /* of all of them, as far as one can tell */
 
 struct subscriber_options {
@@ -33,6 +33,8 @@ struct subscriber_options {
     void *ctx;
     void (*died)(void *ctx); /* there is one more dead letter; NULL = nobody asks */
     void *died_ctx;
+    uint32_t window;           /* events under way; 0 = SUBSCRIBER_WINDOW */
+    uint64_t (*unix_ms)(void); /* the wall clock; NULL = that of the machine */
 };
 
 /* subscriber_start opens the queue and begins. Nothing can fail now. */

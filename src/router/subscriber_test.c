@@ -1,217 +1,6 @@
 /* A subscriber on a real queue, with a target that does as it is told. */
-#include "redis/testing.h"
-
-#include "router/breaker.h"
-#include "router/subscriber.h"
+#include "router/subscriber_testing.h"
 #include "store/wakes.h"
-
-#define TOPIC "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/t"
-#define PARCELS_MAX 64
-
-static struct redis *redis;
-static struct subscription subscription;
-static struct subscriber *subscriber;
-static struct tallies tallies;
-static struct tally *tally;
-static const char *dead_node;
-static struct slice lane;   /* of what is appended */
-static struct wakes *wakes; /* to the other node, if there is one */
-
-/* The target: keeps what it was given until the test answers. */
-static struct parcel_seen {
-    const struct parcel *parcel;
-    struct parcel_result *ret;
-    struct op *op;
-} parcels[PARCELS_MAX];
-static size_t parcel_count;        /* all so far */
-static struct parcel_result reply; /* given at once, if is_prompt */
-static bool is_prompt;
-static struct op later[PARCELS_MAX];
-
-static void on_later(struct op *op, enum err err)
-{
-    (void)err;
-    struct parcel_seen *seen = &parcels[op - later];
-    *seen->ret = reply;
-    op_end(seen->op, E_OK);
-}
-
-static void on_abort(struct op *op)
-{
-    op->abort = NULL;
-    ((struct parcel_seen *)op->runner)->ret = NULL;
-    loop_later(loop, &later[(struct parcel_seen *)op->runner - parcels], E_OK);
-}
-
-static void on_aborted(struct op *op, enum err err)
-{
-    (void)err;
-    op_end(parcels[op - later].op, E_CANCELED);
-}
-
-static enum err deliver(struct target *target, const struct parcel *parcel,
-                        struct parcel_result *ret, struct op *op)
-{
-    (void)target;
-    assert_true(parcel_count < PARCELS_MAX);
-    struct parcel_seen *seen = &parcels[parcel_count];
-    *seen = (struct parcel_seen){parcel, ret, op};
-    op_begin(op, on_abort, seen);
-    later[parcel_count] = (struct op){.done = is_prompt ? on_later : on_aborted};
-    if (is_prompt)
-        loop_later(loop, &later[parcel_count], E_OK);
-    parcel_count++;
-    return E_OK;
-}
-static struct target target = {.deliver = deliver};
-
-static void answer_parcel(size_t at, enum outcome outcome, unsigned status)
-{
-    *parcels[at].ret = (struct parcel_result){.outcome = outcome, .http_status = status};
-    op_end(parcels[at].op, E_OK);
-}
-
-static bool is_dead(void *ctx, struct slice node)
-{
-    (void)ctx;
-    return dead_node != NULL && slice_eq(node, slice_of(dead_node));
-}
-
-static void start_as(const char *node)
-{
-    subscriber = subscriber_start(
-        &(struct subscriber_options){.loop = loop,
-                                     .redis = redis,
-                                     .wakes = wakes,
-                                     .id = SLICE("s1"),
-                                     .node = node,
-                                     .rules = {.schema = SCHEMA_EVENT_GRID, .topic = SLICE(TOPIC)},
-                                     .subscription = &subscription,
-                                     .tally = tally,
-                                     .target = &target,
-                                     .is_dead = is_dead});
-}
-
-static void start(void)
-{
-    start_as("me");
-}
-
-static bool stopped;
-static void on_stopped(struct op *op, enum err err)
-{
-    (void)op;
-    assert_int_equal(err, E_OK);
-    stopped = true;
-}
-static bool is_stopped(void *ctx)
-{
-    (void)ctx;
-    return stopped;
-}
-
-static void stop(void)
-{
-    struct op op = {.done = on_stopped};
-
-    stopped = false;
-    subscriber_stop(subscriber, &op);
-    subscriber_hurry(subscriber);
-    test_wait(loop, is_stopped, NULL);
-    subscriber_free(subscriber);
-    subscriber = NULL;
-}
-
-static int begin(void **state)
-{
-    const struct subscription_rules rules = {.input = SCHEMA_EVENT_GRID, .retention_days = 7};
-
-    (void)test_begin(state);
-    test_server_start(&server, "");
-    redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
-    test_wait(loop, test_is_ready, redis);
-    subscription_init(&subscription, SLICE("es1"), &rules);
-    tallies = (struct tallies){.metrics = metrics_new()};
-    tally = tally_new(&tallies, "t", "es1");
-    parcel_count = 0;
-    lane = SLICE_NONE;
-    dead_node = NULL;
-    is_prompt = true;
-    reply = (struct parcel_result){.outcome = OUTCOME_DELIVERED, .http_status = 200};
-    return 0;
-}
-
-static int end(void **state)
-{
-    if (subscriber != NULL)
-        stop();
-    tally = tally_unref(tally);
-    metrics_free(tallies.metrics);
-    subscription_done(&subscription);
-    redis_close(redis);
-    return test_end(state);
-}
-
-static struct test_call call;
-static void append_to(struct queue *queue, const char *id)
-{
-    char body[256];
-
-    snprintf(body, sizeof body,
-             "{\"id\":\"%s\",\"subject\":\"s\",\"eventType\":\"t\","
-             "\"eventTime\":\"2026-01-01T00:00:00Z\"}",
-             id);
-    reply_unref(call.kept);
-    call = (struct test_call){.call.op.done = test_call_done};
-    assert_int_equal(
-        queue_append(queue, SLICE("1767225600000000 "), slice_of(body), lane, &call.call), E_OK);
-    test_wait(loop, test_call_is_done, &call);
-    assert_int_equal(call.err, E_OK);
-    reply_unref(call.kept);
-    call.kept = NULL;
-}
-
-static void publish(const char *id)
-{
-    append_to(subscriber_queue(subscriber), id);
-    subscriber_wake(subscriber);
-}
-
-static struct queue_stats stats;
-static void look(void)
-{
-    call = (struct test_call){.call.op.done = test_call_done};
-    assert_int_equal(queue_stats(subscriber_queue(subscriber), &call.call), E_OK);
-    test_wait(loop, test_call_is_done, &call);
-    assert_true(queue_stats_read(call.kept, &stats));
-    reply_unref(call.kept);
-    call.kept = NULL;
-}
-
-static bool has_parcels(void *count)
-{
-    return parcel_count >= *(size_t *)count;
-}
-static void wait_parcels(size_t count)
-{
-    test_wait(loop, has_parcels, &count);
-}
-
-static bool is_quiet(void *ctx)
-{
-    (void)ctx;
-    return subscriber_in_flight(subscriber) == 0;
-}
-
-static bool is_id(size_t at, size_t event, const char *id)
-{
-    struct buf text;
-    buf_init(&text, 100);
-    event_write_field(&text, parcels[at].parcel->events[event], EVENT_ID);
-    bool is_it = strcmp(buf_text(&text), id) == 0;
-    buf_done(&text);
-    return is_it;
-}
 
 static void what_is_published_is_delivered_and_gone(void **state)
 {
@@ -322,6 +111,23 @@ static void no_more_are_taken_than_the_window_holds(void **state)
     assert_int_equal(subscriber_in_flight(subscriber), SUBSCRIBER_WINDOW);
 }
 
+static void the_window_may_be_one(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    window = 1;
+    start();
+    for (size_t i = 0; i < 3; i++)
+        publish("a");
+    for (size_t i = 0; i < 3; i++) {
+        wait_parcels(i + 1);
+        (void)test_wait_ms(loop, test_never, NULL, 20);
+        assert_int_equal(parcel_count, i + 1);
+        finish_parcel(i);
+    }
+    test_wait(loop, is_quiet, NULL);
+}
+
 static void batches_hold_events_that_failed_equally_often(void **state)
 {
     (void)state;
@@ -423,141 +229,6 @@ static void many_failures_in_a_row_leave_the_endpoint_alone(void **state)
     look();
     assert_int_equal(stats.entries, BREAKER_FAILURES + 1);
     assert_int_equal(stats.parked, BREAKER_FAILURES);
-}
-
-/* ---- order ---- */
-
-static void publish_in(const char *in, const char *id)
-{
-    lane = slice_of(in);
-    publish(id);
-}
-
-static void finish_parcel(size_t at)
-{
-    answer_parcel(at, OUTCOME_DELIVERED, 200);
-}
-
-static void make_all_due(void)
-{
-    test_ask(loop, redis,
-             "EVAL for\t_,id\tin\tipairs(redis.call('ZRANGE',KEYS[1],0,-1))do\t"
-             "redis.call('ZADD',KEYS[1],1,id)end 1 rg:{q:s1}:due",
-             NULL);
-    subscriber_recheck(subscriber);
-}
-
-static void events_of_one_key_come_one_after_the_other(void **state)
-{
-    (void)state;
-    is_prompt = false;
-    subscription.order_by = slice_dup(SLICE("subject"));
-    start();
-    publish_in("a", "a1");
-    publish_in("a", "a2");
-    publish_in("b", "b1");
-    publish_in("", "free1");
-    publish_in("a", "a3");
-    publish_in("", "free2");
-    wait_parcels(4);
-    assert_true(is_id(0, 0, "a1") && is_id(1, 0, "b1"));
-    assert_true(is_id(2, 0, "free1") && is_id(3, 0, "free2"));
-    (void)test_wait_ms(loop, test_never, NULL, 50);
-    assert_int_equal(parcel_count, 4);
-    finish_parcel(0);
-    wait_parcels(5);
-    assert_true(is_id(4, 0, "a2"));
-    finish_parcel(4);
-    wait_parcels(6);
-    assert_true(is_id(5, 0, "a3"));
-    for (size_t i = 1; i < 6; i++)
-        if (i != 4)
-            finish_parcel(i);
-    test_wait(loop, is_quiet, NULL);
-    look();
-    assert_int_equal(stats.entries, 0);
-}
-
-/* Far more of one key than the window holds, behind a retry: nobody else notices. */
-static void a_key_that_waits_for_its_retry_stops_only_itself(void **state)
-{
-    (void)state;
-    is_prompt = false;
-    subscription.order_by = slice_dup(SLICE("subject"));
-    start();
-    publish_in("a", "a1");
-    wait_parcels(1);
-    answer_parcel(0, OUTCOME_OTHER, 500);
-    test_wait(loop, is_quiet, NULL);
-    for (int i = 0; i < 3 * SUBSCRIBER_WINDOW; i++)
-        publish_in("a", "a2");
-    publish_in("b", "b1");
-    wait_parcels(2);
-    assert_true(is_id(1, 0, "b1"));
-    assert_int_equal(subscriber_in_flight(subscriber), 1);
-    make_all_due();
-    wait_parcels(3);
-    assert_true(is_id(2, 0, "a1"));
-    assert_int_equal(parcels[2].parcel->attempt, 2);
-    answer_parcel(2, OUTCOME_BAD_REQUEST, 400); /* a dead letter, and the next comes */
-    wait_parcels(4);
-    assert_true(is_id(3, 0, "a2"));
-    assert_int_equal(parcels[3].parcel->attempt, 1);
-    finish_parcel(3);
-    wait_parcels(5);
-    finish_parcel(1);
-}
-
-static void a_batch_has_one_of_each_key(void **state)
-{
-    struct queue *queue = queue_new(redis, SLICE("s1"));
-    static const char *const ids[] = {"a1", "a2", "b1", "a3", "b2"};
-
-    (void)state;
-    is_prompt = false;
-    subscription.order_by = slice_dup(SLICE("subject"));
-    subscription.destination.batch_events = 5;
-    for (size_t i = 0; i < COUNT_OF(ids); i++) {
-        lane = slice_first(slice_of(ids[i]), 1);
-        append_to(queue, ids[i]);
-    }
-    queue_free(queue);
-    start();
-    wait_parcels(1);
-    assert_int_equal(parcels[0].parcel->count, 2);
-    assert_true(is_id(0, 0, "a1") && is_id(0, 1, "b1"));
-    finish_parcel(0);
-    wait_parcels(2);
-    assert_int_equal(parcels[1].parcel->count, 2);
-    assert_true(is_id(1, 0, "a2") && is_id(1, 1, "b2"));
-    finish_parcel(1);
-    wait_parcels(3);
-    assert_int_equal(parcels[2].parcel->count, 1);
-    finish_parcel(2);
-    test_wait(loop, is_quiet, NULL);
-}
-
-static void a_key_goes_on_where_a_gone_node_left_it(void **state)
-{
-    (void)state;
-    is_prompt = false;
-    subscription.order_by = slice_dup(SLICE("subject"));
-    start();
-    publish_in("a", "a1");
-    publish_in("a", "a2");
-    wait_parcels(1);
-    stop();
-    dead_node = "me";
-    start_as("next");
-    wait_parcels(2);
-    assert_true(is_id(1, 0, "a1"));
-    (void)test_wait_ms(loop, test_never, NULL, 50);
-    assert_int_equal(parcel_count, 2);
-    finish_parcel(1);
-    wait_parcels(3);
-    assert_true(is_id(2, 0, "a2"));
-    finish_parcel(2);
-    test_wait(loop, is_quiet, NULL);
 }
 
 static void no_more_go_out_than_the_endpoint_wants(void **state)
@@ -684,15 +355,12 @@ int main(void)
         ROW(a_failure_is_parked_with_its_count_and_others_go_on),
         ROW(what_must_not_be_tried_again_is_a_dead_letter),
         ROW(no_more_are_taken_than_the_window_holds),
+        ROW(the_window_may_be_one),
         ROW(batches_hold_events_that_failed_equally_often),
         ROW(what_a_gone_node_held_is_delivered_here),
         ROW(what_a_lost_answer_gave_us_is_found),
         ROW(a_stop_leaves_what_is_under_way_to_others),
         ROW(many_failures_in_a_row_leave_the_endpoint_alone),
-        ROW(events_of_one_key_come_one_after_the_other),
-        ROW(a_key_that_waits_for_its_retry_stops_only_itself),
-        ROW(a_batch_has_one_of_each_key),
-        ROW(a_key_goes_on_where_a_gone_node_left_it),
         ROW(no_more_go_out_than_the_endpoint_wants),
         cmocka_unit_test_setup_teardown(more_than_fits_is_told_to_other_nodes_once, begin_two,
                                         end_two),

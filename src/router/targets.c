@@ -38,7 +38,7 @@ enum err targets_make(const struct targets *targets, const struct subscription *
         break;
     case DESTINATION_WEBHOOK:
         *ret_free = webhook_free;
-        return webhook_new(targets->http, targets->identity, subscription, ret, why);
+        return webhook_new(targets, subscription, ret, why);
     case DESTINATION_FUNCTION:
         *ret = targets->functions;
         return *ret != NULL ? E_OK : no_functions(why);

@@ -15,6 +15,7 @@ struct targets {
     struct loop *loop;
     struct http_client *http; /* webhooks */
     const struct identity *identity;
+    uint32_t timeout_ms;      /* of an attempt of a webhook; 0 = WEBHOOK_TIMEOUT_MS */
     struct target *functions; /* NULL = there are none */
     struct redis_hub *hub;    /* Redis destinations */
     /* connection finds the connection string behind a name, which may be one itself: E_OK and

@@ -8,6 +8,7 @@
 #include "http/client.h"
 #include "router/headers.h"
 #include "router/identity.h"
+#include "router/targets.h"
 
 #define BODY_MAX_BYTES (64u * 1024 * 1024)
 #define SIGNATURE_MAX_BYTES 256
@@ -15,8 +16,7 @@
 
 struct webhook {
     struct target target;
-    struct http_client *http;
-    const struct identity *identity;
+    const struct targets *targets;
     struct url url;               /* points into the subscription */
     struct buf token;             /* "Bearer ..": empty = none is sent */
     uint64_t token_until_unix_ms; /* then it is made anew */
@@ -89,11 +89,11 @@ static void add_token(struct webhook *webhook, const struct parcel *parcel, stru
     uint64_t now_unix_ms = clock_unix_ms();
 
     if (now_unix_ms >= webhook->token_until_unix_ms ||
-        webhook->token_round != identity_round(webhook->identity)) {
+        webhook->token_round != identity_round(webhook->targets->identity)) {
         buf_clear(&webhook->token);
-        webhook->token_round = identity_round(webhook->identity);
+        webhook->token_round = identity_round(webhook->targets->identity);
         webhook->token_until_unix_ms =
-            identity_write_bearer(&webhook->token, webhook->identity,
+            identity_write_bearer(&webhook->token, webhook->targets->identity,
                                   &parcel->subscription->destination, now_unix_ms / 1000)
                 ? now_unix_ms + TOKEN_KEPT_MS
                 : UINT64_MAX;
@@ -141,10 +141,12 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
                                     .header_count = post->headers.count,
                                     .body = &post->part,
                                     .body_count = 1,
-                                    .timeout_ms = WEBHOOK_TIMEOUT_MS};
+                                    .timeout_ms = webhook->targets->timeout_ms > 0
+                                                      ? webhook->targets->timeout_ms
+                                                      : WEBHOOK_TIMEOUT_MS};
     enum err err = buf_err(&post->body);
     if (err == E_OK)
-        err = http_send(webhook->http, &post->call);
+        err = http_send(webhook->targets->http, &post->call);
     if (err != E_OK) {
         op->why = post->call.op.why;
         post_free(post);
@@ -154,9 +156,8 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
     return E_OK;
 }
 
-enum err webhook_new(struct http_client *http, const struct identity *identity,
-                     const struct subscription *subscription, struct target **ret,
-                     struct cause *why)
+enum err webhook_new(const struct targets *targets, const struct subscription *subscription,
+                     struct target **ret, struct cause *why)
 {
     struct url url;
     enum err err = url_parse(slice_of(subscription->destination.url), &url, why);
@@ -164,8 +165,7 @@ enum err webhook_new(struct http_client *http, const struct identity *identity,
     if (err != E_OK)
         return err;
     struct webhook *webhook = mem_new(struct webhook);
-    *webhook = (struct webhook){
-        .target.deliver = webhook_deliver, .http = http, .identity = identity, .url = url};
+    *webhook = (struct webhook){.target.deliver = webhook_deliver, .targets = targets, .url = url};
     buf_init(&webhook->token, IDENTITY_BEARER_MAX_BYTES);
     *ret = &webhook->target;
     return E_OK;

@@ -295,6 +295,8 @@ static enum err open_router(struct server *server, struct cause *why)
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
             .topics_max = number(server, SETTING_TOPICS_MAX_ID),
             .subscriptions_max = number(server, SETTING_TOPICS_SUBSCRIPTIONS_MAX_ID),
+            .timeout_ms = number(server, SETTING_DELIVERY_TIMEOUT_ID),
+            .window = number(server, SETTING_DELIVERY_WINDOW_ID),
             .window_ms = number(server, SETTING_DELIVERY_VALIDATION_ID)},
         &server->up);
     buf_done(&url);

@@ -115,6 +115,11 @@ export class Hook {
     return this.deliveries();
   }
 
+  // After destroy(): answers again, at the same address.
+  async reopen() {
+    await new Promise((resolve) => this.server.listen(this.port, this.host, resolve));
+  }
+
   async destroy() {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
