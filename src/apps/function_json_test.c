@@ -237,6 +237,34 @@ static void redis_bindings_stand_beside_the_trigger(void **state)
     app_free(app);
 }
 
+static void events_need_no_server(void **state)
+{
+    (void)state;
+    struct app *app =
+        load_one("{\"bindings\":[{\"type\":\"EventGridTrigger\",\"name\":\"e\"}]}", NULL);
+    const struct trigger *t = &app->functions[0]->trigger;
+
+    assert_null(app->functions[0]->error);
+    assert_int_equal(t->type, TRIGGER_EVENT);
+    assert_null(t->connection);
+    assert_int_equal(t->max_concurrency, 16);
+    assert_false(t->is_batch);
+    app_free(app);
+    app = load_one(
+        "{\"bindings\":[{\"type\":\"eventGridTrigger\",\"name\":\"e\",\"maxConcurrency\":\"3\","
+        "\"cardinality\":\"Many\"}]}",
+        NULL);
+    t = &app->functions[0]->trigger;
+    assert_int_equal(t->max_concurrency, 3);
+    assert_true(t->is_batch);
+    app_free(app);
+    app = load_one(
+        "{\"bindings\":[{\"type\":\"eventGridTrigger\",\"name\":\"e\",\"maxConcurrency\":0}]}",
+        NULL);
+    assert_contains(app->functions[0]->error, "bindings[0].maxConcurrency: 0 is not");
+    app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +272,7 @@ int main(void)
         cmocka_unit_test(absent_properties_have_the_defaults_of_their_name_set),
         cmocka_unit_test(old_names_cases_and_types_mean_the_same),
         cmocka_unit_test(redis_bindings_stand_beside_the_trigger),
+        cmocka_unit_test(events_need_no_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

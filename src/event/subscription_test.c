@@ -470,6 +470,38 @@ static void the_default_schema_follows_the_topic(void **state)
     }
 }
 
+static void a_connection_is_shown_without_its_password_and_keeps_it(void **state)
+{
+    struct subscription_rules rules = rules_of(SCHEMA_EVENT_GRID);
+    struct subscription sub;
+    struct buf out;
+
+    (void)state;
+    read_fresh(&sub, &rules,
+               "{\"destination\":{\"endpointType\":\"RedisStream\",\"properties\":{"
+               "\"connection\":\"h:1,password=x\",\"stream\":\"s\"}}}");
+    buf_init(&out, 10000);
+    subscription_write(&out, &sub, &rules);
+    assert_non_null(strstr(buf_text(&out), "\"connection\":\"h:1,password=Hidden\""));
+    static const struct {
+        const char *patch, *connection;
+    } rows[] = {
+        {"{\"destination\":{\"properties\":{\"stream\":\"t\"}}}", "h:1,password=x"},
+        {"{\"destination\":{\"properties\":{\"connection\":\"h:1,password=Hidden\"}}}",
+         "h:1,password=x"},
+        {"{\"destination\":{\"properties\":{\"connection\":\"h:2,password=Hidden\"}}}",
+         "h:2,password=Hidden"},
+        {"{\"destination\":{\"properties\":{\"connection\":\"shop\"}}}", "shop"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(subscription_read(&sub, &rules, slice_of(rows[i].patch), NULL), E_OK);
+        assert_string_equal(sub.destination.connection, rows[i].connection);
+        assert_string_equal(sub.destination.key, "t");
+    }
+    buf_done(&out);
+    subscription_done(&sub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +509,7 @@ int main(void)
         cmocka_unit_test(queue_mode_has_its_own_settings),
         cmocka_unit_test(the_store_gives_back_all_of_it),
         cmocka_unit_test(a_patch_changes_what_it_names),
+        cmocka_unit_test(a_connection_is_shown_without_its_password_and_keeps_it),
         cmocka_unit_test(secrets_are_told_on_request_only),
         cmocka_unit_test(attributes_take_their_values_from_the_event),
         cmocka_unit_test(mistakes_name_their_field),

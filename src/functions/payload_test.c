@@ -348,6 +348,84 @@ static void an_entry_tells_when_it_was_added(void **state)
     message_done(&m);
 }
 
+#define EVENT "{\"id\":\"1\",\"subject\":\"s\",\"data\":{\"n\":5},\"tags\":[1]}"
+#define OTHER "{\"id\":\"2\",\"data\":[7]}"
+#define BARE "{\"id\":\"3\"}"
+
+static void an_event_is_json_and_its_members_are_metadata(void **state)
+{
+    static const struct slice events[] = {SLICE_INIT(EVENT)}, others[] = {SLICE_INIT(OTHER)};
+    const struct rpc_named team = {.name = SLICE("team"), .data.text = SLICE("bl\xff")};
+    struct trigger trigger = trigger_of(TRIGGER_EVENT, PAYLOAD_MODEL);
+    struct message_events what = {.events = events,
+                                  .count = 1,
+                                  .subscription = SLICE("es1"),
+                                  .deliveries = 2,
+                                  .attributes = &team,
+                                  .attribute_count = 1};
+    struct message m;
+    struct buf reason;
+
+    (void)state;
+    message_init(&m, 10000);
+    assert_int_equal(message_set_events(&m, &trigger, &what), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_JSON);
+    assert_text(m.input.data.text, EVENT);
+    assert_metadata(&m, "id=1 subject=s data=~{\"n\":5} SubscriptionName=es1 DeliveryCount=2 "
+                        "team=bl\xef\xbf\xbd");
+    buf_init(&reason, 1000);
+    message_add_reason(&m, &reason);
+    assert_true(slice_has_prefix(buf_slice(&reason),
+                                 SLICE("EventGrid trigger fired by subscription 'es1' at ")));
+    buf_done(&reason);
+    what = (struct message_events){.events = others, .count = 1};
+    trigger.data_type = DATA_BINARY;
+    assert_int_equal(message_set_events(&m, &trigger, &what), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_BYTES);
+    assert_text(m.input.data.text, OTHER);
+    assert_metadata(&m, "id=2 data=~[7] SubscriptionName=");
+    message_done(&m);
+}
+
+static void a_batch_of_events_is_an_array_of_json(void **state)
+{
+    static const struct slice events[] = {SLICE_INIT(EVENT), SLICE_INIT(OTHER), SLICE_INIT(BARE)};
+    struct trigger trigger = trigger_of(TRIGGER_EVENT, PAYLOAD_MODEL);
+    const struct message_events what = {
+        .events = events, .count = 3, .subscription = SLICE("es1"), .deliveries = 1};
+    struct message m;
+
+    (void)state;
+    trigger.is_batch = true;
+    message_init(&m, 10000);
+    assert_int_equal(message_set_events(&m, &trigger, &what), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_JSONS);
+    assert_int_equal(m.input.data.item_count, 3);
+    assert_text(m.input.data.items[0], EVENT);
+    assert_text(m.input.data.items[2], BARE);
+    assert_metadata(&m, "Count=~3 data=~[{\"n\":5},[7],null] SubscriptionName=es1 DeliveryCount=1");
+    message_done(&m);
+}
+
+static void an_event_by_hand_is_as_one_that_came(void **state)
+{
+    struct trigger trigger = trigger_of(TRIGGER_EVENT, PAYLOAD_MODEL);
+    struct message m;
+
+    (void)state;
+    message_init(&m, 10000);
+    assert_int_equal(message_set_value(&m, &trigger, SLICE(OTHER)), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_JSON);
+    assert_metadata(&m, "id=2 data=~[7]");
+    assert_int_equal(message_set_value(&m, &trigger, SLICE("hi")), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_STRING);
+    trigger.is_batch = true;
+    assert_int_equal(message_set_value(&m, &trigger, SLICE(BARE)), E_OK);
+    assert_int_equal(m.input.data.kind, RPC_JSONS);
+    assert_text(m.input.data.items[0], BARE);
+    message_done(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +439,9 @@ int main(void)
         cmocka_unit_test(a_message_over_the_limit_is_refused_and_the_next_one_fits),
         cmocka_unit_test(the_reason_names_source_and_time),
         cmocka_unit_test(an_entry_tells_when_it_was_added),
+        cmocka_unit_test(an_event_is_json_and_its_members_are_metadata),
+        cmocka_unit_test(a_batch_of_events_is_an_array_of_json),
+        cmocka_unit_test(an_event_by_hand_is_as_one_that_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

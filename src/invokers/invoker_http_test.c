@@ -42,6 +42,7 @@ static void values_are_encoded_twice_but_objects_and_bytes(void **state)
         {{.kind = RPC_INTS, .items = items, .item_count = 2}, "\"[1,2]\""},
         {{.kind = RPC_STRINGS, .items = texts, .item_count = 2},
          "\"[\\\"a\\\",\\\"\\\\\\\"\\\"]\""},
+        {{.kind = RPC_JSONS, .items = items, .item_count = 2}, "\"[1,2]\""},
         {{.kind = RPC_JSON, .text = SLICE_INIT("{\"a\":\"b\"}")}, "{\"a\":\"b\"}"},
         {{.kind = RPC_JSON, .text = SLICE_INIT("[1]")}, "\"[1]\""},
         {{.kind = RPC_BYTES, .text = SLICE_INIT("\x00\xff\xfe")}, "\"AP/+\""},

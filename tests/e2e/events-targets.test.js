@@ -168,6 +168,23 @@ scenario('D9 The retry policy of the function is within one attempt', async (w) 
   await node.succeeds('F', 1);
 });
 
+scenario('D9 Input and output bindings', async (w) => {
+  const { cli } = await w.redis();
+  await cli.set('price:7', '12');
+  const code = 'def main(entry, price: str) -> str:\n    return "paid:%s %s" % (entry["id"], price)\n';
+  const redis = { type: 'redis', connection: 'redis' };
+  const bindings = [
+    { ...redis, name: 'price', direction: 'in', command: 'GET price:{data.article}' },
+    { ...redis, name: '$return', direction: 'out', command: 'SET' },
+  ];
+  const events = new Events(await w.up({ F: event({}, { code, bindings }) }));
+  await events.topic('orders');
+  await events.subscription('orders', 'es1', Events.toFunction('app1', 'F'));
+  const sent = gridEvent({ data: { article: 7 } });
+  await publish(events, 'orders', sent);
+  await until(async () => (await cli.get(`paid:${sent.id}`)) === '12', 'it has been written');
+});
+
 scenario('D9 What has no slot waits, and outlives a reload of the app', async (w) => {
   const app = w.app({ F: event({ maxConcurrency: 2 }, SLOW) });
   const node = await w.up(app);
