@@ -66,7 +66,13 @@ static void add_parked(struct buf *out, const json_t *line)
 
 static void add_dead(struct buf *out, const json_t *line)
 {
-    long long count = (long long)field_int(line, "attempt");
+    long long count = (long long)field_int(line, "count");
+
+    if (count > 0) { /* pull clients did not say in time what becomes of them */
+        buf_addf(out, "  %lld: %s", count, field_text(line, "reason", "?"));
+        return;
+    }
+    count = (long long)field_int(line, "attempt");
     buf_addf(out, "  after %lld attempt%s: %s", count, count == 1 ? "" : "s",
              field_text(line, "reason", "?"));
 }

@@ -80,7 +80,8 @@ static void on_expired(struct op *op, enum err err)
         err = E_BAD_WIRE;
     if (err == E_OK) {
         uint64_t oldest = found.oldest_unix_ms != 0 ? found.oldest_unix_ms : x->now_unix_ms;
-        x->buried += found.buried;
+        x->buried += found.burials.locked_out + found.burials.expired;
+        tally_buried(x->active->tally, &found.burials);
         x->active->expiry_unix_ms = oldest + x->active->ttl_ms;
         snprintf(x->start, sizeof x->start, "%.*s", SLICE_ARG(found.next));
     }

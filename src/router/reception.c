@@ -109,8 +109,10 @@ static void give_back(struct reception *r)
 
 static void tell_buried(const struct reception *r)
 {
-    uint64_t buried = queue_buried(r->call.reply);
+    struct queue_burials burials = queue_burials_read(r->call.reply);
+    uint64_t buried = burials.locked_out + burials.expired;
 
+    tally_buried(r->active->tally, &burials);
     if (buried > 0)
         log_warn("DELIVERY-DEAD",
                  "%s: %" PRIu64 " events that nobody acknowledged in time are dead letters",

@@ -197,6 +197,12 @@ static void count_kind_of(struct tally *tally, struct kinds *kinds, const char *
     count_kind(tally->tallies, kinds, labels, name, count);
 }
 
+static void count_dead(struct tally *tally, const char *reason, uint64_t count)
+{
+    tally->counts.dead += count;
+    count_kind_of(tally, &tally->dead, reason, count);
+}
+
 static bool is_watched(const struct tally *tally)
 {
     return tally->tallies->watch.see != NULL;
@@ -268,8 +274,7 @@ void tally_parked(struct tally *tally, const struct delivery_note *note, uint64_
 
 void tally_dead(struct tally *tally, const struct delivery_note *note, const char *reason)
 {
-    tally->counts.dead++;
-    count_kind_of(tally, &tally->dead, reason, 1);
+    count_dead(tally, reason, 1);
     if (!is_watched(tally))
         return;
     struct sighting sighting = sighting_of(tally, SIGHT_DEAD, note);
@@ -288,6 +293,20 @@ static void tell_count(const struct tally *tally, enum sight sight, const char *
                                                 .count = count});
 }
 
+static void bury(struct tally *tally, const char *reason, uint64_t count)
+{
+    if (count == 0)
+        return;
+    count_dead(tally, reason, count);
+    tell_count(tally, SIGHT_DEAD, reason, count);
+}
+
+void tally_buried(struct tally *tally, const struct queue_burials *burials)
+{
+    bury(tally, "MaxDeliveryAttemptsExceeded", burials->locked_out);
+    bury(tally, "TimeToLiveExceeded", burials->expired);
+}
+
 void tally_pulled(struct tally *tally, enum pull_result result, uint64_t count)
 {
 #define PULL_NAME(result, name) [result] = name,
@@ -301,8 +320,7 @@ void tally_pulled(struct tally *tally, enum pull_result result, uint64_t count)
         tally->counts.delivered += count;
         series_add(tally->delivered, (double)count);
     } else if (result == PULL_REJECTED) {
-        tally->counts.dead += count;
-        count_kind_of(tally, &tally->dead, "Rejected", count);
+        count_dead(tally, "Rejected", count);
     }
     tell_count(tally, SIGHT_PULLED, names[result], count);
 }

@@ -101,6 +101,9 @@ enum pull_result { PULL_RESULTS(PULL_ENUM) };
 #undef PULL_ENUM
 void tally_pulled(struct tally *tally, enum pull_result result, uint64_t count);
 
+/* tally_buried: so many of a queue that clients receive from became dead letters. */
+void tally_buried(struct tally *tally, const struct queue_burials *burials);
+
 /* tally_dropped: so many are gone without having been delivered, as somebody wanted. */
 void tally_dropped(struct tally *tally, uint64_t count);
 

@@ -126,12 +126,16 @@ static void pull_clients_are_counted(void **state)
     tally_pulled(tally, PULL_ACKNOWLEDGED, 3);
     tally_pulled(tally, PULL_REJECTED, 2);
     tally_pulled(tally, PULL_LOST, 0);
+    tally_buried(tally, &(struct queue_burials){.expired = 4});
     assert_holds("redgrid_events_pulled_total" S ",result=\"received\"} 6\n");
     assert_holds("redgrid_events_pulled_total" S ",result=\"acknowledged\"} 3\n");
     assert_holds("redgrid_events_delivered_total" S "} 3\n");
     assert_holds("redgrid_events_dead_lettered_total" S ",reason=\"Rejected\"} 2\n");
     assert_null(strstr(written(), "\"lost\""));
+    assert_holds("redgrid_events_dead_lettered_total" S ",reason=\"TimeToLiveExceeded\"} 4\n");
+    assert_null(strstr(written(), "MaxDelivery"));
     assert_int_equal(tally->counts.delivered, 3);
+    assert_int_equal(tally->counts.dead, 6);
     tally_unref(tally);
 }
 
@@ -180,6 +184,7 @@ static void who_watches_is_told(void **state)
     tally_dead(tally, &note, "Unreadable");
     tally_pulled(tally, PULL_RELEASED, 4);
     tally_dropped(tally, 6);
+    tally_buried(tally, &(struct queue_burials){.locked_out = 5});
     assert_string_equal(seen, "published t/- 0 3 -\n"
                               "refused t/- 0 0 InputJsonInvalid\n"
                               "delivered t/s 2 0 -\n"
@@ -187,7 +192,8 @@ static void who_watches_is_told(void **state)
                               "parked t/s 2 0 -\n"
                               "dead t/s 2 0 Unreadable\n"
                               "pulled t/s 0 4 released\n"
-                              "dropped t/s 0 6 -\n");
+                              "dropped t/s 0 6 -\n"
+                              "dead t/s 0 5 MaxDeliveryAttemptsExceeded\n");
     topic_tally_unref(topic);
     tally_unref(tally);
 }

@@ -16,7 +16,7 @@
     X(SIGHT_DELIVERED, "delivered") /* by this attempt */                                          \
     X(SIGHT_FAILED, "failed")       /* this attempt, with this outcome */                          \
     X(SIGHT_PARKED, "parked")       /* until the next attempt, `due_unix_ms` */                    \
-    X(SIGHT_DEAD, "dead")           /* became a dead letter after `attempt` attempts */            \
+    X(SIGHT_DEAD, "dead")           /* a dead letter after `attempt` attempts; or `count` */       \
     X(SIGHT_PULLED, "pulled")       /* `count` events; `reason` is a pull result's name */         \
     X(SIGHT_DROPPED, "dropped")     /* `count` events, undelivered */
 

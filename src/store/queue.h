@@ -117,7 +117,7 @@ enum err queue_bury(struct queue *queue, struct slice id, const struct queue_fie
  * from now; state = the token of the lock, new each time, and how often it was locked: read it with
  * queue_lock_read(). Fewer come when they have more than QUEUE_RECEIVE_BYTES together. One that was
  * locked max_locks times before, or is older than ttl_ms, becomes a dead letter instead, with
- * `reason`, `attempts` and the time: queue_buried() tells how many did. */
+ * `reason`, `attempts` and the time: queue_burials_read() tells how many did. */
 #define QUEUE_RECEIVE_BYTES (4 * 1024 * 1024)
 struct queue_pull {
     uint64_t now_unix_ms;
@@ -127,7 +127,11 @@ struct queue_pull {
     uint64_t ttl_ms;    /* 0 = no limit */
 };
 enum err queue_receive(struct queue *queue, const struct queue_pull *pull, struct redis_call *call);
-uint64_t queue_buried(const struct reply *reply);
+struct queue_burials {
+    uint64_t locked_out; /* MaxDeliveryAttemptsExceeded */
+    uint64_t expired;    /* TimeToLiveExceeded */
+};
+struct queue_burials queue_burials_read(const struct reply *reply);
 bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_token);
 /* What to do with entries by their tokens, as "id:token". The reply has one integer each, in their
  * order: 1 = done, 0 = the lock is no longer this one's. A return is a release of what nobody got:
@@ -146,7 +150,7 @@ enum err queue_unlock(struct queue *queue, enum queue_lock_end end, const struct
 enum err queue_expire(struct queue *queue, const struct queue_pull *pull, struct slice start,
                       struct redis_call *call);
 struct queue_expiry {
-    uint64_t buried;
+    struct queue_burials burials;
     struct slice next;       /* where to go on; empty = all were looked at. Points into the reply */
     uint64_t oldest_unix_ms; /* that is left; 0 = none is */
 };

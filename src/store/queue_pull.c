@@ -4,12 +4,12 @@
 
 #include "base/id.h"
 
-/* Why an entry that nobody has locked is dead; nil: it is not. */
+/* Why an entry that nobody has locked is dead, and where its kind is counted; nil: it is not. */
 #define LUA_REASON                                                                                 \
     "local function reason_of(id, locks, max, ttl, now) "                                          \
-    "if max > 0 and locks >= max then return 'MaxDeliveryAttemptsExceeded' end "                   \
+    "if max > 0 and locks >= max then return 'MaxDeliveryAttemptsExceeded', 1 end "                \
     "if ttl > 0 and tonumber(string.match(id, '^%d+')) + ttl <= now then "                         \
-    "return 'TimeToLiveExceeded' end end "
+    "return 'TimeToLiveExceeded', 2 end end "
 
 /* A state is "locks token". ARGV: now, count, lock_ms, max_locks, ttl_ms, bytes, then a token for
  * each of the count. What is dead is replaced by the next, so that a client that waits for one is
@@ -22,7 +22,7 @@
 static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "local now, count, lock, max, ttl = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), "
     "tonumber(ARGV[5]), tonumber(ARGV[6]) "
-    "local entries, states, looked, bytes, buried = {}, {}, 0, 0, 0 "
+    "local entries, states, looked, bytes, buried = {}, {}, 0, 0, {0, 0} "
     "while #entries < count and looked < 1000 and bytes < tonumber(ARGV[7]) do "
     "looked = looked + 1 "
     "local id = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1)[1] "
@@ -36,8 +36,9 @@ static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "e = r[1][2][1] end "
     "if e then "
     "local locks = lock_of(e[1]) "
-    "local reason = reason_of(e[1], locks, max, ttl, now) "
-    "if reason then buried = buried + bury(e[1], {'reason', reason, 'attempts', locks}) "
+    "local reason, k = reason_of(e[1], locks, max, ttl, now) "
+    "if reason then "
+    "buried[k] = buried[k] + bury(e[1], {'reason', reason, 'attempts', locks}) "
     "else "
     "local state = (locks + 1) .. ' ' .. ARGV[8 + #entries] "
     "bytes = bytes + #e[2][4] "
@@ -53,14 +54,14 @@ static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
 static const char expire_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "local now, max, ttl, count = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), "
     "tonumber(ARGV[5]) "
-    "local buried, last, until_id = 0, nil, string.format('%.0f', now - ttl) "
+    "local buried, last, until_id = {0, 0}, nil, string.format('%.0f', now - ttl) "
     "local old = redis.call('XRANGE', KEYS[1], ARGV[6], until_id, 'COUNT', count) "
     "for _, e in ipairs(old) do "
     "last = e[1] "
     "if tonumber(redis.call('ZSCORE', KEYS[2], last) or 0) <= now then "
     "local locks = lock_of(last) "
-    "local reason = reason_of(last, locks, max, ttl, now) "
-    "buried = buried + bury(last, {'reason', reason, 'attempts', locks}) end end "
+    "local reason, k = reason_of(last, locks, max, ttl, now) "
+    "buried[k] = buried[k] + bury(last, {'reason', reason, 'attempts', locks}) end end "
     "local next_id = '' "
     "if #old == count then "
     "local time, sequence = string.match(last, '^(%d+)%-(%d+)$') "
@@ -106,12 +107,24 @@ enum err queue_receive(struct queue *queue, const struct queue_pull *pull, struc
     return queue_run(queue, receive_script, args, 6 + pull->count, call);
 }
 
-uint64_t queue_buried(const struct reply *reply)
+static bool read_burials(const struct resp *node, struct queue_burials *ret)
 {
-    const struct resp *buried = resp_child(reply->root, 3);
-    int64_t count;
+    int64_t locked_out, expired;
 
-    return buried != NULL && resp_int(buried, &count) && count > 0 ? (uint64_t)count : 0;
+    if (node == NULL || node->type != RESP_ARRAY || node->count != 2 ||
+        !resp_int(resp_child(node, 0), &locked_out) || !resp_int(resp_child(node, 1), &expired) ||
+        locked_out < 0 || expired < 0)
+        return false;
+    *ret = (struct queue_burials){(uint64_t)locked_out, (uint64_t)expired};
+    return true;
+}
+
+struct queue_burials queue_burials_read(const struct reply *reply)
+{
+    struct queue_burials burials = {0};
+
+    (void)read_burials(resp_child(reply->root, 3), &burials);
+    return burials;
 }
 
 bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_token)
@@ -158,14 +171,12 @@ enum err queue_expire(struct queue *queue, const struct queue_pull *pull, struct
 
 bool queue_expiry_read(const struct reply *reply, struct queue_expiry *ret)
 {
-    const struct resp *buried = resp_child(reply->root, 0), *next = resp_child(reply->root, 1);
-    const struct resp *oldest = resp_child(reply->root, 2);
-    int64_t count;
+    const struct resp *next = resp_child(reply->root, 1), *oldest = resp_child(reply->root, 2);
+    struct queue_burials burials;
 
-    if (oldest == NULL || !resp_int(buried, &count) || count < 0)
+    if (oldest == NULL || !read_burials(resp_child(reply->root, 0), &burials))
         return false;
-    *ret = (struct queue_expiry){.buried = (uint64_t)count,
-                                 .next = next->text,
-                                 .oldest_unix_ms = queue_stream_time(oldest->text)};
+    *ret = (struct queue_expiry){
+        .burials = burials, .next = next->text, .oldest_unix_ms = queue_stream_time(oldest->text)};
     return true;
 }

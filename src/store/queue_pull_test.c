@@ -126,9 +126,10 @@ static void what_nobody_got_is_given_back_and_not_counted(void **state)
     assert_int_equal(unlock(QUEUE_RETURN, first, 2000, 0), 1);
     assert_int_equal(unlock(QUEUE_RETURN, first, 2000, 0), 0);
     assert_string_equal(receive(1, 2000, 1), "a:1");
-    assert_int_equal(queue_buried(answer.kept), 0);
+    assert_int_equal(queue_burials_read(answer.kept).locked_out, 0);
     assert_string_equal(receive(1, 62000, 1), "");
-    assert_int_equal(queue_buried(answer.kept), 1);
+    assert_int_equal(queue_burials_read(answer.kept).locked_out, 1);
+    assert_int_equal(queue_burials_read(answer.kept).expired, 0);
 }
 
 static void one_answer_has_so_many_bytes(void **state)
@@ -172,19 +173,19 @@ static void what_nobody_fetches_in_time_is_dead_but_not_what_is_locked(void **st
     append("c");
     assert_string_equal(receive(1, clock_unix_ms() + 50000, 0), "a:1"); /* for 60 s */
     found = expire(0, 10, "-");
-    assert_int_equal(found.buried, 0);
+    assert_int_equal(found.burials.expired, 0);
     assert_true(found.oldest_unix_ms > 0);
     found = expire(70000, 2, "-");
-    assert_int_equal(found.buried, 1); /* b */
-    assert_true(found.next.len > 0);   /* there may be more */
+    assert_int_equal(found.burials.expired, 1); /* b */
+    assert_true(found.next.len > 0);            /* there may be more */
     snprintf(start, sizeof start, "%.*s", SLICE_ARG(found.next));
     found = expire(70000, 2, start);
-    assert_int_equal(found.buried, 1); /* c */
+    assert_int_equal(found.burials.expired, 1); /* c */
     assert_int_equal(found.next.len, 0);
     assert_true(found.oldest_unix_ms > 0); /* a */
     expect_stats(1, 0, 1, 2);
     found = expire(120000, 2, "-");
-    assert_int_equal(found.buried, 1);
+    assert_int_equal(found.burials.expired, 1);
     assert_int_equal(found.oldest_unix_ms, 0);
     expect_stats(0, 0, 0, 3);
 }
