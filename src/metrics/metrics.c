@@ -10,6 +10,7 @@
 #define LABELS_MAX 4
 #define LABEL_VALUE_MAX_BYTES 256
 #define SERIES_KEY_MAX_BYTES 2048
+#define LABELS_TEXT_MAX_BYTES 4096 /* every byte escaped */
 
 static const char *const kind_names[] = {
     [METRIC_COUNTER] = "counter",
@@ -29,6 +30,19 @@ static const struct metric_row {
 #undef METRIC_ROW
 };
 
+static void add_escaped(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\n') {
+            buf_add(out, SLICE("\\n"));
+            continue;
+        }
+        if (text.data[i] == '\\' || text.data[i] == '"')
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, text.data[i]);
+    }
+}
+
 /* Upper bounds in seconds: from a function that does nothing to one that waits for a human. */
 static const struct bucket {
     double le;
@@ -45,6 +59,7 @@ static const struct bucket {
 struct series {
     enum metric_id id;
     char *values[LABELS_MAX];
+    char *text;      /* of the labels, as it is written: thousands of lines are at a time */
     size_t holders;  /* who asked for it and has not released it */
     bool is_dropped; /* kept for those who still hold it, shown again when it is asked for again */
     double value;    /* a histogram's: the sum */
@@ -70,6 +85,7 @@ static void series_free(struct series *series)
 {
     for (size_t i = 0; i < LABELS_MAX; i++)
         free(series->values[i]);
+    free(series->text);
     free(series->hits);
     free(series);
 }
@@ -107,6 +123,25 @@ static void series_zero(struct series *series)
         memset(series->hits, 0, (BUCKETS + 1) * sizeof *series->hits);
 }
 
+static char *labels_text(enum metric_id id, const struct slice *values, size_t count)
+{
+    struct slice names[LABELS_MAX];
+    struct buf text;
+
+    (void)label_names(id, names);
+    buf_init(&text, LABELS_TEXT_MAX_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        buf_add(&text, i == 0 ? SLICE("") : SLICE(","));
+        buf_add(&text, names[i]);
+        buf_add(&text, SLICE("=\""));
+        add_escaped(&text, values[i]);
+        buf_add_byte(&text, '"');
+    }
+    char *ret = slice_dup(buf_slice(&text));
+    buf_done(&text);
+    return ret;
+}
+
 static struct series *series_make(struct family *family, enum metric_id id,
                                   const struct slice *values, size_t count)
 {
@@ -115,6 +150,7 @@ static struct series *series_make(struct family *family, enum metric_id id,
     series->id = id;
     for (size_t i = 0; i < count; i++)
         series->values[i] = slice_dup(values[i]);
+    series->text = labels_text(id, values, count);
     if (metric_rows[id].kind == METRIC_HISTOGRAM)
         series->hits = mem_new_array(BUCKETS + 1, uint64_t);
     if (family->count == family->cap) {
@@ -251,35 +287,28 @@ void metrics_drop(struct metrics *metrics, const char *name, const char *value)
     }
 }
 
-static void add_escaped(struct buf *out, const char *text)
+/* `le` is the bound of a bucket, SLICE_NONE outside of histograms. */
+static void add_labels(struct buf *out, const struct series *series, struct slice le)
 {
-    for (; *text != '\0'; text++) {
-        if (*text == '\n') {
-            buf_add(out, SLICE("\\n"));
-            continue;
-        }
-        if (*text == '\\' || *text == '"')
-            buf_add_byte(out, '\\');
-        buf_add_byte(out, *text);
-    }
-}
+    struct slice text = slice_of(series->text);
 
-/* `le` is the bound of a bucket, NULL outside of histograms. */
-static void add_labels(struct buf *out, const struct series *series, const char *le)
-{
-    struct slice names[LABELS_MAX];
-    size_t count = label_names(series->id, names);
-
-    if (count == 0 && le == NULL)
+    if (text.len == 0 && le.data == NULL)
         return;
-    for (size_t i = 0; i < count; i++) {
-        buf_addf(out, "%s%.*s=\"", i == 0 ? "{" : ",", SLICE_ARG(names[i]));
-        add_escaped(out, series->values[i]);
+    buf_add_byte(out, '{');
+    buf_add(out, text);
+    if (le.data != NULL) {
+        buf_add(out, text.len > 0 ? SLICE(",le=\"") : SLICE("le=\""));
+        buf_add(out, le);
         buf_add_byte(out, '"');
     }
-    if (le != NULL)
-        buf_addf(out, "%sle=\"%s\"", count == 0 ? "{" : ",", le);
     buf_add_byte(out, '}');
+}
+
+static void add_whole(struct buf *out, int64_t value)
+{
+    buf_add_byte(out, ' ');
+    buf_add_i64(out, value);
+    buf_add_byte(out, '\n');
 }
 
 static void add_number(struct buf *out, double value)
@@ -289,32 +318,31 @@ static void add_number(struct buf *out, double value)
     else if (isinf(value))
         buf_add(out, value > 0 ? SLICE(" +Inf\n") : SLICE(" -Inf\n"));
     else if (value == floor(value) && fabs(value) < 1e15)
-        buf_addf(out, " %.0f\n", value);
+        add_whole(out, (int64_t)value);
     else
         buf_addf(out, " %.9g\n", value);
 }
 
 static void write_histogram(struct buf *out, const struct series *series)
 {
-    const char *name = metric_rows[series->id].name;
+    struct slice name = slice_of(metric_rows[series->id].name);
     uint64_t total = 0;
 
     for (size_t i = 0; i <= BUCKETS; i++) {
         total += series->hits[i];
-        buf_addf(out, "%s_bucket", name);
-        add_labels(out, series, i < BUCKETS ? buckets[i].text : "+Inf");
-        buf_add_byte(out, ' ');
-        buf_add_u64(out, total);
-        buf_add_byte(out, '\n');
+        buf_add(out, name);
+        buf_add(out, SLICE("_bucket"));
+        add_labels(out, series, i < BUCKETS ? slice_of(buckets[i].text) : SLICE("+Inf"));
+        add_whole(out, (int64_t)total);
     }
-    buf_addf(out, "%s_sum", name);
-    add_labels(out, series, NULL);
+    buf_add(out, name);
+    buf_add(out, SLICE("_sum"));
+    add_labels(out, series, SLICE_NONE);
     add_number(out, series->value);
-    buf_addf(out, "%s_count", name);
-    add_labels(out, series, NULL);
-    buf_add_byte(out, ' ');
-    buf_add_u64(out, series->count);
-    buf_add_byte(out, '\n');
+    buf_add(out, name);
+    buf_add(out, SLICE("_count"));
+    add_labels(out, series, SLICE_NONE);
+    add_whole(out, (int64_t)series->count);
 }
 
 void metrics_write(const struct metrics *metrics, struct buf *out)
@@ -334,8 +362,8 @@ void metrics_write(const struct metrics *metrics, struct buf *out)
                 write_histogram(out, series);
                 continue;
             }
-            buf_addf(out, "%s", row->name);
-            add_labels(out, series, NULL);
+            buf_add(out, slice_of(row->name));
+            add_labels(out, series, SLICE_NONE);
             add_number(out, series->value);
         }
     }
