@@ -30,9 +30,10 @@ const struct command up_command = {
     .takes = "",
     .summary = "Run the server: function apps, their triggers, and the private store.",
     .details =
-        "Values come from flags, then REDGRID_* variables, then redgrid.yaml, then defaults.\n"
+        "Values come from flags, then REDGRID_* variables, then redgrid.yaml, then defaults;\n"
+        "`redgrid help --sample-config` writes a redgrid.yaml with all of them.\n"
         "The first SIGTERM or SIGINT stops taking work, waits for what runs, and ends with 0; the\n"
-        "second ends at once. SIGHUP reads redgrid.yaml and the apps again.\n",
+        "second ends at once. SIGHUP reads redgrid.yaml, the apps and the resources again.\n",
     .has_settings = true,
     .run = run,
 };

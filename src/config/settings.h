@@ -73,6 +73,9 @@ enum setting_type {
       "Run a Redis for apps that name a connection which nothing explains.")                       \
     X(CACHE_PORT, "cache.port", NUMBER, "6379", 1, 65535, "", RESTART, "--cache-port", "PORT",     \
       "Port of that Redis, on 127.0.0.1; the next free one when it is taken.")                     \
+    X(RESOURCES, "resources", PATHS, "", 0, 0, "", LIVE, "--resources", "FILE...",                 \
+      "Files that declare topics and subscriptions, which are made at the start, as `redgrid "     \
+      "apply` makes them.")                                                                        \
     X(TOPICS_MAX, "topics.max", NUMBER, "100", 1, 100000, "topics", RESTART, "--topics-max", "N",  \
       "How many topics there may be.")                                                             \
     X(TOPICS_SUBSCRIPTIONS_MAX, "topics.subscriptions_max", NUMBER, "500", 1, 100000,              \

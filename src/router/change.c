@@ -46,12 +46,19 @@ static enum err start_write(struct change *c)
         loop_later(c->changes->options.loop, &c->step, E_OK);
         return E_OK;
     }
-    return resource_put(c->changes->options.resources, slice_of(c->id), buf_slice(&c->document),
-                        &c->write);
+    const struct resource_change change = {slice_of(c->id), buf_slice(&c->document)};
+    return resources_commit(
+        c->changes->options.resources,
+        &(struct resource_commit){.absent = c->is_creation ? change.id : SLICE_NONE,
+                                  .changes = &change,
+                                  .change_count = 1},
+        &c->write);
 }
 
 static enum change_state judge_write(struct change *c, enum err err)
 {
+    if (err == E_EXISTS)
+        (void)cause_set(&c->why, err, "another node has made it meanwhile: try again");
     if (err != E_OK) {
         c->result = err;
         return DONE;

@@ -2,7 +2,8 @@
  * Rules: what was said to be done stands in the store, and this node works by it. A change is made
  * whole or not at all: after a crash a topic or subscription is as before or as after, and what was
  * being removed is removed by the next start, or by the nodes that are left. One change of a
- * resource at a time on one node; of several nodes the last one wins.
+ * resource at a time on one node; of several nodes the last one wins, but the
+ * first when two make the same new one, since each would have given it a queue.
  * An endpoint gets events only after its handshake. A new subscription whose endpoint fails it
  * stays in state Failed; a change of the endpoint that fails changes nothing, and while it is being
  * decided the old endpoint is in force.
@@ -64,6 +65,7 @@ struct change {
     struct cause why;
     char *id; /* lower case, of the document */
     bool is_removal, is_topic;
+    bool is_creation;    /* there was none when it was written */
     bool is_in_force;    /* a subscription that is removed: its endpoint got events */
     struct buf document; /* to be written */
     struct resource_write write;

@@ -107,6 +107,7 @@ static enum err begin_topic(struct changes *changes, const struct change_request
 
     if (err != E_OK)
         return err;
+    c->is_creation = change_document(c).data == NULL;
     err = check_topic(c, request);
     if (err == E_OK)
         err = write_topic(c, request, renewed);
@@ -291,6 +292,7 @@ static void write_member(struct change *c, const struct scope *scope, struct sli
     struct id fresh = id_next();
     struct buf id, properties;
 
+    c->is_creation = document.data == NULL;
     buf_init(&id, RESOURCE_ID_MAX_BYTES);
     buf_init(&properties, DOCUMENT_MAX_BYTES);
     resource_id_subscription(&id, slice_of(scope->topic->id), slice_of(p->subscription.name));

@@ -31,7 +31,9 @@
 #include "loop/timer.h"
 #include "redis/client.h"
 #include "router/router.h"
+#include "server/declared.h"
 #include "server/listeners.h"
+#include "server/own.h"
 #include "server/places.h"
 #include "store/datadir.h"
 #include "store/instance.h"
@@ -45,7 +47,6 @@
 #define PORTS_MAX_BYTES 4096
 #define HANDLER_CONNECTIONS 10000 /* the trigger limits them: what waited here would time out */
 #define WEBHOOK_CONNECTIONS 10000 /* each subscription's window limits them */
-#define FILES_MAX 65536
 #define CHANGES_MAX_BYTES 4096
 #define URL_MAX_BYTES 8192
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
@@ -66,6 +67,7 @@ struct server {
     struct blob_accounts accounts;
     struct tls *tls;
     struct router *router;
+    struct declared_files *declared;
     struct redis_hub *hub;
     struct store *store;
     struct instance *cache;
@@ -417,16 +419,22 @@ static enum err show_banner(struct server *server, struct cause *why)
     return E_EMPTY;
 }
 
-/* ---- again ---- */
-
-static void start_log(const struct settings *settings)
+static enum err apply_declared(struct server *server, struct cause *why)
 {
-    enum log_level level = LOG_INFO;
+    struct buf url;
 
-    (void)log_level_parse(slice_of(settings_text(settings, SETTING_LOG_LEVEL_ID)), &level);
-    log_open(STDOUT_FILENO, level,
-             slice_eq(slice_of(settings_text(settings, SETTING_LOG_FORMAT_ID)), SLICE("json")));
+    (void)why;
+    if (server->declared == NULL)
+        server->declared = declared_files_new(server->loop, server->router);
+    buf_init(&url, URL_MAX_BYTES);
+    listeners_write_url(&url, server->listeners);
+    declared_files_apply(server->declared, settings_list(server->settings, SETTING_RESOURCES_ID),
+                         buf_slice(&url));
+    buf_done(&url);
+    return E_EMPTY;
 }
+
+/* ---- again ---- */
 
 static void reload_settings(struct server *server)
 {
@@ -439,7 +447,7 @@ static void reload_settings(struct server *server)
         settings_reload(server->settings, server->whole_environment, &taken, &kept, &why);
     if (err)
         log_error("SERVER-SETTINGS", "%s; all settings stay as they are", cause_text(&why, err));
-    start_log(server->settings);
+    own_start_log(server->settings);
     if (taken.len > 0)
         log_info("SERVER-SETTINGS", "changed: %s", buf_text(&taken));
     if (kept.len > 0)
@@ -468,6 +476,7 @@ static void on_reload(void *ctx)
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
+    (void)apply_declared(server, NULL);
 }
 
 /* ---- down ---- */
@@ -488,6 +497,7 @@ static enum err stop_router(struct server *server, struct cause *why)
     (void)why;
     if (server->router == NULL)
         return E_EMPTY;
+    declared_files_stop(server->declared);
     router_stop(server->router, number(server, SETTING_DRAIN_TIMEOUT_ID), &server->down);
     return E_OK;
 }
@@ -531,6 +541,7 @@ static enum err close_clients(struct server *server, struct cause *why)
     server->host = NULL;
     nodes_free(server->nodes);
     server->nodes = NULL;
+    declared_files_free(server->declared);
     router_free(server->router);
     server->router = NULL;
     http_client_free(server->webhooks);
@@ -573,10 +584,10 @@ struct step {
     enum err (*start)(struct server *server, struct cause *why);
 };
 static const struct step up_steps[] = {
-    {"begin", begin},        {"http", open_http},     {"store", open_store},
-    {"cache", open_cache},   {"nodes", join_nodes},   {"host", open_host},
-    {"router", open_router}, {"events", open_events}, {"functions", start_apps},
-    {"banner", show_banner},
+    {"begin", begin},        {"http", open_http},           {"store", open_store},
+    {"cache", open_cache},   {"nodes", join_nodes},         {"host", open_host},
+    {"router", open_router}, {"events", open_events},       {"functions", start_apps},
+    {"banner", show_banner}, {"resources", apply_declared},
 };
 static const struct step down_steps[] = {
     {"functions", drain_host}, {"router", stop_router},    {"nodes", leave_nodes},
@@ -716,31 +727,6 @@ static void on_describe(void *ctx, struct buf *out)
 
 /* ---- life ---- */
 
-/* The daemon's own variables may hold secrets: its children do without. */
-static const char *const *child_environment(const char *const *all)
-{
-    size_t count = 0, kept = 0;
-
-    while (all[count] != NULL)
-        count++;
-    const char **some = mem_new_array(count + 1, const char *);
-    for (size_t i = 0; i < count; i++)
-        if (!slice_has_prefix(slice_of(all[i]), SLICE("REDGRID_")))
-            some[kept++] = all[i];
-    return some;
-}
-
-/* Every run of a custom handler has a connection; 1024 files, as is usual, would not be enough. */
-static void raise_file_limit(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MAX)
-        return;
-    files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
 static void server_init(struct server *server, const struct server_options *options,
                         struct cause *why)
 {
@@ -748,7 +734,7 @@ static void server_init(struct server *server, const struct server_options *opti
 
     server->settings = options->settings;
     server->whole_environment = options->environment;
-    server->environment = child_environment(options->environment);
+    server->environment = own_child_environment(options->environment);
     server->why = why;
     server->started_at_ms = clock_now_ms();
     server->id = id_secret();
@@ -759,7 +745,7 @@ static void server_init(struct server *server, const struct server_options *opti
     server->logs = log_ring_new(server->loop);
     server->hub = redis_hub_new(server->loop);
     redis_hub_metrics(server->hub, server->metrics);
-    raise_file_limit();
+    own_raise_file_limit();
     server->client = http_client_new(
         server->loop, &(struct http_client_options){.connections_max = HANDLER_CONNECTIONS});
     series_set(metrics_series(server->metrics, METRIC_ID_BUILD_INFO,
@@ -796,7 +782,7 @@ enum err server_run(const struct server_options *options, struct cause *why)
 {
     struct server server = {0};
 
-    start_log(options->settings);
+    own_start_log(options->settings);
     enum err err =
         datadir_open(settings_text(options->settings, SETTING_DATA_ID), &server.data, why);
 

@@ -204,3 +204,47 @@ scenario('Several files, standard input, and what is not named any more', async 
 function hooked(hook) {
   return { destination: { endpointUrl: hook.url() } };
 }
+
+const declared = (hook, attempts = 30) => `topics: [{name: orders}]
+subscriptions:
+  - name: billing
+    topic: orders
+    destination: {endpointUrl: "${hook.url()}"}
+    retryPolicy: {maxDeliveryAttempts: ${attempts}}
+`;
+
+scenario('A server applies its own files, at its start and at SIGHUP', async (w) => {
+  const hook = await w.hook();
+  write(w, 'orders.yaml', declared(hook));
+  const options = { args: ['--resources', w.path('orders.yaml')], data: w.path('data') };
+  const first = await w.events(options);
+  await first.node.line(/^subscription orders\/billing: create$/);
+  await first.publish('orders', [gridEvent()]);
+  await hook.gets(1);
+  await first.node.stop();
+  const second = await w.events(options);
+  await second.node.line(/^2 topics and subscriptions are as declared$/);
+  write(w, 'orders.yaml', declared(hook, 5));
+  second.node.process.kill('SIGHUP');
+  await second.node.line(/^subscription orders\/billing: change$/);
+  const { properties } = await second.must('GET', '/api/subscriptions/billing?topic=orders');
+  assert.equal(properties.retryPolicy.maxDeliveryAttempts, 5);
+  assert.equal(hook.handshakes().length, 1);
+  write(w, 'orders.yaml', declared(hook, 31));
+  second.node.process.kill('SIGHUP');
+  await second.node.line(/orders\.yaml:6:19: .*maxDeliveryAttempts: 31 is not between 1 and 30$/);
+});
+
+scenario('Two servers that start with the same file make one of each', async (w) => {
+  const store = await w.redis();
+  const hook = await w.hook();
+  write(w, 'orders.yaml', declared(hook));
+  const args = ['--resources', w.path('orders.yaml')];
+  const all = await Promise.all([w.events({ store, args }), w.events({ store, args })]);
+  for (const { node } of all) await node.line(/as declared$|billing: create$/);
+  for (const events of all)
+    for (let i = 0; i < 5; i++) await events.publish('orders', [gridEvent()]);
+  await hook.gets(10);
+  const queues = await store.cli.keys('rg:{q:*}:events');
+  assert.equal(queues.length, 1);
+});

@@ -1,0 +1,15 @@
+/* server/own.h - what the daemon makes of its own process. */
+#ifndef SERVER_OWN_H
+#define SERVER_OWN_H
+
+#include "config/settings.h"
+
+/* own_start_log opens the log on standard output, as the settings say. */
+void own_start_log(const struct settings *settings);
+/* own_child_environment is the environment without our own variables, which may hold secrets: its
+ * children do without. The texts are borrowed; free() ends the list. */
+const char *const *own_child_environment(const char *const *all);
+/* own_raise_file_limit allows as many open files as are of use. */
+void own_raise_file_limit(void);
+
+#endif
