@@ -46,8 +46,8 @@ static enum err judge(const struct sending *s, struct cause *why)
     enum err err = status == 404                    ? E_NOT_FOUND
                    : status == 401 || status == 403 ? E_DENIED
                                                     : E_FAILED;
-    return cause_set(why, err, "%.*s %s%.*s: %d %.*s", SLICE_ARG(s->request.method), s->endpoint,
-                     SLICE_ARG(s->request.path), status, SLICE_ARG(code));
+    return cause_set(why, err, "%.*s %s%.*s: %d%s%.*s", SLICE_ARG(s->request.method), s->endpoint,
+                     SLICE_ARG(s->request.path), status, code.len > 0 ? " " : "", SLICE_ARG(code));
 }
 
 static void on_answered(struct op *op, enum err err)
