@@ -1,6 +1,7 @@
 /* Requests of publishers. The first byte chooses schema and content type, lines up to an empty one
  * are headers, the rest is the body. What is accepted is read again from what a queue keeps, and
- * what is written of it is JSON; data that came in as JSON goes out in the same bytes. */
+ * from its dead letter, and what is written of it is JSON; data that came in as JSON goes out in
+ * the same bytes. */
 #include <assert.h>
 #include <string.h>
 
@@ -44,7 +45,24 @@ static void check_again(const struct event_rules *rules, const struct event *eve
     buf_done(&id);
 }
 
-static void check_written(const struct event *event, enum event_schema output)
+/* A dead letter becomes the event that it was. */
+static void check_dead(const struct event_rules *rules, const struct event *event,
+                       struct slice json)
+{
+    struct event *again = NULL;
+    struct dead_letter dead;
+
+    assert(dead_letter_read(rules, json, &again, &dead, NULL) == E_OK);
+    assert(slice_eq(dead.reason, SLICE("r")) && dead.attempts == 0);
+    assert(slice_eq(again->fields[EVENT_ID], event->fields[EVENT_ID]));
+    assert(slice_eq(again->fields[EVENT_TYPE], event->fields[EVENT_TYPE]));
+    assert(slice_eq(again->fields[EVENT_DATA], event->fields[EVENT_DATA]));
+    assert(again->published_unix_us == event->published_unix_us);
+    event_unref(again);
+}
+
+static void check_written(const struct event_rules *rules, const struct event *event,
+                          enum event_schema output)
 {
     static const struct dead_letter dead = {
         .reason = SLICE_INIT("r"), .outcome = SLICE_INIT("o"), .http_status = 500};
@@ -58,6 +76,11 @@ static void check_written(const struct event *event, enum event_schema output)
     buf_clear(&out);
     event_write(&out, event, output, &dead);
     assert(buf_err(&out) == E_OK && jx_scan_is_object(buf_slice(&out)));
+    check_dead(rules, event, buf_slice(&out));
+    buf_clear(&out);
+    event_write_dead_pull(&out, event, &dead);
+    assert(buf_err(&out) == E_OK);
+    check_dead(rules, event, buf_slice(&out));
     buf_done(&out);
 }
 
@@ -91,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_again(&rules.event, batch.events[i]);
         for (int output = SCHEMA_EVENT_GRID; output <= SCHEMA_CUSTOM; output++)
             if (schema_converts(rules.event.schema, (enum event_schema)output))
-                check_written(batch.events[i], (enum event_schema)output);
+                check_written(&rules.event, batch.events[i], (enum event_schema)output);
     }
     event_batch_done(&batch);
     return 0;

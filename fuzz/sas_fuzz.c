@@ -25,6 +25,9 @@ static void check_dates(struct slice text)
     buf_init(&out, 64);
     date_add_us(&out, unix_ms);
     assert(date_parse_us(buf_slice(&out), &again_ms) && again_ms == unix_ms / 1000 * 1000);
+    buf_clear(&out);
+    date_add_http(&out, unix_ms);
+    assert(date_parse_http(buf_slice(&out), &again_ms) && again_ms == unix_ms / 1000 * 1000);
     buf_done(&out);
 }
 

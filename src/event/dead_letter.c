@@ -7,7 +7,7 @@
 #include "json/scan.h"
 
 #define BODY_MAX_BYTES ((size_t)2 * EVENT_MAX_BYTES)
-#define ID_MAX_BYTES 4096
+#define ID_MAX_BYTES EVENT_MAX_BYTES
 
 /* The members, as Event Grid and custom events have them, as CloudEvents do, and in queue mode. */
 struct names {
