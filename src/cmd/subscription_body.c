@@ -95,6 +95,10 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
     {.flag = "--max-events-per-second",
      .takes = "N",
      .description = "Evenly, from each node; 0 = as many as there are [0]."},
+    {.flag = "--deadletter-endpoint",
+     .takes = "ACCOUNT/CONTAINER",
+     .description = "Blob storage for what is given up, of an account in storage.accounts; as a "
+                    "resource id too; '' = this server."},
     {.flag = "--labels", .takes = "TEXT...", .description = "Notes of yours."},
     {.flag = "--expiration-date",
      .takes = "TIME",
@@ -120,6 +124,39 @@ static int write_retry(struct buf *out, const struct cmdline *line)
     int code = option_add_number(out, line, "--max-delivery-attempts", "maxDeliveryAttempts");
     return code == EXIT_OK ? option_add_number(out, line, "--event-ttl", "eventTimeToLiveInMinutes")
                            : code;
+}
+
+/* .../storageAccounts/ACCOUNT/blobServices/default/containers/CONTAINER, or the two alone. */
+static int add_dead_letters(struct buf *out, const struct cmdline *line)
+{
+    static const char between[] = "/blobServices/default/containers/";
+    const char *value = cmdline_value(line, "--deadletter-endpoint");
+    struct slice place = slice_of(value);
+    size_t at = slice_find(place, slice_of(between)), skip = sizeof between - 1;
+
+    if (value == NULL)
+        return EXIT_OK;
+    if (at == place.len && (place.len == 0 || place.data[0] != '/')) {
+        at = slice_find_byte(place, '/');
+        skip = 1;
+    }
+    struct slice container = slice_from(place, at + skip);
+    if (place.len > 0 && (at == 0 || container.len == 0))
+        return complain(EXIT_USAGE,
+                        "--deadletter-endpoint: '%s' is not ACCOUNT/CONTAINER, or the resource id "
+                        "of a container",
+                        value);
+    member_open(out, "deadLetterDestination");
+    member_text(out, "endpointType",
+                place.len > 0 ? SLICE("StorageBlob") : SLICE("redgrid.DeadLetterStream"));
+    if (place.len > 0) {
+        member_open(out, "properties");
+        member_text(out, "resourceId", slice_first(place, at));
+        member_text(out, "blobContainerName", container);
+        buf_add_byte(out, '}');
+    }
+    buf_add_byte(out, '}');
+    return EXIT_OK;
 }
 
 /* ---- all of it ---- */
@@ -155,6 +192,8 @@ int subscription_body_write(struct buf *out, const struct cmdline *line)
         code = add_part(out, line, "\"filter\":{", write_filter);
     if (code == EXIT_OK)
         code = add_part(out, line, "\"retryPolicy\":{", write_retry);
+    if (code == EXIT_OK)
+        code = add_dead_letters(out, line);
     option_add_text(out, line, "--event-delivery-schema", "eventDeliverySchema");
     option_add_text(out, line, "--order-by", "orderBy");
     if (code == EXIT_OK)

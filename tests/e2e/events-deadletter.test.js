@@ -1,10 +1,12 @@
 // What was given up: where it lies, in which form, and how it comes back (spec L1..L5).
 
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { Azurite } from '../lib/azurite.js';
 import { must, redgrid } from '../lib/command.js';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
+import { receiver, sender } from '../lib/sdk.js';
 import { until } from '../lib/until.js';
 
 const ONCE = { retryPolicy: { maxDeliveryAttempts: 1 } };
@@ -201,10 +203,35 @@ scenario('L4 What dies again during a redrive is not redriven in the same run', 
 });
 
 scenario('L4 Dead letters of queue mode have their own form, and come back to who pulls', async (w) => {
-  const events = await w.events();
-  await events.topic('orders');
-  await events.subscription('orders', 'es1', { deliveryConfiguration: { deliveryMode: 'Queue' } });
-  assert.deepEqual(await letters(events), []);
+  const azurite = await w.azurite();
+  const events = await w.events({ args: ['--storage-accounts', azurite.keyString()] });
+  const topic = await events.topic('orders', { inputSchema: 'CloudEventSchemaV1_0' });
+  await events.subscription('orders', 'es1', Events.queue());
+  await events.subscription('orders', 'es2', { ...Events.queue(), ...Azurite.destination() });
+  const from = ['es1', 'es2'].map((name) => receiver(events, topic, name));
+  const soon = { maxWaitTime: 60 };
+  const sent = { type: 'made', source: '/s', id: 'a', data: { n: 1 } };
+  await sender(events, topic).sendEvents(sent);
+  for (const [at, name] of ['es1', 'es2'].entries()) {
+    const [{ brokerProperties }] = (await from[at].receiveEvents(soon)).details;
+    await from[at].rejectEvents([brokerProperties.lockToken]);
+    const place = ['stream', 'blob'][at];
+    let letter;
+    await until(
+      async () => ([letter] = await letters(events, 'orders', name))?.[0]?.place === place,
+      `a dead letter of ${name} in the ${place}`,
+    );
+    const { deadLetterProperties, event } = letter.deadLetter;
+    assert.equal(deadLetterProperties.deadletterreason, 'Event was rejected.');
+    assert.equal(deadLetterProperties.deliveryattempts, 1);
+    assert.deepEqual([event.id, event.data, event.specversion], ['a', { n: 1 }, '1.0']);
+    assert.equal(letter.reason, 'Rejected');
+    const waiting = from[at].receiveEvents(soon); /* it is woken by the redrive */
+    assert.equal((await ask(events, 'redrive', {}, 'orders', name)).json.redriven, 1);
+    const [again] = (await waiting).details;
+    assert.deepEqual([again.event.id, again.brokerProperties.deliveryCount], ['a', 1]);
+    assert.deepEqual(await letters(events, 'orders', name), []);
+  }
 });
 
 // A node with the account of an azurite, and a subscription whose dead letters go there.
@@ -355,4 +382,58 @@ scenario('L1 A connection string that is none keeps redgrid from starting, and i
   await until(() => node.hasExited(), 'it ends');
   assert.match(node.messages().join('\n'), /storage\.accounts: AccountKey: is not Base64/);
   assert.doesNotMatch(node.messages().join('\n'), /hush/);
+});
+
+// What answers as a broken storage does: nothing, half of it, something else; then Azurite.
+scenario('L5 Half answers of the storage lose nothing', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const faults = [
+    (socket) => socket.destroy(),
+    (socket) => socket.end('HTTP/1.1 201 Created\r\nContent-Le'),
+    (socket) => socket.end('HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\nhalf'),
+    (socket) => socket.end('HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n'),
+    (socket) => socket.end('SSH-2.0-nobody\r\n'),
+  ];
+  let met = 0;
+  const proxy = net.createServer((socket) => {
+    socket.on('error', () => {});
+    const fault = faults[met++];
+    if (fault) return socket.once('data', () => fault(socket));
+    const there = net.connect(azurite.port, '127.0.0.1').on('error', () => socket.destroy());
+    return socket.pipe(there).pipe(socket);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  try {
+    const hook = await w.hook(refusing(1));
+    const connection = azurite.keyString().replace(`:${azurite.port}/`, `:${proxy.address().port}/`);
+    const events = await stored(w, connection, hook);
+    await events.publish('orders', [gridEvent({ id: 'a' })]);
+    const [[{ id }]] = Object.values(await azurite.holds(1, 'dead', 60000));
+    assert.equal(id, 'a');
+    assert.ok(met > faults.length);
+    await until(async () => (await letters(events)).map(({ place }) => place).join() === 'blob', 'one blob');
+    assert.equal(events.node.count(/cannot be written to container/), 1);
+  } finally {
+    proxy.close();
+  }
+});
+
+scenario('L1 The command names account and container, briefly or by resource id, and takes them back', async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook();
+  const env = { STORAGE: azurite.keyString() };
+  const events = await w.events({ args: ['--storage-accounts', 'env:STORAGE'], env });
+  await must(events, 'topic', 'create', 'orders');
+  const made = ['subscription', 'create', 'es1', '--topic', 'orders', '--endpoint', hook.url()];
+  const { resourceId } = Azurite.destination().deadLetterDestination.properties;
+  for (const place of ['devstoreaccount1/dead', `${resourceId}/blobServices/default/containers/dead`]) {
+    const shown = await must(events, ...made, '--deadletter-endpoint', place);
+    assert.match(shown, /^deadLetterDestination\.blobContainerName +dead$/m);
+    assert.match(shown, /^deadLetterDestination\.resourceId +\S*devstoreaccount1$/m);
+  }
+  const update = ['subscription', 'update', 'es1', '--topic', 'orders', '--deadletter-endpoint'];
+  assert.doesNotMatch(await must(events, ...update, ''), /StorageBlob/);
+  assert.equal((await redgrid(events, [...update, 'only'])).code, 2);
+  const other = await redgrid(events, [...update, 'other/dead']);
+  assert.match(other.stderr, /account 'other' is not known here: .*storage\.accounts/);
 });
