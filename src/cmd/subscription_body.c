@@ -36,6 +36,15 @@ const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT] = {
      .takes = "MODE",
      .description = "queue: no endpoint, clients receive events.",
      .choices = "queue"},
+    {.flag = "--receive-lock-duration-in-seconds",
+     .takes = "N",
+     .description = "How long a client that received has to acknowledge, 60 to 300 [60]."},
+    {.flag = "--max-delivery-count",
+     .takes = "N",
+     .description = "How often an event may be received, 1 to 10 [10]."},
+    {.flag = "--event-time-to-live",
+     .takes = "DURATION",
+     .description = "How long an event waits to be received: PT1M, .. [P7D]."},
     {.flag = "--event-delivery-schema",
      .takes = "SCHEMA",
      .description = "EventGridSchema, CloudEventSchemaV1_0 or CustomInputSchema.",
@@ -177,17 +186,28 @@ static int add_part(struct buf *out, const struct cmdline *line, const char *ope
     return code;
 }
 
+static int write_queue(struct buf *out, const struct cmdline *line)
+{
+    int code = option_add_number(out, line, "--receive-lock-duration-in-seconds",
+                                 "receiveLockDurationInSeconds");
+    if (code == EXIT_OK)
+        code = option_add_number(out, line, "--max-delivery-count", "maxDeliveryCount");
+    option_add_text(out, line, "--event-time-to-live", "eventTimeToLive");
+    return code;
+}
+
+static int write_mode(struct buf *out, const struct cmdline *line)
+{
+    option_add_text(out, line, "--delivery-mode", "deliveryMode");
+    return add_part(out, line, "\"queue\":{", write_queue);
+}
+
 int subscription_body_write(struct buf *out, const struct cmdline *line)
 {
-    const char *mode = cmdline_value(line, "--delivery-mode");
-
     buf_add(out, SLICE("{\"properties\":{"));
-    if (mode != NULL) {
-        member_open(out, "deliveryConfiguration");
-        member_text(out, "deliveryMode", slice_of(mode));
-        buf_add_byte(out, '}');
-    }
-    int code = destination_body_write(out, line);
+    int code = add_part(out, line, "\"deliveryConfiguration\":{", write_mode);
+    if (code == EXIT_OK)
+        code = destination_body_write(out, line);
     if (code == EXIT_OK)
         code = add_part(out, line, "\"filter\":{", write_filter);
     if (code == EXIT_OK)

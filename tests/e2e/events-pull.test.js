@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { HTTP } from 'cloudevents';
+import { must } from '../lib/command.js';
 import { Events, cloudEvent, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
 import { receiver, sas, sender } from '../lib/sdk.js';
@@ -259,6 +260,28 @@ async function pullClients(events) {
   return (await (await events.node.get('/api/status')).json()).pullClients;
 }
 const waits = (events, n = 1) => until(async () => (await pullClients(events)) === n, `${n} wait`);
+
+scenario('A command makes and changes a subscription that is received from', async (w) => {
+  const events = await w.events();
+  const topic = await events.topic('orders', CLOUD);
+  const es = ['es1', '--topic', 'orders'];
+  await must(
+    events,
+    ...['subscription', 'create', ...es, '--delivery-mode', 'queue', '--max-delivery-count', '3'],
+    ...['--receive-lock-duration-in-seconds', '120', '--event-time-to-live', 'P1D'],
+  );
+  await must(events, ...['subscription', 'update', ...es, '--max-delivery-count', '4']);
+  const { properties } = JSON.parse(
+    await must(events, ...['subscription', 'show', ...es, '--output', 'json']),
+  );
+  const { deliveryMode, queue: settings } = properties.deliveryConfiguration;
+  assert.equal(deliveryMode, 'Queue');
+  assert.equal(settings.maxDeliveryCount, 4);
+  assert.equal(settings.receiveLockDurationInSeconds, 120);
+  assert.match(settings.eventTimeToLive, /^P(1D|T86400S)$/);
+  await sender(events, topic).sendEvents(made({ id: '1' }));
+  assert.deepEqual(ids(await receiver(events, topic, 'es1').receiveEvents(SOON)), ['1']);
+});
 
 // What a client that left would have got goes to the next, as if nobody had asked.
 scenario('A client that stops waiting leaves nothing locked', async (w) => {
