@@ -595,4 +595,8 @@ void api_write_docs(struct buf *out)
     for (size_t i = 0; i < COUNT_OF(routes); i++)
         buf_addf(out, "| %s | `%s` | %s |\n", routes[i].method, routes[i].path,
                  routes[i].description);
+    buf_add(out, SLICE("\nPublishers and pull clients show a key or token of the topic, and may "
+                       "write paths in "
+                       "any case:\n\n"));
+    topics_write_docs(out);
 }

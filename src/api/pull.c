@@ -10,10 +10,21 @@
 static const struct {
     const char *name;
     size_t segments; /* of the path */
+    const char *description;
 } verbs[] = {
-    [PULL_PUBLISH] = {"publish", 2},         [PULL_RECEIVE] = {"receive", 4},
-    [PULL_ACKNOWLEDGE] = {"acknowledge", 4}, [PULL_RELEASE] = {"release", 4},
-    [PULL_REJECT] = {"reject", 4},           [PULL_RENEW] = {"renewLock", 4},
+    [PULL_PUBLISH] = {"publish", 2,
+                      "Publishes CloudEvents to a topic that takes them: structured, in a batch "
+                      "or binary."},
+    [PULL_RECEIVE] = {"receive", 4,
+                      "Locks events and brings them, as CloudEvents: "
+                      "?maxEvents=1..100&maxWaitTime=10..120 seconds."},
+    [PULL_ACKNOWLEDGE] = {"acknowledge", 4,
+                          "They are done: `{\"lockTokens\":[..]}`, here and below."},
+    [PULL_RELEASE] = {"release", 4,
+                      "They can be received again, ?releaseDelayInSeconds=0, 10, 60, 600 or "
+                      "3600."},
+    [PULL_REJECT] = {"reject", 4, "They become dead letters."},
+    [PULL_RENEW] = {"renewLock", 4, "Their locks begin anew."},
 };
 
 bool pull_read_path(const struct http_request *request, struct pull_path *ret)
@@ -70,4 +81,12 @@ enum err pull_handle(struct scope *scope, const struct pull_path *path,
         return err;
     return path->verb == PULL_RECEIVE ? pull_receive(scope, active, exchange, why)
                                       : pull_settle(active, path->verb, exchange, why);
+}
+
+void pull_write_docs(struct buf *out)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        buf_addf(out, "| POST | `/topics/{topic}%s:%s` | %s |\n",
+                 verbs[i].segments == 2 ? "" : "/eventsubscriptions/{name}", verbs[i].name,
+                 verbs[i].description);
 }

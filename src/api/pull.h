@@ -33,5 +33,6 @@ bool pull_read_path(const struct http_request *request, struct pull_path *ret);
  * `why`, and the answer is the caller's. Not for PULL_PUBLISH. */
 enum err pull_handle(struct scope *scope, const struct pull_path *path,
                      const struct exchange *exchange, struct refusal *why);
+void pull_write_docs(struct buf *out); /* rows of a table in Markdown */
 
 #endif

@@ -236,3 +236,12 @@ void topics_handle(struct router *router, struct http_request *request)
     if (handle(router, &exchange, &why) != E_OK)
         refuse_request(router, &exchange, &why);
 }
+
+void topics_write_docs(struct buf *out)
+{
+    buf_add(out, SLICE("| method | path | what it does |\n|---|---|---|\n"
+                       "| POST | `/topics/{topic}/api/events` | Publishes events of the topic's "
+                       "schema. |\n"
+                       "| OPTIONS | `/topics/{topic}/api/events` | Which schema that is. |\n"));
+    pull_write_docs(out);
+}

@@ -16,5 +16,6 @@ struct router;
 bool topics_is_path(const struct http_request *request);
 /* topics_handle answers it, now or when the events are stored. `router` NULL: 503. */
 void topics_handle(struct router *router, struct http_request *request);
+void topics_write_docs(struct buf *out); /* a table in Markdown */
 
 #endif

@@ -25,8 +25,8 @@ static void write_metrics(struct buf *out)
 
 static void write_api(struct buf *out)
 {
-    buf_add(out, SLICE("# HTTP interface\n\nMade by `redgrid help --api-md` from the table in "
-                       "`src/api/api.c`; a test fails when it is stale.\n\n"));
+    buf_add(out, SLICE("# HTTP interface\n\nMade by `redgrid help --api-md` from the tables in "
+                       "`src/api/`; a test fails when it is stale.\n\n"));
     api_write_docs(out);
 }
 
