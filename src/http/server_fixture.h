@@ -244,6 +244,8 @@ static inline void watch(struct rig *rig, struct http_request *request)
     http_request_watch(request, on_left, rig);
     if (http_request_body(request).len > 0)
         answer_text(rig->held[--rig->held_count], "watched");
+    else if (http_request_segment_count(request) > 1)
+        http_server_close(rig->server, 50, &rig->closing);
 }
 
 static inline void handle(void *ctx, struct http_request *request)

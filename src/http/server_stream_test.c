@@ -102,6 +102,28 @@ static void a_client_that_leaves_unanswered_is_noticed(void **state)
     assert_int_equal(rig.closed_err, E_OK);
 }
 
+static void ask_late(struct rig *rig)
+{
+    check(ask_once(rig, "GET /watch/close HTTP/1.1\r\n" HOST "\r\n") == 503);
+}
+
+/* The socket is the other thread's then, which closes it. */
+static void one_that_is_watched_is_cut_off_by_a_close(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    rig_init(&rig);
+    rig_run(&rig, ask_late);
+    while (!rig.is_closed)
+        loop_run(rig.loop);
+    rig_join(&rig);
+    answer_text(rig.held[0], "to nobody");
+    rig_done(&rig);
+    assert_int_equal(rig.gone_calls, 0);
+    assert_int_equal(rig.closed_err, E_TIMEOUT);
+}
+
 static void keep_stream(struct rig *rig)
 {
     char text[4000];
@@ -190,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_sent_as_it_is_written),
         cmocka_unit_test(a_stream_tells_that_its_client_left),
         cmocka_unit_test(a_client_that_leaves_unanswered_is_noticed),
+        cmocka_unit_test(one_that_is_watched_is_cut_off_by_a_close),
         cmocka_unit_test(closing_the_server_ends_its_streams),
         cmocka_unit_test(a_close_lets_what_is_answered_leave),
         cmocka_unit_test(what_is_held_too_long_is_cut_and_may_be_answered_later),

@@ -13,6 +13,8 @@
 #include "loop/timer.h"
 
 #define TOKEN_ROOM_BYTES 128
+#define LOOK_MS 15000 /* should a wake-up be lost: a connection can be dead and nobody knows yet   \
+                       */
 
 static struct loop *loop_of(const struct reception *r)
 {
@@ -73,10 +75,11 @@ static void wait_for_more(struct reception *r, uint64_t due_unix_ms)
     uint64_t now_unix_ms = clock_unix_ms();
     uint64_t wait_ms = r->until_ms - loop_now_ms(loop_of(r));
     uint64_t due_ms = due_unix_ms > now_unix_ms ? due_unix_ms - now_unix_ms : 1;
-    bool is_first = first_of(r->active) == r;
 
+    if (due_ms > LOOK_MS)
+        due_ms = LOOK_MS;
     r->step = RECEPTION_WAIT;
-    timer_set(r->timer, is_first && due_ms < wait_ms ? due_ms : wait_ms);
+    timer_set(r->timer, first_of(r->active) == r && due_ms < wait_ms ? due_ms : wait_ms);
 }
 
 /* What came for somebody who is gone. If that fails they come back when their locks end. */
