@@ -102,6 +102,8 @@ static void on_settled(struct op *op, enum err err)
     }
     if (s->end == QUEUE_RELEASE) /* after a failure too: it may have been done */
         active_wake(s->active);
+    if (s->end == QUEUE_REJECT)
+        active_died(s->active);
     active_unref(s->active);
     lock_tokens_done(&s->tokens);
     free(s);

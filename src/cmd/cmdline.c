@@ -1,5 +1,6 @@
 #include "cmd/cmdline.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,8 @@ static int take_flag(struct cmdline *line, char *const *args, size_t count, size
     const struct command *command = line->command;
     size_t index;
     const char *arg = args[*at];
+
+    assert(command->option_count <= OPTIONS_MAX);
     const struct option *option = find_option(command->options, command->option_count, arg, &index);
     const struct option *shared =
         option == NULL && command->asks_server

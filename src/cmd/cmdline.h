@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 
-#define OPTIONS_MAX 40
-#define LISTS_MAX 64 /* options that take lists, in one command line */
+#define OPTIONS_MAX 64 /* of one command */
+#define LISTS_MAX 64   /* options that take lists, in one command line */
 #define WORDS_MAX 16
 #define HELP_MAX_BYTES (1024 * 1024)
 

@@ -73,6 +73,12 @@ struct loop *active_loop(const struct active *active)
     return active->catalog->options.loop;
 }
 
+void active_died(const struct active *active)
+{
+    if (active->mover != NULL && !list_holds(&active->node))
+        mover_wake(active->mover);
+}
+
 struct waits *active_waits(const struct active *active)
 {
     return &active->catalog->waits;

@@ -51,6 +51,8 @@ struct loop *active_loop(const struct active *active);
 /* active_wake: something was appended to its queue, or released, or may have been. Those who wait
  * at other nodes are told too. */
 void active_wake(struct active *active);
+/* active_died: some that clients receive became dead letters, which may be carried to storage. */
+void active_died(const struct active *active);
 /* How many wait for events, of all subscriptions, and whether nobody may any longer. */
 struct waits {
     size_t count;

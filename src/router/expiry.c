@@ -62,10 +62,12 @@ static void leave_queue(struct expiry *x)
 {
     struct active *active = x->active;
 
-    if (x->buried > 0)
+    if (x->buried > 0) {
         log_warn("DELIVERY-DEAD",
                  "%s: %" PRIu64 " events that nobody received in time are dead letters",
                  active->subscription.name, x->buried);
+        active_died(active);
+    }
     x->active = NULL;
     active_unref(active);
 }

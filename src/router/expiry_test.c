@@ -44,6 +44,7 @@ static void what_is_too_old_becomes_dead_in_every_queue(void **state)
     put_queue("t", "empty", "");
     put_queue("t", "b", "\"eventTimeToLive\":\"PT1M\"");
     test_wait(loop, has_two_lines, NULL);
+    assert_int_equal(active_of("t", "a")->tally->counts.dead, 100);
     test_ask(loop, redis, "XLEN rg:{q:q-a}:dead", "100");
     test_ask(loop, redis, "XLEN rg:{q:q-a}:events", "1");
     test_ask(loop, redis, "XLEN rg:{q:q-b}:dead", "1");

@@ -13,8 +13,9 @@
 #include "loop/timer.h"
 
 #define TOKEN_ROOM_BYTES 128
-#define LOOK_MS 15000 /* should a wake-up be lost: a connection can be dead and nobody knows yet   \
-                       */
+#define LOOK_MS                                                                                    \
+    15000 /* should a wake-up be lost: a connection can be dead and nobody knows yet               \
+           */
 
 static struct loop *loop_of(const struct reception *r)
 {
@@ -115,11 +116,13 @@ static void tell_buried(const struct reception *r)
     struct queue_burials burials = queue_burials_read(r->call.reply);
     uint64_t buried = burials.locked_out + burials.expired;
 
+    if (buried == 0)
+        return;
     tally_buried(r->active->tally, &burials);
-    if (buried > 0)
-        log_warn("DELIVERY-DEAD",
-                 "%s: %" PRIu64 " events that nobody acknowledged in time are dead letters",
-                 r->active->subscription.name, buried);
+    active_died(r->active);
+    log_warn("DELIVERY-DEAD",
+             "%s: %" PRIu64 " events that nobody acknowledged in time are dead letters",
+             r->active->subscription.name, buried);
 }
 
 static void judge(struct reception *r)
