@@ -121,7 +121,7 @@ static void rotate(struct router *router, struct http_request *request, const st
     buf_init(&url, URL_TEXT_MAX_BYTES);
     http_request_add_url(&url, request);
     struct changing *changing =
-        changing_new(router, request, slice_of(member->scope->topic->id), name);
+        changing_new(router, request, slice_of(topic_scope(member->scope->topic)), name);
     changing->answer = answer_rotated;
     changing_begun(changing,
                    change_subscription(router_changes(router),

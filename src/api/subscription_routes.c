@@ -41,12 +41,12 @@ static void write_subscription(struct buf *out, const struct member *member, boo
     struct buf id;
 
     buf_init(&id, ID_MAX_BYTES);
-    resource_id_subscription(&id, slice_of(scope->topic->id), slice_of(name));
+    resource_id_subscription(&id, slice_of(topic_scope(scope->topic)), slice_of(name));
     member_text(out, "id", buf_slice(&id));
     member_text(out, "name", slice_of(name));
     member_text(out, "type", SLICE("Microsoft.EventGrid/eventSubscriptions"));
     member_open(out, "properties");
-    member_text(out, "topic", slice_of(scope->topic->id));
+    member_text(out, "topic", slice_of(topic_scope(scope->topic)));
     member_text(out, "provisioningState", slice_of(document_state(document, clock_unix_ms())));
     write_settings(out, scope, slice_of(name), document);
     buf_add_byte(out, '}');
@@ -193,7 +193,7 @@ static void change(struct router *router, struct http_request *request, bool is_
         return;
     buf_init(&url, ID_MAX_BYTES);
     http_request_add_url(&url, request);
-    struct changing *changing = changing_new(router, request, slice_of(scope->topic->id), name);
+    struct changing *changing = changing_new(router, request, slice_of(topic_scope(scope->topic)), name);
     changing->answer = answer_changed;
     changing_begun(changing,
                    change_subscription(router_changes(router),

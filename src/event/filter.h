@@ -7,6 +7,7 @@
 #ifndef EVENT_FILTER_H
 #define EVENT_FILTER_H
 
+#include "event/source.h"
 #include "event/value.h"
 #include "json/audit.h"
 
@@ -72,14 +73,14 @@ struct filter {
 };
 
 /* filter_read compiles the JSON of a subscription's `filter` (or `filtersConfiguration`); null,
- * SLICE_NONE and {} want every event. `known_types` (NULL = any): a list, ended by NULL, out of
- * which event types must be. E_OK and *ret, which filter_done() ends; or E_BAD_INPUT, E_LIMIT, with
+ * SLICE_NONE and {} want every event. `source` (NULL = anybody): who emits them; event types must be
+ * its own, and every event means its standard ones. E_OK and *ret, which filter_done() ends; or E_BAD_INPUT, E_LIMIT, with
  * `advancedFilters[2].values: ...` in `why`, and *ret is untouched. Numbers are read from the text,
  * digit for digit. */
-enum err filter_read(struct slice json, const char *const *known_types, struct filter *ret,
+enum err filter_read(struct slice json, const struct event_source *source, struct filter *ret,
                      struct cause *why);
 /* filter_audit notes all that is wrong with such JSON, which lies at `path`. E_OK always. */
-enum err filter_audit(struct slice json, const char *const *known_types, const char *path,
+enum err filter_audit(struct slice json, const struct event_source *source, const char *path,
                       struct jx_audit *audit);
 void filter_done(struct filter *filter); /* frees; leaves zeroes, which want every event */
 

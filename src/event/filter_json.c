@@ -251,15 +251,25 @@ static enum err read_conditions(struct reader *r, struct slice json, const char 
     return err;
 }
 
-static bool is_known(struct slice json, const char *const *known_types)
+static bool is_known(struct slice json, const struct event_source *source)
 {
-    for (size_t i = 0; known_types[i] != NULL; i++)
-        if (jx_scan_is_text_nocase(json, slice_of(known_types[i])))
+    for (size_t i = 0; i < source->kind_count; i++)
+        if (jx_scan_is_text_nocase(json, slice_of(source->kinds[i].name)))
             return true;
     return false;
 }
 
-static enum err read_types(struct reader *r, struct slice json, const char *const *known_types)
+/* What those get who want all of a system topic: more may be added, and nobody is surprised. */
+static void want_standard(struct filter *filter, const struct event_source *source)
+{
+    filter->types = arena_array(&filter->arena, source->kind_count, struct slice);
+    for (size_t i = 0; filter->types != NULL && i < source->kind_count; i++)
+        if (source->kinds[i].is_default)
+            filter->types[filter->type_count++] =
+                fold_copy(&filter->arena, slice_of(source->kinds[i].name));
+}
+
+static enum err read_types(struct reader *r, struct slice json, const struct event_source *source)
 {
     struct filter *filter = &r->filter;
     struct slice item, rest = json;
@@ -278,7 +288,7 @@ static enum err read_types(struct reader *r, struct slice json, const char *cons
         wants_all |= is_all;
         if (!raw_is_text(item))
             return cause_set(r->why, E_BAD_INPUT, "[%zu] is not a text", filter->type_count);
-        if (known_types != NULL && !is_all && !is_known(item, known_types))
+        if (source != NULL && !is_all && !is_known(item, source))
             return cause_set(r->why, E_BAD_INPUT, "%.*s is not an event type of this topic",
                              SLICE_ARG(slice_first(item, 128)));
         filter->types[filter->type_count] = read_text(r, item, true);
@@ -313,7 +323,7 @@ static enum err read_subject(struct reader *r, struct slice json, const char *na
     return E_OK;
 }
 
-static enum err read_all(struct reader *r, struct slice json, const char *const *known_types)
+static enum err read_all(struct reader *r, struct slice json, const struct event_source *source)
 {
     struct filter *f = &r->filter;
     struct slice types = member(r, json, "includedEventTypes");
@@ -321,7 +331,7 @@ static enum err read_all(struct reader *r, struct slice json, const char *const 
     struct slice others = member(r, json, "filters"); /* as namespace topics call it */
     bool is_other = raw_is_null(conditions) && !raw_is_null(others);
     enum err err =
-        settle(r, cause_wrap(r->why, read_types(r, types, known_types), "includedEventTypes"));
+        settle(r, cause_wrap(r->why, read_types(r, types, source), "includedEventTypes"));
 
     if (err == E_OK)
         err =
@@ -339,7 +349,7 @@ static enum err read_all(struct reader *r, struct slice json, const char *const 
     return err;
 }
 
-static enum err read_filter(struct reader *r, struct slice json, const char *const *known_types)
+static enum err read_filter(struct reader *r, struct slice json, const struct event_source *source)
 {
     json = jx_scan_trim(json);
     if (json.len > JSON_MAX_BYTES)
@@ -348,14 +358,17 @@ static enum err read_filter(struct reader *r, struct slice json, const char *con
     if (!is_object && !slice_eq(json, SLICE("null")) && json.len > 0)
         return cause_set(r->why, E_BAD_INPUT, "is not an object");
     arena_init(&r->filter.arena, ARENA_MAX_BYTES);
-    return is_object ? read_all(r, json, known_types) : E_OK;
+    enum err err = is_object ? read_all(r, json, source) : E_OK;
+    if (err == E_OK && source != NULL && r->filter.type_count == 0)
+        want_standard(&r->filter, source);
+    return err;
 }
 
-enum err filter_read(struct slice json, const char *const *known_types, struct filter *ret,
+enum err filter_read(struct slice json, const struct event_source *source, struct filter *ret,
                      struct cause *why)
 {
     struct reader r = {.why = why};
-    enum err err = read_filter(&r, json, known_types);
+    enum err err = read_filter(&r, json, source);
 
     if (err)
         filter_done(&r.filter);
@@ -364,12 +377,12 @@ enum err filter_read(struct slice json, const char *const *known_types, struct f
     return err;
 }
 
-enum err filter_audit(struct slice json, const char *const *known_types, const char *path,
+enum err filter_audit(struct slice json, const struct event_source *source, const char *path,
                       struct jx_audit *audit)
 {
     struct cause why = {0};
     struct reader r = {.why = &why, .audit = audit, .path = path};
-    enum err err = settle(&r, read_filter(&r, json, known_types));
+    enum err err = settle(&r, read_filter(&r, json, source));
 
     filter_done(&r.filter);
     return err;

@@ -320,21 +320,60 @@ static void mistakes_name_their_field(void **state)
     }
 }
 
+static bool wants_type(const struct filter *filter, const char *folded)
+{
+    for (size_t i = 0; i < filter->type_count; i++)
+        if (slice_eq(filter->types[i], slice_of(folded)))
+            return true;
+    return filter->type_count == 0;
+}
+
 static void types_of_system_topics_are_known(void **state)
 {
-    static const char *const known[] = {"Microsoft.Cache.ScalingCompleted", NULL};
+    static const struct {
+        const char *json;
+        bool scaled, created;
+    } rows[] = {
+        {"{\"includedEventTypes\":[\"microsoft.Cache.ScalingCompleted\"]}", true, false},
+        {"{\"includedEventTypes\":[\"Redgrid.Cache.Created\"]}", false, true},
+        {"{\"includedEventTypes\":[\"All\"]}", true, false},
+        {"{\"includedEventTypes\":null}", true, false},
+        {"{}", true, false},
+        {"null", true, false},
+    };
+    const struct event_source *source = event_source_find(SLICE("microsoft.cache.redis"));
     struct filter filter = {0};
     struct cause why;
 
     (void)state;
-    assert_int_equal(filter_read(SLICE("{\"includedEventTypes\":[\"X\"]}"), known, &filter, &why),
+    assert_int_equal(filter_read(SLICE("{\"includedEventTypes\":[\"X\"]}"), source, &filter, &why),
                      E_BAD_INPUT);
     assert_string_equal(why.text, "includedEventTypes: \"X\" is not an event type of this topic");
-    assert_int_equal(
-        filter_read(SLICE("{\"includedEventTypes\":[\"Microsoft.Cache.ScalingCompleted\"]}"), known,
-                    &filter, &why),
-        E_OK);
-    filter_done(&filter);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(filter_read(slice_of(rows[i].json), source, &filter, &why), E_OK);
+        assert_int_equal(wants_type(&filter, "microsoft.cache.scalingcompleted"), rows[i].scaled);
+        assert_int_equal(wants_type(&filter, "redgrid.cache.created"), rows[i].created);
+        filter_done(&filter);
+    }
+}
+
+static void sources_are_found_by_their_resources(void **state)
+{
+    static const char *const good[] = {
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/Redis/c1",
+        "/subscriptions/s/resourcegroups/g/providers/microsoft.cache/redis/C1"};
+    static const char *const bad[] = {
+        "", "/", "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/Redis/",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/Redis/c1/firewallRules/r",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/t"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_ptr_equal(event_source_of(slice_of(good[i])), &event_sources[0]);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_null(event_source_of(slice_of(bad[i])));
+    assert_true(event_source_has(&event_sources[0], SLICE("REDGRID.Cache.NodeUp")));
+    assert_false(event_source_has(&event_sources[0], SLICE("Redgrid.Cache")));
 }
 
 /* n conditions with m values each, the first of `len` characters */
@@ -404,6 +443,7 @@ int main(void)
         cmocka_unit_test(types_and_subjects_are_chosen),
         cmocka_unit_test(mistakes_name_their_field),
         cmocka_unit_test(types_of_system_topics_are_known),
+        cmocka_unit_test(sources_are_found_by_their_resources),
         cmocka_unit_test(filters_are_limited),
         cmocka_unit_test(a_kept_value_is_found_once_per_event),
     };

@@ -27,6 +27,8 @@ void subscription_init(struct subscription *sub, struct slice name,
         .retry = {RETRY_ATTEMPTS_MAX, RETRY_TTL_MAX_MINUTES},
     };
     destination_init(&sub->destination);
+    if (rules->source != NULL) /* not all that it emits */
+        (void)filter_read(SLICE_NONE, rules->source, &sub->filter, NULL);
 }
 
 void subscription_done(struct subscription *sub)
@@ -58,8 +60,8 @@ static enum err read_filter(struct subscription *sub, const struct subscription_
     }
     if (raw_is_null(json))
         return E_OK;
-    enum err err = audit != NULL ? filter_audit(json, rules->event_types, name, audit)
-                                 : filter_read(json, rules->event_types, &fresh, why);
+    enum err err = audit != NULL ? filter_audit(json, rules->source, name, audit)
+                                 : filter_read(json, rules->source, &fresh, why);
     if (err)
         return cause_wrap(why, err, "%s", name);
     filter_done(&sub->filter);
@@ -343,12 +345,13 @@ static void write_filter(struct buf *out, const struct subscription *sub,
     if (jx_scan_member(json, SLICE("subjectEndsWith")).data == NULL)
         member_text(out, "subjectEndsWith", SLICE(""));
     if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL &&
-        rules->event_types != NULL) {
+        rules->source != NULL) {
         member_open(out, "includedEventTypes");
-        for (size_t i = 0; rules->event_types[i] != NULL; i++) {
-            buf_add_byte(out, i == 0 ? '[' : ',');
-            jx_write_string(out, slice_of(rules->event_types[i]));
-        }
+        for (size_t i = 0; i < rules->source->kind_count; i++)
+            if (rules->source->kinds[i].is_default) {
+                buf_add_byte(out, i == 0 ? '[' : ',');
+                jx_write_string(out, slice_of(rules->source->kinds[i].name));
+            }
         buf_add_byte(out, ']');
     }
     buf_add_byte(out, '}');

@@ -87,7 +87,7 @@ bool attribute_write(struct buf *out, const struct attribute *attribute, const s
 struct subscription_rules {
     enum event_schema input;        /* of the topic */
     uint32_t retention_days;        /* of the topic */
-    const char *const *event_types; /* all of a system topic, ended by NULL; NULL = any */
+    const struct event_source *source; /* of a system topic; NULL = anybody publishes */
     bool allows_http;               /* setting delivery.allowHttp; loopback is always allowed */
 };
 

@@ -49,9 +49,6 @@ static const char everything_shown[] =
     "\"endpointType\":\"StorageBlob\",\"properties\":{\"resourceId\":\"/sa\","
     "\"blobContainerName\":\"dl\"}},\"expirationTimeUtc\":\"2030-01-01T00:00:00.000Z\"}";
 
-static const char *const cache_types[] = {"Microsoft.Cache.PatchingCompleted",
-                                          "Microsoft.Cache.ScalingCompleted", NULL};
-
 static struct subscription_rules rules_of(enum event_schema input)
 {
     return (struct subscription_rules){.input = input, .retention_days = 7};
@@ -86,7 +83,7 @@ static void requests_are_shown_with_defaults_and_without_secrets(void **state)
     struct subscription sub;
 
     (void)state;
-    rules.event_types = cache_types;
+    rules.source = &event_sources[0];
     read_fresh(&sub, &rules, everything);
     check_shown(&sub, &rules, everything_shown);
     subscription_done(&sub);
@@ -96,7 +93,8 @@ static void requests_are_shown_with_defaults_and_without_secrets(void **state)
                 "null,\"endpointBaseUrl\":\"https://host/api/updates\",\"maxEventsPerBatch\":1,"
                 "\"preferredBatchSizeInKilobytes\":64}},\"filter\":{\"subjectBeginsWith\":\"\","
                 "\"subjectEndsWith\":\"\",\"includedEventTypes\":["
-                "\"Microsoft.Cache.PatchingCompleted\",\"Microsoft.Cache.ScalingCompleted\"]},"
+                "\"Microsoft.Cache.PatchingCompleted\",\"Microsoft.Cache.ScalingCompleted\","
+                "\"Microsoft.Cache.ImportRDBCompleted\",\"Microsoft.Cache.ExportRDBCompleted\"]},"
                 "\"labels\":null,\"eventDeliverySchema\":\"EventGridSchema\",\"retryPolicy\":{"
                 "\"maxDeliveryAttempts\":30,\"eventTimeToLiveInMinutes\":1440},"
                 "\"deadLetterDestination\":null}");

@@ -187,10 +187,14 @@ void topic_write_stored(struct buf *out, const struct topic *topic)
     buf_add_byte(out, '}');
 }
 
+const char *topic_scope(const struct topic *topic)
+{
+    return topic->source != NULL ? topic->source : topic->id;
+}
+
 struct event_rules topic_rules(const struct topic *topic)
 {
     return (struct event_rules){.schema = topic->input,
                                 .mapping = &topic->mapping,
-                                .topic =
-                                    slice_of(topic->source != NULL ? topic->source : topic->id)};
+                                .topic = slice_of(topic_scope(topic))};
 }

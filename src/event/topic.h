@@ -12,7 +12,7 @@
 
 struct topic {
     char *name;
-    char *id;     /* resource id, what its events carry; a system topic: the id of its source */
+    char *id;     /* resource id */
     char *source; /* a system topic: the resource that emits the events; else NULL */
     char *type;   /* a system topic: "Microsoft.Cache.Redis"; else NULL */
     enum event_schema input;
@@ -39,6 +39,10 @@ void topic_audit(struct slice properties, struct jx_audit *audit);
  * some of its own; topic_write_stored an object with the keys. */
 void topic_write(struct buf *out, const struct topic *topic);
 void topic_write_stored(struct buf *out, const struct topic *topic);
+
+/* topic_scope is the id of the resource that its events tell of, and that subscriptions hang on: its
+ * source, or the topic itself. */
+const char *topic_scope(const struct topic *topic);
 
 /* topic_rules is how its events are read; borrowed from the topic. */
 struct event_rules topic_rules(const struct topic *topic);

@@ -297,6 +297,25 @@ static struct scope *scope_of(struct catalog *catalog, struct slice id)
     return scope;
 }
 
+/* Longer than any, it is cut: then there is none of that name. */
+static void *find_nocase(const struct map *map, struct slice name)
+{
+    char room[TEXT_MAX_BYTES];
+    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+
+    buf_add_lower(&lower, slice_first(name, sizeof room));
+    return map_get(map, buf_slice(&lower));
+}
+
+static void forget_name(struct catalog *catalog, const char *name)
+{
+    char room[TEXT_MAX_BYTES];
+    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+
+    buf_add_lower(&lower, slice_first(slice_of(name), sizeof room));
+    (void)map_remove(&catalog->topics, buf_slice(&lower));
+}
+
 static void drop_topic(struct scope *scope)
 {
     struct member *member;
@@ -306,9 +325,8 @@ static void drop_topic(struct scope *scope)
     list_each (&scope->members, struct member, node, member)
         deactivate(member);
     forget_matcher(scope);
-    struct slice name = resource_id_topic_name(slice_of(scope->id));
-    if (map_get(&scope->catalog->topics, name) == scope)
-        (void)map_remove(&scope->catalog->topics, name);
+    if (find_nocase(&scope->catalog->topics, slice_of(scope->topic->name)) == scope)
+        forget_name(scope->catalog, scope->topic->name);
     topic_done(scope->topic);
     free(scope->topic);
     scope->topic = NULL;
@@ -325,37 +343,77 @@ static void drop_if_empty(struct scope *scope)
     free(scope);
 }
 
-/* Its subscriptions are read anew: how they read events, and whether they can, is the topic's. */
-static void set_topic(struct catalog *catalog, struct slice id, struct slice name,
-                      struct slice document)
+/* The scope whose topic is made by the document of this id. */
+static struct scope *scope_made_by(const struct catalog *catalog, struct slice id)
 {
-    struct scope *scope = scope_of(catalog, id);
-    char *shown = document_text(document, "name"), *shown_id = document_text(document, "id");
-    struct topic *topic = mem_new(struct topic);
-    struct cause why = {0};
+    struct scope *scope;
+
+    for (size_t at = 0; catalog_next_scope(catalog, &at, &scope);)
+        if (scope->topic != NULL && slice_eq_nocase(slice_of(scope->topic->id), id))
+            return scope;
+    return NULL;
+}
+
+static enum err read_topic(struct topic *topic, struct slice name, struct slice document,
+                           struct cause *why)
+{
+    char *shown = document_text(document, "name"), *id = document_text(document, "id");
+
+    topic_init(topic, slice_of(shown != NULL ? shown : ""), slice_of(id));
+    enum err err = shown == NULL || id == NULL || !slice_eq_nocase(slice_of(shown), name)
+                       ? cause_set(why, E_BAD_INPUT, "its document does not name it")
+                       : topic_read_stored(
+                             topic, jx_scan_member(document, SLICE("properties")), why);
+    free(shown);
+    free(id);
+    return err;
+}
+
+/* Its subscriptions are read anew: how they read events, and whether they can, is the topic's. */
+static void use_topic(struct scope *scope, struct slice name, struct topic *topic)
+{
+    struct catalog *catalog = scope->catalog;
     struct member *member;
 
     drop_topic(scope);
-    topic_init(topic, slice_of(shown != NULL ? shown : ""), slice_of(shown_id));
-    enum err err =
-        shown == NULL || shown_id == NULL || !slice_eq_nocase(slice_of(shown), name)
-            ? cause_set(&why, E_BAD_INPUT, "its document does not name it")
-            : topic_read_stored(topic, jx_scan_member(document, SLICE("properties")), &why);
-    free(shown);
-    free(shown_id);
-    if (err != E_OK) {
-        log_error("TOPIC-BAD", "%.*s: cannot work: %s", SLICE_ARG(id), cause_text(&why, err));
-        topic_done(topic);
-        free(topic);
-        drop_if_empty(scope);
-        return;
-    }
     scope->topic = topic;
     if (scope->tally == NULL)
         scope->tally = topic_tally_new(catalog->options.tallies, topic->name);
     (void)map_set(&catalog->topics, name, scope);
     list_each (&scope->members, struct member, node, member)
         activate(member);
+}
+
+static void set_topic(struct catalog *catalog, struct slice id, struct slice name,
+                      struct slice document)
+{
+    struct scope *before = scope_made_by(catalog, id), *scope = NULL;
+    struct topic *topic = mem_new(struct topic);
+    struct cause why = {0};
+    enum err err = read_topic(topic, name, document, &why);
+
+    if (err == E_OK) {
+        char room[TEXT_MAX_BYTES];
+        struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+        buf_add_lower(&lower, slice_of(topic_scope(topic)));
+        scope = scope_of(catalog, buf_slice(&lower));
+        if (scope->topic != NULL && scope != before)
+            err = cause_set(&why, E_EXISTS, "%s has a topic already, %s", scope->id,
+                            scope->topic->id);
+    }
+    if (before != NULL && before != scope) {
+        drop_topic(before);
+        drop_if_empty(before);
+    }
+    if (err == E_OK) {
+        use_topic(scope, name, topic);
+        return;
+    }
+    log_error("TOPIC-BAD", "%.*s: cannot work: %s", SLICE_ARG(id), cause_text(&why, err));
+    topic_done(topic);
+    free(topic);
+    if (scope != NULL)
+        drop_if_empty(scope);
 }
 
 static struct member *find_member(const struct scope *scope, struct slice id)
@@ -438,21 +496,11 @@ void catalog_set(struct catalog *catalog, struct slice id, struct slice document
         set_topic(catalog, id, name, document);
         return;
     }
-    struct scope *scope = map_get(&catalog->scopes, id);
+    struct scope *scope = scope_made_by(catalog, id);
     if (scope == NULL)
         return;
     drop_topic(scope);
     drop_if_empty(scope);
-}
-
-/* Longer than any, it is cut: then there is none of that name. */
-static void *find_nocase(const struct map *map, struct slice name)
-{
-    char room[TEXT_MAX_BYTES];
-    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
-
-    buf_add_lower(&lower, slice_first(name, sizeof room));
-    return map_get(map, buf_slice(&lower));
 }
 
 struct scope *catalog_scope(const struct catalog *catalog, struct slice id)
@@ -468,6 +516,7 @@ struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
 struct subscription_rules catalog_rules(const struct catalog *catalog, const struct topic *topic)
 {
     return (struct subscription_rules){.input = topic->input,
+                                       .source = event_source_find(slice_of(topic->type)),
                                        .retention_days = topic->retention_days,
                                        .allows_http = catalog->options.allows_http};
 }

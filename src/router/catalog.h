@@ -1,9 +1,10 @@
 /* router/catalog.h - the topics and event subscriptions that there are, as the store's documents
  * say, each subscription at work.
- * A scope is the resource that subscriptions hang on: a topic, later a cache. Its documents come in
+ * A scope is the resource that subscriptions hang on: a topic, or a cache. Its documents come in
  * any order; a subscription begins to work as soon as its topic is there too.
  * Rules: a faulty document is logged and does nothing; the others go on. When a document changes,
  * what was made of it is retired: it takes nothing more, ends what is under way, and goes.
+ * A cache's topic is a system topic, which is a document beside it.
  * Documents, by lower-case resource id:
  *   TOPIC  {"name":"orders","id":"/subscriptions/..","properties":{as topic_write_stored()}}
  *   SCOPE/providers/microsoft.eventgrid/eventsubscriptions/NAME

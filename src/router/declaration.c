@@ -274,7 +274,7 @@ static void find_scope(struct declaration *d, struct declared *item,
         item->topic_name = slice_dup(slice_of(declared->name));
         found = declared->topic.name != NULL ? &declared->topic : &lax;
     } else if (scope != NULL && scope->topic != NULL) {
-        item->scope = slice_dup(slice_of(scope->topic->id));
+        item->scope = slice_dup(slice_of(topic_scope(scope->topic)));
         item->topic_name = slice_dup(slice_of(scope->topic->name));
         found = scope->topic;
     } else {
@@ -394,7 +394,7 @@ static void prune_scope(struct declaration *d, const char *id)
     list_each (&scope->members, struct member, node, member) {
         struct declared *item = add_item(d, false);
         item->name = document_text(slice_of(member->document), "name");
-        item->scope = slice_dup(slice_of(scope->topic->id));
+        item->scope = slice_dup(slice_of(topic_scope(scope->topic)));
         item->topic_name = slice_dup(slice_of(scope->topic->name));
         item->step = DECLARED_REMOVE;
         for (size_t i = 0; i < named; i++)

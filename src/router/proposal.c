@@ -269,7 +269,7 @@ void proposal_validate(struct change *c, struct op *op)
                                      .retry_ms = c->changes->options.retry_ms,
                                      .endpoint = slice_of(sub->destination.url),
                                      .name = slice_of(sub->name),
-                                     .scope = slice_of(scope->topic->id),
+                                     .scope = slice_of(topic_scope(scope->topic)),
                                      .code = id_slice(&p->code),
                                      .callback = buf_slice(&callback),
                                      .token = buf_slice(&token),
@@ -295,7 +295,7 @@ static void write_member(struct change *c, const struct scope *scope, struct sli
     c->is_creation = document.data == NULL;
     buf_init(&id, RESOURCE_ID_MAX_BYTES);
     buf_init(&properties, DOCUMENT_MAX_BYTES);
-    resource_id_subscription(&id, slice_of(scope->topic->id), slice_of(p->subscription.name));
+    resource_id_subscription(&id, slice_of(topic_scope(scope->topic)), slice_of(p->subscription.name));
     subscription_write_stored(&properties, &p->subscription, &rules);
     document_write_member(&c->document,
                           &(struct member_draft){

@@ -1,6 +1,8 @@
 #include "router/resource_id.h"
 
 #define TOPIC "/providers/Microsoft.EventGrid/topics/"
+#define SYSTEM_TOPIC "/providers/Microsoft.EventGrid/systemTopics/"
+#define PROVIDERS "/providers/"
 #define SUBSCRIPTION "/providers/Microsoft.EventGrid/eventSubscriptions/"
 
 void resource_id_topic(struct buf *out, struct slice name)
@@ -36,8 +38,21 @@ struct slice resource_id_scope(struct slice id)
     return slice_first(id, find(id, SLICE(SUBSCRIPTION)));
 }
 
+void resource_id_system_topic(struct buf *out, struct slice source, struct slice name)
+{
+    size_t at = find(source, SLICE(PROVIDERS));
+
+    buf_add(out, at > 0 && at < source.len ? slice_first(source, at) : SLICE(RESOURCE_GROUP));
+    buf_add(out, SLICE(SYSTEM_TOPIC));
+    buf_add(out, name);
+}
+
 struct slice resource_id_topic_name(struct slice id)
 {
     size_t at = find(id, SLICE(TOPIC));
-    return at < id.len ? slice_from(id, at + sizeof TOPIC - 1) : SLICE_NONE;
+
+    if (at < id.len)
+        return slice_from(id, at + sizeof TOPIC - 1);
+    at = find(id, SLICE(SYSTEM_TOPIC));
+    return at < id.len ? slice_from(id, at + sizeof SYSTEM_TOPIC - 1) : SLICE_NONE;
 }

@@ -9,11 +9,15 @@
 
 /* resource_id_topic appends the id of a topic in RESOURCE_GROUP. */
 void resource_id_topic(struct buf *out, struct slice name);
+/* resource_id_system_topic appends the id of the system topic of a source, whose resource group it
+ * shares; of a source that belongs to none in RESOURCE_GROUP. */
+void resource_id_system_topic(struct buf *out, struct slice source, struct slice name);
 /* resource_id_subscription appends the id of a subscription of the resource `scope`. */
 void resource_id_subscription(struct buf *out, struct slice scope, struct slice name);
 /* resource_id_scope is the id of what a subscription belongs to; of anything else the whole id. */
 struct slice resource_id_scope(struct slice id);
-/* resource_id_topic_name is the name in the id of a topic; SLICE_NONE if it is no topic's. */
+/* resource_id_topic_name is the name in the id of a topic, of a system topic too; SLICE_NONE if it is
+ * no topic's. */
 struct slice resource_id_topic_name(struct slice id);
 /* resource_id_is_within: is `id` that of `outer`, or of something that belongs to it? Both in lower
  * case. */
