@@ -1,6 +1,7 @@
 #include "api/credential.h"
 
 #include "base/clock.h"
+#include "router/identity.h"
 
 #define URL_ROOM_BYTES 2048
 
@@ -47,8 +48,7 @@ static struct credential credential_of(const struct http_request *request)
 /* The URL that a token was made for, as the client sees it. */
 static struct slice url_of(const struct http_request *request, struct buf *room)
 {
-    buf_add(room, SLICE("http://"));
-    buf_add(room, http_request_header(request, SLICE("Host")));
+    http_request_add_url(room, request);
     buf_add(room, http_request_path(request));
     return buf_slice(room);
 }
@@ -94,8 +94,18 @@ static enum err check_local(const struct http_request *request, const struct top
     return err == E_OK ? E_OK : refuse_credential(request, &cause, why);
 }
 
+static enum err check_bearer(const struct identity *identity, struct slice token,
+                             struct refusal *why)
+{
+    struct cause cause = {0};
+
+    if (identity_verify(identity, token, &cause) == E_OK)
+        return E_OK;
+    return refuse(why, REFUSAL_UNAUTHORIZED, "The bearer token is not accepted: %s", cause.text);
+}
+
 enum err credential_check(const struct http_request *request, const struct topic *topic,
-                          struct refusal *why)
+                          const struct identity *identity, struct refusal *why)
 {
     struct credential given = credential_of(request);
 
@@ -103,8 +113,9 @@ enum err credential_check(const struct http_request *request, const struct topic
     case KEY:
     case TOKEN:
         return check_local(request, topic, given, why);
+    case BEARER:
+        return check_bearer(identity, given.text, why);
     case NOTHING:
-    case BEARER: /* nobody here gives such tokens out */
         break;
     }
     return refuse(why, REFUSAL_UNAUTHORIZED,

@@ -11,8 +11,11 @@
 #include "event/topic.h"
 #include "http/server.h"
 
-/* credential_check: may it? E_OK; or the error of the refusal in `why`. */
+struct identity;
+
+/* credential_check: may it? `identity` is who gives out bearer tokens. E_OK; or the error of the
+ * refusal in `why`. */
 enum err credential_check(const struct http_request *request, const struct topic *topic,
-                          struct refusal *why);
+                          const struct identity *identity, struct refusal *why);
 
 #endif

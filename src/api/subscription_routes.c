@@ -193,7 +193,8 @@ static void change(struct router *router, struct http_request *request, bool is_
         return;
     buf_init(&url, ID_MAX_BYTES);
     http_request_add_url(&url, request);
-    struct changing *changing = changing_new(router, request, slice_of(topic_scope(scope->topic)), name);
+    struct changing *changing =
+        changing_new(router, request, slice_of(topic_scope(scope->topic)), name);
     changing->answer = answer_changed;
     changing_begun(changing,
                    change_subscription(router_changes(router),

@@ -21,10 +21,14 @@ static void write_topic(struct buf *out, const struct scope *scope,
     buf_addf(&endpoint, "/topics/%s/api/events", topic->name);
     member_text(out, "id", slice_of(topic->id));
     member_text(out, "name", slice_of(topic->name));
-    member_text(out, "type", SLICE("Microsoft.EventGrid/topics"));
+    bool is_system = topic->source != NULL;
+    member_text(out, "type",
+                is_system ? SLICE("Microsoft.EventGrid/systemTopics")
+                          : SLICE("Microsoft.EventGrid/topics"));
     member_open(out, "properties");
     member_text(out, "provisioningState", SLICE("Succeeded"));
-    member_text(out, "endpoint", buf_slice(&endpoint));
+    if (!is_system) /* nobody publishes there */
+        member_text(out, "endpoint", buf_slice(&endpoint));
     buf_done(&endpoint);
     topic_write(out, topic);
     buf_add(out, SLICE("}}"));

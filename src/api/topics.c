@@ -136,7 +136,7 @@ static enum err publish(struct router *router, const struct entrance *entrance,
 {
     const struct topic *topic = entrance->scope->topic;
     struct event_batch batch;
-    enum err err = credential_check(exchange->request, topic, why);
+    enum err err = credential_check(exchange->request, topic, router_identity(router), why);
 
     if (err == E_OK && entrance->is_namespace && topic->input != SCHEMA_CLOUD_EVENT)
         err = refuse(why, REFUSAL_REQUEST,
@@ -187,7 +187,8 @@ static enum err handle_events(struct router *router, struct exchange *exchange, 
     struct entrance entrance = {
         catalog_topic(router_catalog(router), http_request_segment(request, 1)), false};
 
-    if (entrance.scope == NULL || slice_eq(method, SLICE("HEAD")))
+    if (entrance.scope == NULL || entrance.scope->topic->source != NULL ||
+        slice_eq(method, SLICE("HEAD"))) /* where a resource speaks, nobody else does */
         return refuse_path(request, why);
     if (slice_eq(method, SLICE("OPTIONS"))) {
         answer_options(exchange, entrance.scope->topic);
@@ -210,7 +211,8 @@ static enum err handle_pull(struct router *router, struct exchange *exchange,
         return refuse(why, REFUSAL_GONE, "There is no topic '%.*s'.", SLICE_ARG(path->topic));
     if (path->verb == PULL_PUBLISH)
         return publish(router, &entrance, exchange, why);
-    enum err err = credential_check(exchange->request, entrance.scope->topic, why);
+    enum err err =
+        credential_check(exchange->request, entrance.scope->topic, router_identity(router), why);
     return err == E_OK ? pull_handle(entrance.scope, path, exchange, why) : err;
 }
 

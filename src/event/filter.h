@@ -73,10 +73,10 @@ struct filter {
 };
 
 /* filter_read compiles the JSON of a subscription's `filter` (or `filtersConfiguration`); null,
- * SLICE_NONE and {} want every event. `source` (NULL = anybody): who emits them; event types must be
- * its own, and every event means its standard ones. E_OK and *ret, which filter_done() ends; or E_BAD_INPUT, E_LIMIT, with
- * `advancedFilters[2].values: ...` in `why`, and *ret is untouched. Numbers are read from the text,
- * digit for digit. */
+ * SLICE_NONE and {} want every event. `source` (NULL = anybody): who emits them; event types must
+ * be its own, and every event means its standard ones. E_OK and *ret, which filter_done() ends; or
+ * E_BAD_INPUT, E_LIMIT, with `advancedFilters[2].values: ...` in `why`, and *ret is untouched.
+ * Numbers are read from the text, digit for digit. */
 enum err filter_read(struct slice json, const struct event_source *source, struct filter *ret,
                      struct cause *why);
 /* filter_audit notes all that is wrong with such JSON, which lies at `path`. E_OK always. */

@@ -344,8 +344,7 @@ static void write_filter(struct buf *out, const struct subscription *sub,
         member_text(out, "subjectBeginsWith", SLICE(""));
     if (jx_scan_member(json, SLICE("subjectEndsWith")).data == NULL)
         member_text(out, "subjectEndsWith", SLICE(""));
-    if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL &&
-        rules->source != NULL) {
+    if (jx_scan_member(json, SLICE("includedEventTypes")).data == NULL && rules->source != NULL) {
         member_open(out, "includedEventTypes");
         for (size_t i = 0; i < rules->source->kind_count; i++)
             if (rules->source->kinds[i].is_default) {

@@ -194,7 +194,6 @@ const char *topic_scope(const struct topic *topic)
 
 struct event_rules topic_rules(const struct topic *topic)
 {
-    return (struct event_rules){.schema = topic->input,
-                                .mapping = &topic->mapping,
-                                .topic = slice_of(topic_scope(topic))};
+    return (struct event_rules){
+        .schema = topic->input, .mapping = &topic->mapping, .topic = slice_of(topic_scope(topic))};
 }

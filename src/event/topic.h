@@ -40,8 +40,8 @@ void topic_audit(struct slice properties, struct jx_audit *audit);
 void topic_write(struct buf *out, const struct topic *topic);
 void topic_write_stored(struct buf *out, const struct topic *topic);
 
-/* topic_scope is the id of the resource that its events tell of, and that subscriptions hang on: its
- * source, or the topic itself. */
+/* topic_scope is the id of the resource that its events tell of, and that subscriptions hang on:
+ * its source, or the topic itself. */
 const char *topic_scope(const struct topic *topic);
 
 /* topic_rules is how its events are read; borrowed from the topic. */

@@ -360,10 +360,10 @@ static enum err read_topic(struct topic *topic, struct slice name, struct slice 
     char *shown = document_text(document, "name"), *id = document_text(document, "id");
 
     topic_init(topic, slice_of(shown != NULL ? shown : ""), slice_of(id));
-    enum err err = shown == NULL || id == NULL || !slice_eq_nocase(slice_of(shown), name)
-                       ? cause_set(why, E_BAD_INPUT, "its document does not name it")
-                       : topic_read_stored(
-                             topic, jx_scan_member(document, SLICE("properties")), why);
+    enum err err =
+        shown == NULL || id == NULL || !slice_eq_nocase(slice_of(shown), name)
+            ? cause_set(why, E_BAD_INPUT, "its document does not name it")
+            : topic_read_stored(topic, jx_scan_member(document, SLICE("properties")), why);
     free(shown);
     free(id);
     return err;

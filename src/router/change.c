@@ -81,7 +81,7 @@ static void on_member_removed(struct op *op, enum err err)
 /* The first subscription that is left; the step ends with E_EMPTY when none is. */
 static enum err start_members(struct change *c)
 {
-    const struct scope *scope = catalog_scope(c->changes->options.catalog, slice_of(c->id));
+    const struct scope *scope = catalog_scope(c->changes->options.catalog, slice_of(c->scope));
 
     if (scope == NULL || list_is_empty(&scope->members)) {
         loop_later(c->changes->options.loop, &c->step, E_EMPTY);
@@ -305,7 +305,8 @@ enum err change_drop(struct change *c, enum err err)
     c->queue = NULL;
     buf_done(&c->document);
     free(c->id);
-    c->id = NULL;
+    free(c->scope);
+    c->id = c->scope = NULL;
     return err;
 }
 
@@ -314,6 +315,18 @@ void change_begin(struct change *c, enum change_state state)
     op_begin(&c->op, NULL, c);
     c->state = state;
     go(c, state);
+}
+
+/* That of a system topic is its source. */
+static char *lower_scope(const struct change *c, struct slice document)
+{
+    char *source = document_text(jx_scan_member(document, SLICE("properties")), "source");
+
+    if (source == NULL)
+        return slice_dup(slice_of(c->id));
+    for (char *at = source; *at != '\0'; at++)
+        *at = lower_of(*at);
+    return source;
 }
 
 enum err change_remove(struct changes *changes, struct slice id, struct change *c)
@@ -327,6 +340,7 @@ enum err change_remove(struct changes *changes, struct slice id, struct change *
     if (document.data == NULL)
         return change_drop(c, cause_set(&c->why, E_NOT_FOUND, "there is no %.*s", SLICE_ARG(id)));
     c->is_topic = resource_id_scope(slice_of(c->id)).len == strlen(c->id);
+    c->scope = lower_scope(c, document);
     c->is_in_force = document_is(document, STATE_SUCCEEDED);
     document_write_deleting(&c->document, document);
     change_begin(c, WRITE);

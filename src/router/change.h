@@ -63,7 +63,8 @@ struct change {
     unsigned state;  /* enum change_state */
     enum err result; /* what it ends with, and why */
     struct cause why;
-    char *id; /* lower case, of the document */
+    char *id;    /* lower case, of the document */
+    char *scope; /* of a topic that is removed: what its subscriptions hang on, lower case; NULL */
     bool is_removal, is_topic;
     bool is_creation;    /* there was none when it was written */
     bool is_in_force;    /* a subscription that is removed: its endpoint got events */
@@ -84,6 +85,8 @@ struct change {
  * error, then try again. */
 enum err change_topic(struct changes *changes, const struct change_request *request,
                       struct change *change);
+/* A system topic is one whose id is that of such, and whose properties name `source` and
+ * `topicType`; both stay as they are. */
 /* change_topic_key makes key 0 or 1 anew; the old one is refused from then on. */
 enum err change_topic_key(struct changes *changes, struct slice id, size_t which,
                           struct change *change);

@@ -512,6 +512,59 @@ static void a_removal_that_failed_is_tried_again(void **state)
     test_ask(loop, redis, "EVAL return(#redis.call('KEYS','rg:{q:*')) 0", "0");
 }
 
+#define CACHE "/subscriptions/S/resourceGroups/G/providers/Microsoft.Cache/Redis/c1"
+#define SYSTEM "/subscriptions/S/resourceGroups/G/providers/Microsoft.EventGrid/systemTopics/"
+
+static enum err ask_system_topic(const char *name, const char *properties)
+{
+    char id[256];
+
+    fresh();
+    snprintf(id, sizeof id, SYSTEM "%s", name);
+    return outcome(change_topic(router_changes(router),
+                                &(struct change_request){.scope = slice_of(id),
+                                                         .name = slice_of(name),
+                                                         .properties = slice_of(properties)},
+                                &change));
+}
+
+static void a_system_topic_is_that_of_one_source(void **state)
+{
+    static const char good[] = "{\"source\":\"" CACHE "\",\"topicType\":\"microsoft.cache.redis\"}";
+
+    (void)state;
+    assert_int_equal(ask_system_topic("sys", "{}"), E_BAD_INPUT);
+    assert_non_null(strstr(done_why.text, "source: "));
+    assert_int_equal(ask_system_topic("sys", "{\"source\":\"" CACHE "\"}"), E_BAD_INPUT);
+    assert_non_null(strstr(done_why.text, "topicType: is not Microsoft.Cache.Redis"));
+    assert_int_equal(ask_topic("top", "{\"source\":\"" CACHE "\"}", false), E_BAD_INPUT);
+    assert_int_equal(ask_system_topic("sys", good), E_OK);
+    assert_int_equal(ask_system_topic("sys", good), E_OK); /* once more */
+    assert_int_equal(ask_system_topic("other", good), E_EXISTS);
+    assert_int_equal(ask_topic("sys", "", false), E_EXISTS); /* the name is taken */
+
+    const struct scope *scope = catalog_find_scope(router_catalog(router), SLICE(CACHE));
+    assert_non_null(scope);
+    assert_ptr_equal(scope, catalog_topic(router_catalog(router), SLICE("SYS")));
+    assert_string_not_equal(scope->topic->keys.text[0], ""); /* for pull clients */
+
+    /* its subscriptions hang on the source, and go with it */
+    fresh();
+    static const char queue[] = "{\"deliveryConfiguration\":{\"deliveryMode\":\"Queue\"}}";
+    assert_int_equal(
+        outcome(change_subscription(router_changes(router),
+                                    &(struct change_request){.scope = SLICE(CACHE),
+                                                             .name = SLICE("es1"),
+                                                             .properties = slice_of(queue)},
+                                    &change)),
+        E_OK);
+    assert_non_null(catalog_member(scope, SLICE("es1")));
+    assert_int_equal(ask_removal(SYSTEM "sys"), E_OK);
+    assert_null(catalog_find_scope(router_catalog(router), SLICE(CACHE)));
+    assert_null(catalog_topic(router_catalog(router), SLICE("sys")));
+    assert_int_equal(ask_topic("sys", "", false), E_OK);
+}
+
 static void a_stop_cuts_a_handshake_short(void **state)
 {
     static const char nowhere[] =
@@ -551,6 +604,7 @@ int main(void)
         ROW(what_was_being_removed_is_removed_by_the_next_start),
         ROW(a_subscription_goes_when_its_time_has_come),
         ROW(a_removal_that_failed_is_tried_again),
+        ROW(a_system_topic_is_that_of_one_source),
         ROW(a_stop_cuts_a_handshake_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

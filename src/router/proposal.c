@@ -37,6 +37,43 @@ static struct slice properties_of(const struct change_request *request)
 
 /* ---- topics ---- */
 
+/* Only a system topic has a source, which it keeps. */
+static enum err check_source(const struct topic *topic, const struct topic *old, struct cause *why)
+{
+    const struct event_source *source = event_source_of(slice_of(topic->source));
+
+    if (!resource_id_is_system(slice_of(topic->id)))
+        return topic->source == NULL && topic->type == NULL
+                   ? E_OK
+                   : cause_set(why, E_BAD_INPUT, "source: only a system topic has one");
+    if (source == NULL)
+        return cause_set(why, E_BAD_INPUT,
+                         "source: '%s' is not the id of a resource that emits events, as "
+                         "/subscriptions/../providers/Microsoft.Cache/Redis/NAME is",
+                         topic->source != NULL ? topic->source : "");
+    if (event_source_find(slice_of(topic->type)) != source)
+        return cause_set(why, E_BAD_INPUT, "topicType: is not %s", source->type);
+    if (topic->input != SCHEMA_EVENT_GRID)
+        return cause_set(why, E_BAD_INPUT,
+                         "inputSchema: that of a system topic is EventGridSchema");
+    if (old != NULL && !slice_eq_nocase(slice_of(topic->source), slice_of(old->source)))
+        return cause_set(why, E_BAD_INPUT, "source: is %s and cannot be changed", old->source);
+    return E_OK;
+}
+
+/* A source has one topic. */
+static enum err check_scope(struct change *c, const struct topic *topic)
+{
+    const struct scope *scope =
+        catalog_find_scope(c->changes->options.catalog, slice_of(topic_scope(topic)));
+
+    if (scope == NULL || scope->topic == NULL ||
+        slice_eq_nocase(slice_of(scope->topic->id), slice_of(topic->id)))
+        return E_OK;
+    return cause_set(&c->why, E_EXISTS, "source: %s has a system topic already, %s",
+                     topic_scope(topic), scope->topic->id);
+}
+
 static enum err read_topic(struct change *c, const struct change_request *request,
                            struct slice document, struct topic *topic)
 {
@@ -58,6 +95,8 @@ static enum err read_topic(struct change *c, const struct change_request *reques
     }
     if (err == E_OK)
         err = topic_read(topic, properties_of(request), &c->why);
+    if (err == E_OK)
+        err = check_source(topic, document.data != NULL ? &old : NULL, &c->why);
     /* What is queued was published by the old one. */
     if (err == E_OK && document.data != NULL && topic->input != old.input)
         err = cause_set(&c->why, E_BAD_INPUT, "inputSchema: is %s and cannot be changed",
@@ -77,7 +116,7 @@ static enum err check_topic(struct change *c, const struct change_request *reque
     if (document_is(document, STATE_DELETING))
         return cause_set(&c->why, E_EXISTS, "topic '%.*s' is being removed: try again in a moment",
                          SLICE_ARG(request->name));
-    if (other != NULL && !slice_eq(slice_of(other->id), slice_of(c->id)))
+    if (other != NULL && !slice_eq_nocase(slice_of(other->topic->id), slice_of(c->id)))
         return cause_set(&c->why, E_EXISTS, "name: there is a topic '%.*s' already, in %s",
                          SLICE_ARG(request->name), other->topic->id);
     if (request->is_patch && document.data == NULL)
@@ -91,6 +130,8 @@ static enum err write_topic(struct change *c, const struct change_request *reque
     struct topic topic;
     enum err err = read_topic(c, request, change_document(c), &topic);
 
+    if (err == E_OK)
+        err = check_scope(c, &topic);
     for (int i = 0; i < ACCESS_KEYS_COUNT; i++)
         if (topic.keys.text[i][0] == '\0' || i == renewed)
             access_keys_renew(&topic.keys, (size_t)i);
@@ -125,9 +166,9 @@ enum err change_topic(struct changes *changes, const struct change_request *requ
 
 enum err change_topic_key(struct changes *changes, struct slice id, size_t which, struct change *c)
 {
-    const struct scope *scope = catalog_find_scope(changes->options.catalog, id);
+    const struct scope *scope = catalog_topic(changes->options.catalog, resource_id_topic_name(id));
 
-    if (scope == NULL || scope->topic == NULL)
+    if (scope == NULL)
         return cause_set(&c->op.why, E_NOT_FOUND, "there is no topic %.*s", SLICE_ARG(id));
     return begin_topic(changes,
                        &(struct change_request){
@@ -295,7 +336,8 @@ static void write_member(struct change *c, const struct scope *scope, struct sli
     c->is_creation = document.data == NULL;
     buf_init(&id, RESOURCE_ID_MAX_BYTES);
     buf_init(&properties, DOCUMENT_MAX_BYTES);
-    resource_id_subscription(&id, slice_of(topic_scope(scope->topic)), slice_of(p->subscription.name));
+    resource_id_subscription(&id, slice_of(topic_scope(scope->topic)),
+                             slice_of(p->subscription.name));
     subscription_write_stored(&properties, &p->subscription, &rules);
     document_write_member(&c->document,
                           &(struct member_draft){

@@ -47,6 +47,11 @@ void resource_id_system_topic(struct buf *out, struct slice source, struct slice
     buf_add(out, name);
 }
 
+bool resource_id_is_system(struct slice id)
+{
+    return find(id, SLICE(SYSTEM_TOPIC)) < id.len;
+}
+
 struct slice resource_id_topic_name(struct slice id)
 {
     size_t at = find(id, SLICE(TOPIC));

@@ -16,9 +16,11 @@ void resource_id_system_topic(struct buf *out, struct slice source, struct slice
 void resource_id_subscription(struct buf *out, struct slice scope, struct slice name);
 /* resource_id_scope is the id of what a subscription belongs to; of anything else the whole id. */
 struct slice resource_id_scope(struct slice id);
-/* resource_id_topic_name is the name in the id of a topic, of a system topic too; SLICE_NONE if it is
- * no topic's. */
+/* resource_id_topic_name is the name in the id of a topic, of a system topic too; SLICE_NONE if it
+ * is no topic's. */
 struct slice resource_id_topic_name(struct slice id);
+/* resource_id_is_system: is it that of a system topic? */
+bool resource_id_is_system(struct slice id);
 /* resource_id_is_within: is `id` that of `outer`, or of something that belongs to it? Both in lower
  * case. */
 bool resource_id_is_within(struct slice id, struct slice outer);

@@ -1,5 +1,5 @@
-/* Stopping:  PUBLICATIONS, CHANGES, SWEEPS --none left--> CATALOG --all retired--> RESOURCES -->
- * IDENTITY --> stopped */
+/* Stopping:  PUBLICATIONS, CHANGES, SWEEPS, EMITTER --none left--> CATALOG --all retired-->
+ * RESOURCES --> IDENTITY --> stopped */
 #include "router/router_internal.h"
 
 #include <assert.h>
@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "router/emitter.h"
 #include "router/expiry.h"
 #include "router/sweep.h"
 #include "store/wakes.h"
@@ -15,8 +16,11 @@ static void on_changed(void *ctx, struct slice id, struct slice document)
 {
     struct router *router = ctx;
 
-    if (!router->is_stopping)
-        catalog_set(router->catalog, id, document);
+    if (router->is_stopping)
+        return;
+    catalog_set(router->catalog, id, document);
+    if (router->is_loaded) /* an event may have come with it */
+        emitter_wake(router->emitter);
 }
 
 static void on_woken(void *ctx, struct slice queue)
@@ -43,8 +47,11 @@ static void on_loaded(struct op *op, enum err err)
     struct router *router = container_of(op, struct router, loading);
 
     router->loaded->why = op->why;
-    if (err == E_OK)
+    if (err == E_OK) {
+        router->is_loaded = true;
         changes_resume(router->changes);
+        emitter_wake(router->emitter);
+    }
     op_end(router->loaded, err);
 }
 
@@ -99,6 +106,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
                                                                     .changed = on_changed,
                                                                     .ctx = router},
                                         &router->loading);
+    router->emitter = emitter_new(router);
     router->survey = survey_new(options->loop, router->catalog);
     router->changes = changes_new(&(struct changes_options){
         .loop = options->loop,
@@ -204,7 +212,7 @@ void router_go_on(struct router *router)
 {
     if (router->stopped == NULL || router->publications > 0 ||
         changes_under_way(router->changes) > 0 || !list_is_empty(&router->sweeps) ||
-        router->step.is_busy)
+        !emitter_is_idle(router->emitter) || router->step.is_busy)
         return;
     router->step.done = on_catalog_stopped;
     catalog_stop(router->catalog, &router->step);
@@ -220,6 +228,7 @@ void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
     router->stopped = op;
     router->is_stopping = true;
     changes_stop(router->changes);
+    emitter_stop(router->emitter);
     list_each (&router->sweeps, struct sweep, node, sweep)
         sweep_cancel(sweep);
     survey_stop(router->survey);
@@ -235,6 +244,7 @@ void router_free(struct router *router)
     assert(router->publications == 0);
     timer_free(router->timer);
     changes_free(router->changes);
+    emitter_free(router->emitter);
     survey_free(router->survey);
     expiry_free(router->expiry);
     wakes_close(router->wakes);

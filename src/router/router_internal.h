@@ -13,6 +13,7 @@ struct router {
     struct resources *resources;
     struct survey *survey;
     struct changes *changes;
+    struct emitter *emitter;
     struct identity *identity;
     struct expiry *expiry;
     struct wakes *wakes; /* NULL once closed */
@@ -22,6 +23,7 @@ struct router {
     struct op step;      /* of stopping */
     struct op *stopped;
     struct timer *timer; /* the limit of a stop */
+    bool is_loaded;
     bool is_stopping;
     bool is_late;
 };

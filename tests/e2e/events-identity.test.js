@@ -82,3 +82,20 @@ scenario('A token is given to whoever may use the API', async (w) => {
   assert.equal(none.status, 400);
   assert.match(none.json.error.message, /resource/);
 });
+
+scenario('A6 A bearer token publishes, also where keys are refused', async (w) => {
+  const events = await w.events();
+  await events.topic('orders');
+  await events.topic('locked', { disableLocalAuth: true });
+  const { json } = await token(events, `${GRID}/`);
+  for (const topic of ['orders', 'locked']) {
+    const sent = await events.publish(topic, [gridEvent()], { authorization: `Bearer ${json.access_token}` });
+    assert.equal(sent.status, 200, sent.text);
+  }
+  const { json: foreign } = await token(events, 'https://else.where');
+  for (const bad of [foreign.access_token, `${json.access_token}x`, 'a.b.c', '']) {
+    const sent = await events.publish('orders', [gridEvent()], { authorization: `Bearer ${bad}` });
+    assert.equal(sent.status, 401);
+    assert.equal(sent.json.error.code, 'Unauthorized');
+  }
+});
