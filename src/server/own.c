@@ -1,8 +1,10 @@
 #include "server/own.h"
 
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "apps/app.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -39,4 +41,27 @@ void own_raise_file_limit(void)
         return;
     files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
     (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+enum err own_redis(const char *const *environment, const char *cache, const char *name, char **ret,
+                   struct cause *why)
+{
+    bool is_literal;
+    char *text;
+    enum err err = environment_connection(environment, name, &text, &is_literal, why);
+
+    if (err != E_OK)
+        return err;
+    if (!is_literal || !app_names_no_server(name)) {
+        *ret = text;
+        return E_OK;
+    }
+    free(text);
+    if (cache == NULL)
+        return cause_set(why, E_BAD_INPUT,
+                         "'%.64s' is neither the address of a Redis nor a name that redgrid's "
+                         "environment explains: set ConnectionStrings__NAME or NAME there",
+                         name);
+    *ret = slice_dup(slice_of(cache));
+    return E_OK;
 }

@@ -12,4 +12,10 @@ const char *const *own_child_environment(const char *const *all);
 /* own_raise_file_limit allows as many open files as are of use. */
 void own_raise_file_limit(void);
 
+/* own_redis finds the connection string behind `name`, which may be one itself, by our environment:
+ * E_OK and *ret, free() ends it. A name that nothing explains means `cache`, the server that was
+ * started for such; if that is NULL: E_BAD_INPUT. */
+enum err own_redis(const char *const *environment, const char *cache, const char *name, char **ret,
+                   struct cause *why);
+
 #endif

@@ -230,28 +230,12 @@ static void open_webhooks(struct server *server)
                                  : ADDRESS_LOOPBACK});
 }
 
-/* The connection of a Redis destination: as apps name theirs, by our own environment. */
 static enum err on_connection(void *ctx, const char *name, char **ret, struct cause *why)
 {
     const struct server *server = ctx;
-    bool is_literal;
-    char *text;
-    enum err err = environment_connection(server->environment, name, &text, &is_literal, why);
+    const char *cache = server->cache != NULL ? instance_connection(server->cache) : NULL;
 
-    if (err != E_OK)
-        return err;
-    if (!is_literal || !app_names_no_server(name)) {
-        *ret = text;
-        return E_OK;
-    }
-    free(text);
-    if (server->cache == NULL)
-        return cause_set(why, E_BAD_INPUT,
-                         "'%.64s' is neither the address of a Redis nor a name that redgrid's "
-                         "environment explains: set ConnectionStrings__NAME or NAME there",
-                         name);
-    *ret = slice_dup(slice_of(instance_connection(server->cache)));
-    return E_OK;
+    return own_redis(server->environment, cache, name, ret, why);
 }
 
 static enum err open_storage(struct server *server, struct cause *why)
