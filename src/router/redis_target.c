@@ -328,7 +328,7 @@ static enum err find_options(const struct targets *targets, const struct destina
 enum err redis_target_check(const struct targets *targets, const struct subscription *subscription,
                             struct cause *why)
 {
-    struct redis_options *options;
+    struct redis_options *options = NULL;
     enum err err = find_options(targets, &subscription->destination, &options, why);
 
     if (err == E_OK)
@@ -340,7 +340,7 @@ struct target *redis_target_new(const struct targets *targets,
                                 const struct subscription *subscription)
 {
     struct redis_target *t = mem_new(struct redis_target);
-    struct redis_options *options;
+    struct redis_options *options = NULL;
     struct cause why = {0};
 
     *t = (struct redis_target){.target.deliver = deliver,
