@@ -257,9 +257,12 @@ static enum err ask(struct subscriber *s, enum taking taking)
     return E_OK;
 }
 
+/* What has ended takes no place in the window while the queue is being told, so that the next are
+ * asked for in the same turn; but not without end when the queue cannot be told. */
 static size_t room(struct subscriber *s)
 {
-    size_t free = s->in_flight < s->window ? s->window - s->in_flight : 0;
+    size_t owed = s->endings.owed, busy = s->in_flight - owed;
+    size_t free = busy < s->window && owed < SUBSCRIBER_OWED_MAX ? s->window - busy : 0;
     size_t few = SUBSCRIBER_MAX_BYTES / s->largest_bytes;
 
     few = few > s->in_flight ? few - s->in_flight : s->in_flight == 0;

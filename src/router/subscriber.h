@@ -16,7 +16,8 @@
 struct loop;
 struct subscriber;
 
-#define SUBSCRIBER_WINDOW 64                   /* events under way, or two batches */
+#define SUBSCRIBER_WINDOW 64    /* events with the endpoint, or two batches */
+#define SUBSCRIBER_OWED_MAX 256 /* beside these: whose ending the queue is not told yet */
 #define SUBSCRIBER_MAX_BYTES (8 * 1024 * 1024) /* of all of them, as far as one can tell */
 
 struct subscriber_options {

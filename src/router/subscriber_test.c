@@ -128,6 +128,41 @@ static void the_window_may_be_one(void **state)
     test_wait(loop, is_quiet, NULL);
 }
 
+static void permit(const char *rule)
+{
+    const struct slice args[] = {SLICE("ACL"), SLICE("SETUSER"), SLICE("default"), slice_of(rule)};
+
+    call = (struct test_call){.call.op.done = test_call_done};
+    assert_int_equal(redis_call(redis, args, COUNT_OF(args), &call.call), E_OK);
+    test_wait(loop, test_call_is_done, &call);
+    assert_int_equal(call.err, E_OK);
+    reply_unref(call.kept);
+    call.kept = NULL;
+}
+
+/* The store gives events out, but does not take what became of them. */
+static void what_is_not_told_yet_takes_no_place_but_not_without_end(void **state)
+{
+    size_t most = SUBSCRIBER_OWED_MAX + SUBSCRIBER_WINDOW, all = 1 + most + 50;
+    (void)state;
+    start();
+    publish("first");
+    wait_parcels(1);
+    test_wait(loop, is_quiet, NULL);
+    permit("-eval");
+    for (size_t i = 1; i < all; i++)
+        append_to(subscriber_queue(subscriber), "e");
+    subscriber_wake(subscriber);
+    wait_parcels(1 + SUBSCRIBER_OWED_MAX);
+    assert_true(subscriber_in_flight(subscriber) <= most);
+    permit("+eval");
+    wait_parcels(all);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+    assert_int_equal(parcel_count, all); /* each once */
+}
+
 static void batches_hold_events_that_failed_equally_often(void **state)
 {
     (void)state;
@@ -356,6 +391,7 @@ int main(void)
         ROW(what_must_not_be_tried_again_is_a_dead_letter),
         ROW(no_more_are_taken_than_the_window_holds),
         ROW(the_window_may_be_one),
+        ROW(what_is_not_told_yet_takes_no_place_but_not_without_end),
         ROW(batches_hold_events_that_failed_equally_often),
         ROW(what_a_gone_node_held_is_delivered_here),
         ROW(what_a_lost_answer_gave_us_is_found),

@@ -12,7 +12,7 @@
 #include "router/subscriber.h"
 
 #define TOPIC "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/t"
-#define PARCELS_MAX 64
+#define PARCELS_MAX 1024
 
 static struct redis *redis;
 static struct subscription subscription;

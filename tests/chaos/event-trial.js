@@ -15,7 +15,7 @@ import { KILLS, Random, SECONDS, SEED } from './random.js';
 import { Receiver } from './receiver.js';
 
 const TOPIC = 'orders';
-const WINDOW = 64;
+const WINDOW = 64 + 256; // under way, and answered but not told
 const SETTLE_MS = 30000;
 const PER_SECOND = 120;
 const IN_SOCKETS_MS = 500; // for so long we may still read, and answer, what a dead node has sent
@@ -81,7 +81,7 @@ export class EventTrial {
     receiver.mood = row.mood ?? 'good';
     if (row.tls) receiver.present(row.tls);
     const batch = row.destination?.maxEventsPerBatch ?? 1;
-    return { name, wants: row.wants, receiver, window: Math.max(WINDOW, 2 * batch) };
+    return { name, wants: row.wants, receiver, window: Math.max(WINDOW, 2 * batch + 256) };
   }
 
   // An https one presents what the daemon trusts, until it has agreed to get events.
