@@ -116,8 +116,9 @@ static enum err read_events(const struct http_request *request, const struct ent
         .takes_any_type = entrance->is_namespace,
         .now_unix_us = clock_unix_us(),
         .next_id = id_next};
-    struct fields fields = {.count = 0};
+    struct fields fields; /* its rows are not touched unless there are some */
 
+    fields.count = 0;
     http_request_each_header(request, on_field, &fields);
     enum err err = publish_read(&rules,
                                 &(struct publish_request){.content_type = http_request_header(

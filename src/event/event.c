@@ -77,6 +77,20 @@ static struct event *assemble(const struct draft *draft, enum event_schema schem
     return event;
 }
 
+static bool is_well_formed(struct slice body)
+{
+    return body.len > 0 && body.data[0] == '{' && utf8_is_valid(body) &&
+           jx_scan_is_value(body, EVENT_DEPTH_MAX);
+}
+
+static enum err refuse_form(struct slice body, struct refusal *why)
+{
+    if (!utf8_is_valid(body) || !jx_scan_is_object(body))
+        return refuse(why, REFUSAL_JSON, "The JSON received is not valid, or is no object.");
+    return refuse(why, REFUSAL_JSON, "The JSON received is nested deeper than %d.",
+                  EVENT_DEPTH_MAX);
+}
+
 enum err event_read(const struct event_rules *rules, struct slice body,
                     const struct event_stamp *stamp, struct event **ret, struct refusal *why)
 {
@@ -85,11 +99,8 @@ enum err event_read(const struct event_rules *rules, struct slice body,
     if (draft.body.len > EVENT_MAX_BYTES)
         return refuse(why, REFUSAL_TOO_LARGE, "The event is larger than %d bytes.",
                       EVENT_MAX_BYTES);
-    if (!utf8_is_valid(draft.body) || !jx_scan_is_object(draft.body))
-        return refuse(why, REFUSAL_JSON, "The JSON received is not valid, or is no object.");
-    if (!jx_scan_is_value(draft.body, EVENT_DEPTH_MAX))
-        return refuse(why, REFUSAL_JSON, "The JSON received is nested deeper than %d.",
-                      EVENT_DEPTH_MAX);
+    if (!is_well_formed(draft.body))
+        return refuse_form(draft.body, why);
     buf_init(&draft.clean, EVENT_MAX_BYTES);
     buf_init(&draft.stamps, STAMPS_MAX_BYTES);
     enum err err = readers[rules->schema](&draft, rules, stamp, why);

@@ -1,6 +1,5 @@
 #include "json/json.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "json/plain.h"
 
 #define BYTE_ORDER_MARK SLICE("\xef\xbb\xbf")
 
@@ -380,35 +380,13 @@ static bool needs_escape(unsigned char c)
 }
 
 #define COMMON_BYTES 512 /* room is taken for twice as much */
-#define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
-
-/* The high bit of each byte that is `"`, `\`, a control character or not ASCII; other bits are
- * noise only above the first such byte, and we ask no more than whether there is one. */
-static uint64_t odd_bytes(uint64_t word)
-{
-    uint64_t quote = word ^ EACH_BYTE('"');
-    uint64_t backslash = word ^ EACH_BYTE('\\');
-    uint64_t hits = (word - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1));
-    return (hits | word) & EACH_BYTE(0x80);
-}
 
 /* How many bytes from the start need no escape; *is_ascii is cleared when some are not ASCII. */
 static size_t plain_len(struct slice text, bool *is_ascii)
 {
     size_t at = 0;
 
-    while (at < text.len) {
-        uint64_t word;
-        if (text.len - at >= sizeof word) {
-            memcpy(&word, text.data + at, sizeof word);
-            uint64_t odd = odd_bytes(le64toh(word));
-            if (odd == 0) {
-                at += sizeof word;
-                continue;
-            }
-            at +=
-                (size_t)__builtin_ctzll(odd) / 8; /* the first mark is exact: borrows go up only */
-        }
+    while ((at = plain_skip(text, at)) < text.len) {
         unsigned char c = (unsigned char)text.data[at];
         if (needs_escape(c))
             break;
@@ -457,7 +435,7 @@ static size_t write_common(struct buf *out, struct slice text, bool is_twice)
         uint64_t word;
         memcpy(&word, text.data + at, sizeof word);
         memcpy(to, &word, sizeof word);
-        uint64_t odd = odd_bytes(le64toh(word));
+        uint64_t odd = plain_odd_bytes(le64toh(word));
         size_t plain = odd == 0 ? sizeof word : (size_t)__builtin_ctzll(odd) / 8;
         at += plain;
         to += plain;

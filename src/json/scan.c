@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "json/plain.h"
+
 struct cursor {
     const char *at;
     const char *end;
@@ -83,14 +85,16 @@ static bool skip_string(struct cursor *c)
 {
     if (!skip_byte(c, '"'))
         return false;
-    while (c->at < c->end) {
+    for (;;) {
+        c->at += plain_skip((struct slice){c->at, (size_t)(c->end - c->at)}, 0);
+        if (c->at == c->end)
+            return false;
         unsigned char byte = (unsigned char)*c->at++;
         if (byte == '"')
             return true;
         if (byte < 0x20 || (byte == '\\' && !skip_escape(c)))
             return false;
     }
-    return false;
 }
 
 static bool skip_digits(struct cursor *c)

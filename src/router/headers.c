@@ -4,16 +4,25 @@
 #include "event/write.h"
 
 #define TEXTS_MAX_BYTES (64 * 1024)
+#define TEXTS_USUAL_BYTES 256
+#define ELSEWHERE SIZE_MAX
 
 static void add(struct headers *headers, struct slice name, struct slice value)
 {
+    headers->starts[headers->count] = ELSEWHERE;
     headers->fields[headers->count++] = (struct http_header){name, value};
 }
 
-/* What was written since `start`; the room was taken beforehand, so it does not move. */
+/* What was written since `start`; it moves when more is written. */
 static struct slice since(const struct headers *headers, size_t start)
 {
     return slice_from(buf_slice(&headers->texts), start);
+}
+
+static void add_since(struct headers *headers, struct slice name, size_t start)
+{
+    add(headers, name, since(headers, start));
+    headers->starts[headers->count - 1] = start;
 }
 
 static void add_subscription(struct headers *headers, const char *name)
@@ -21,7 +30,7 @@ static void add_subscription(struct headers *headers, const char *name)
     size_t start = headers->texts.len;
 
     buf_add_upper(&headers->texts, slice_of(name));
-    add(headers, SLICE("aeg-subscription-name"), since(headers, start));
+    add_since(headers, SLICE("aeg-subscription-name"), start);
 }
 
 static void add_count(struct headers *headers, uint32_t attempt)
@@ -29,7 +38,7 @@ static void add_count(struct headers *headers, uint32_t attempt)
     size_t start = headers->texts.len;
 
     buf_add_u64(&headers->texts, attempt - 1);
-    add(headers, SLICE("aeg-delivery-count"), since(headers, start));
+    add_since(headers, SLICE("aeg-delivery-count"), start);
 }
 
 /* Only if it is that of every event of the batch. */
@@ -44,7 +53,7 @@ static void add_data_version(struct headers *headers, const struct parcel *parce
     event_write_field(&headers->texts, parcel->events[0], EVENT_DATA_VERSION);
     struct slice value = since(headers, start);
     if (http1_is_value(value))
-        add(headers, SLICE("aeg-data-version"), value);
+        add_since(headers, SLICE("aeg-data-version"), start);
 }
 
 static void add_attribute(struct headers *headers, const struct attribute *attribute,
@@ -54,7 +63,7 @@ static void add_attribute(struct headers *headers, const struct attribute *attri
     size_t start = headers->texts.len;
 
     if (http1_is_token(name) && attribute_write(&headers->texts, attribute, event))
-        add(headers, name, since(headers, start));
+        add_since(headers, name, start);
 }
 
 void headers_init(struct headers *headers, const struct parcel *parcel)
@@ -65,7 +74,7 @@ void headers_init(struct headers *headers, const struct parcel *parcel)
 
     headers->count = 0;
     buf_init(&headers->texts, TEXTS_MAX_BYTES);
-    (void)buf_reserve(&headers->texts, TEXTS_MAX_BYTES);
+    (void)buf_reserve(&headers->texts, TEXTS_USUAL_BYTES);
     add(headers, SLICE("Content-Type"),
         slice_of(event_content_type(subscription->delivery, is_batch)));
     add(headers, SLICE("aeg-event-type"), SLICE("Notification"));
@@ -88,7 +97,14 @@ void headers_add(struct headers *headers, struct slice name, struct slice value)
 
     buf_add(&headers->texts, value);
     if (headers->texts.len - start == value.len)
-        add(headers, name, since(headers, start));
+        add_since(headers, name, start);
+}
+
+void headers_end(struct headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        if (headers->starts[i] != ELSEWHERE)
+            headers->fields[i].value.data = headers->texts.data + headers->starts[i];
 }
 
 void headers_done(struct headers *headers)

@@ -134,6 +134,7 @@ static enum err webhook_deliver(struct target *target, const struct parcel *parc
     headers_init(&post->headers, parcel);
     add_token(webhook, parcel, &post->headers);
     add_signature(&post->headers, parcel, post->part);
+    headers_end(&post->headers);
     post->call = (struct http_call){.op.done = on_posted,
                                     .method = SLICE("POST"),
                                     .url = webhook->url,

@@ -180,6 +180,7 @@ scenario('D7 Delivery attributes', async (w) => {
       deliveryAttributeMappings: [
         attribute('x-secret', 'Static', { value: 'hush', isSecret: true }),
         attribute('x-n', 'Dynamic', { sourceField: 'data.x' }),
+        attribute('x-long', 'Static', { value: 'l'.repeat(4000) }),
         attribute('x-none', 'Dynamic', { sourceField: 'data.y' }),
       ],
     }),
@@ -192,6 +193,7 @@ scenario('D7 Delivery attributes', async (w) => {
   const [{ headers }] = hook.deliveries();
   assert.equal(headers['x-secret'], 'hush');
   assert.equal(headers['x-n'], '5');
+  assert.equal(headers['x-long'], 'l'.repeat(4000));
   assert.ok(!('x-none' in headers));
 });
 
