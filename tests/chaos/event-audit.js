@@ -45,7 +45,8 @@ class Queue {
 // The queues of all subscriptions, by the names of these.
 export async function queuesOf(cli) {
   const documents = Object.values(await cli.hgetall('rg:{meta}:resources')).map(JSON.parse);
-  return new Map(documents.filter((one) => one.queue).map((one) => [one.name, new Queue(cli, one.queue)]));
+  const subscriptions = documents.filter((one) => one.queue);
+  return new Map(subscriptions.map((one) => [one.name, new Queue(cli, one.queue)]));
 }
 
 export class EventAudit {

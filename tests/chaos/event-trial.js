@@ -11,11 +11,12 @@ import { scenario } from '../lib/scenario.js';
 import { until } from '../lib/until.js';
 import { EventAudit, queuesOf } from './event-audit.js';
 import { Publisher } from './publisher.js';
+import { Puller } from './puller.js';
 import { KILLS, Random, SECONDS, SEED } from './random.js';
 import { Receiver } from './receiver.js';
 
 const TOPIC = 'orders';
-const WINDOW = 64 + 256; // under way, and answered but not told
+const WINDOW = 64 + 256; // with the endpoint; answered, and not yet told to the store
 const SETTLE_MS = 30000;
 const PER_SECOND = 120;
 const IN_SOCKETS_MS = 500; // for so long we may still read, and answer, what a dead node has sent
@@ -44,6 +45,7 @@ export class EventTrial {
     this.options = options;
     this.random = new Random(seed);
     this.nodes = []; // those that run now
+    this.pullers = [];
     this.story = [];
     this.starts = 0;
     this.kills = 0;
@@ -58,23 +60,36 @@ export class EventTrial {
       await node.start();
     }
     const topic = await this.events().topic(TOPIC);
+    this.key = topic.key1;
+    this.ports = this.nodes.map((node) => node.httpPort);
     const rows = Object.entries(this.options.subscriptions?.(this) ?? SUBSCRIPTIONS);
     this.subscriptions = await Promise.all(rows.map(([name, row]) => this.subscribe(name, row)));
     this.publishers = [
       new Publisher({
         topic: TOPIC,
-        key: topic.key1,
+        key: this.key,
         ports: () => this.ports,
         random: this.random,
         perSecond: this.options.perSecond ?? PER_SECOND,
       }),
     ];
     this.audit = new EventAudit(this.publishers, this.subscriptions);
-    this.ports = this.nodes.map((node) => node.httpPort);
     this.cli = this.store ? this.store.cli : this.privateStore();
   }
 
   async subscribe(name, row) {
+    return row.isPulled ? this.subscribePuller(name, row) : this.subscribeReceiver(name, row);
+  }
+
+  async subscribePuller(name, row) {
+    await this.events().subscription(TOPIC, name, Events.queue({}));
+    const { key, ports, random } = this;
+    const puller = new Puller({ topic: TOPIC, name, key, ports: () => ports, random });
+    this.pullers.push(puller.start());
+    return { name, wants: row.wants, receiver: puller, window: WINDOW };
+  }
+
+  async subscribeReceiver(name, row) {
     const receiver = await this.receiver(row);
     const to = Events.to(receiver.url(), { filter: row.filter, ...row.more }, row.destination);
     await this.events().subscription(TOPIC, name, to);
@@ -99,7 +114,11 @@ export class EventTrial {
   // A client of the daemon's own redis-server.
   privateStore() {
     const socket = this.w.path('data0', 'store', 'redis.sock');
-    const client = new Redis({ path: path.relative('.', socket), retryStrategy: () => 30, maxRetriesPerRequest: null });
+    const client = new Redis({
+      path: path.relative('.', socket), // a long one would not fit
+      retryStrategy: () => 30,
+      maxRetriesPerRequest: null,
+    });
     client.on('error', () => {}); // it is killed on purpose
     return client;
   }
@@ -111,6 +130,7 @@ export class EventTrial {
       listen: `127.0.0.1:${port}`,
       store: this.store,
       env: this.options.env?.(this),
+      args: this.options.args,
       name: `${data} (start ${++this.starts})`,
     });
     Object.assign(node, { dataName: data, httpPort: port });
@@ -175,6 +195,7 @@ export class EventTrial {
     this.audit.checkDuplicates();
     await look();
     this.result = await this.audit.summary(this.cli);
+    await Promise.all(this.pullers.map((puller) => puller.stop()));
     await this.end();
   }
 
@@ -235,6 +256,7 @@ export function eventStory(name, options, plot) {
       throw new Error(`${replay}: ${error.message}\n${story}`, { cause: error });
     } finally {
       for (const publisher of trial.publishers ?? []) publisher.isStopping = true;
+      for (const puller of trial.pullers) puller.ending.abort();
       if (!trial.store) trial.cli?.disconnect();
     }
   });

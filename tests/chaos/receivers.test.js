@@ -8,8 +8,8 @@ import { eventStory } from './event-trial.js';
 import { FAULTS } from './event-faults.js';
 import { KILLS } from './random.js';
 
-// The timeout of a delivery, its delay, and the rest of its endpoint; in long trials some events
-// have failed more often, and wait longer.
+// The timeout of a delivery, its delay, and the rest of its endpoint; the lock of what nobody got. In
+// long trials some events have failed more often, and wait longer.
 const SETTLE_MS = KILLS ? 900000 : 90000;
 const MOODS = ['500', '503', 'reset', 'half a body', 'half a head', 'good'];
 
@@ -17,14 +17,21 @@ const every = (k) => (n) => n % k === 0;
 
 // What is to be dead comes seldom: an endpoint that fails all the time is left alone for longer and
 // longer, and so its events are not given up at once.
+const SELDOM = [
+  [1, 4],
+  [101, 104],
+];
+const isSeldom = (n) => SELDOM.some(([low, high]) => n >= low && n <= high);
+
 function subscriptions({ own, foreign }) {
-  const seldom = { wants: every(100), filter: { subjectEndsWith: '00' } };
-  const https = { ...seldom, tls: foreign };
+  const inRange = { operatorType: 'NumberInRange', key: 'data.n', values: SELDOM };
+  const https = { wants: isSeldom, filter: { advancedFilters: [inRange] }, tls: foreign };
   return {
     moody: { wants: every(1) },
     'moody-batch': { wants: every(1), destination: { maxEventsPerBatch: 10 } },
     silent: { wants: every(1), mood: 'held' },
     refusing: { wants: every(3), filter: { includedEventTypes: ['paid'] }, mood: '400' },
+    pulled: { wants: every(1), isPulled: true },
     secure: { wants: every(1), tls: own },
     foreign: { ...https, more: { retryPolicy: { maxDeliveryAttempts: 1 } } },
     renewed: https,
@@ -45,6 +52,7 @@ eventStory(
   'Receivers that are slow, silent, ill, or not who they say they are',
   {
     perSecond: 80,
+    args: ['--drain-timeout', '500'], // some never answer
     certificates: (t) => ({
       own: makeCertificate(t.w.path('own'), 'IP:127.0.0.1'),
       foreign: makeCertificate(t.w.path('foreign'), 'DNS:elsewhere.example'),
