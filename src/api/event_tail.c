@@ -15,6 +15,7 @@
 #define LINE_MAX_BYTES 8192
 #define CHUNK_BYTES ((size_t)64 * 1024)
 #define AGAIN_MS 200
+#define BEAT_MS 5000
 
 struct watcher {
     struct list_node node;
@@ -35,6 +36,7 @@ struct event_tail {
     struct buf line; /* the newest; its memory is used again and again */
     struct turn turn;
     struct timer *timer; /* somebody missed lines, and is to be told */
+    struct timer *beat;  /* while there is somebody */
 };
 
 /* ---- lines ---- */
@@ -107,6 +109,7 @@ static void write_line(struct buf *out, const struct sighting *s)
 
 static void detach(struct event_tail *tail)
 {
+    timer_clear(tail->beat);
     if (tail->router != NULL)
         *router_watch(tail->router) = (struct watch){0};
 }
@@ -209,6 +212,17 @@ static void on_timer(void *ctx)
     flush(ctx);
 }
 
+/* A client that has left is noticed by the second write after that. */
+static void on_beat(void *ctx)
+{
+    struct event_tail *tail = ctx;
+    struct watcher *watcher;
+
+    list_each (&tail->watchers, struct watcher, node, watcher)
+        if (http_stream_write(watcher->stream, SLICE("\n")) == E_CLOSED)
+            watcher_free(watcher);
+}
+
 static void on_gone(void *ctx)
 {
     watcher_free(ctx);
@@ -223,6 +237,7 @@ struct event_tail *event_tail_new(struct loop *loop)
     tail->loop = loop;
     tail->turn.run = on_turn;
     tail->timer = timer_new(loop, on_timer, tail);
+    tail->beat = timer_new(loop, on_beat, tail);
     list_init(&tail->watchers);
     buf_init(&tail->line, LINE_MAX_BYTES);
     return tail;
@@ -232,6 +247,7 @@ void event_tail_end(struct event_tail *tail)
 {
     struct watcher *watcher;
 
+    flush(tail);
     list_each (&tail->watchers, struct watcher, node, watcher)
         watcher_free(watcher);
 }
@@ -243,6 +259,7 @@ void event_tail_free(struct event_tail *tail)
     event_tail_end(tail);
     turn_cancel(&tail->turn);
     timer_free(tail->timer);
+    timer_free(tail->beat);
     buf_done(&tail->line);
     free(tail);
 }
@@ -305,6 +322,7 @@ void event_tail_answer(struct event_tail *tail, struct http_request *request)
                                                           .gone = on_gone,
                                                           .ctx = watcher});
     list_push(&tail->watchers, &watcher->node);
-    tail->count++;
+    if (tail->count++ == 0)
+        timer_every(tail->beat, BEAT_MS);
     *router_watch(tail->router) = (struct watch){see, tail};
 }

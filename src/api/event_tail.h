@@ -1,7 +1,8 @@
 /* api/event_tail.h - what happens to events, as it happens, for those who watch.
  * Rules: with nobody watching the router is not even asked to tell (router/watch.h). Lines of one
  * turn leave together. A watcher that is too slow loses lines, and is told how many; what waits for
- * one is limited, and so is how many there are. */
+ * one is limited, and so is how many there are. Now and then an empty line is a sign of life: who
+ * has left is noticed then. */
 #ifndef API_EVENT_TAIL_H
 #define API_EVENT_TAIL_H
 

@@ -76,7 +76,8 @@ static void show_lines(struct follow *follow)
         size_t end = slice_find_byte(rest, '\n');
         if (end == rest.len)
             break;
-        follow->show(slice_first(rest, end), follow->is_raw);
+        if (end > 0) /* an empty line only says that the server lives */
+            follow->show(slice_first(rest, end), follow->is_raw);
         used += end + 1;
     }
     buf_consume(&follow->text, used);

@@ -41,7 +41,7 @@ static int begin(void **state)
     return event_read(&rules,
                       SLICE("{\"id\":\"1\",\"subject\":\"s\",\"eventType\":\"t\","
                             "\"eventTime\":\"2026-01-01T00:00:00Z\"}"),
-                      &stamp, &event, NULL);
+                      &stamp, &event, NULL) != E_OK;
 }
 
 static int end(void **state)

@@ -176,6 +176,7 @@ scenario('A watcher that does not read loses lines, and is told how many', { tim
   }
   let [published, missed, notices, bytes] = [0, 0, 0, 0];
   readline.createInterface({ input: watcher }).on('line', (text) => {
+    if (!text) return; // a sign of life
     const line = JSON.parse(text);
     bytes += text.length;
     if (line.what === 'published') published++;
@@ -196,17 +197,17 @@ scenario('A watcher that does not read loses lines, and is told how many', { tim
   await publish(events, 'orders', gridEvent());
 });
 
-scenario('Only so many may watch', async (w) => {
+scenario('Only so many may watch', { timeout: 120000 }, async (w) => {
   const events = await begin(w);
   const watchers = [];
   for (let i = 0; i < 16; i++) watchers.push(await stuck(events));
   assert.equal((await events.ask('GET', '/api/events')).status, 429);
   for (const watcher of watchers.splice(0, 8)) watcher.destroy();
-  await until(async () => {
-    await publish(events, 'orders', gridEvent());
+  const hasRoom = async () => {
     const another = await stuck(events);
     watchers.push(another);
     return another.statusCode === 200;
-  }, 'there is room again');
+  };
+  await until(hasRoom, 'those who left are noticed, though nothing happens', 40000);
   for (const watcher of watchers) watcher.destroy();
 });
