@@ -230,6 +230,8 @@ static void on_delivered(struct op *op, enum err err)
             fail(d->held[i], &d->result);
     }
     free(d);
+    if (s->options.subscription->order_by != NULL)
+        s->due_unix_ms = 0; /* asked right behind the finish, whose fsync then serves both */
     subscriber_pump(s);
 }
 
