@@ -286,6 +286,9 @@ static void routes_answer(void **state)
         {"GET", "/api/topics", NULL, 503, "the event router has not started yet"},
         {"PUT", "/api/topics/t", "{}", 503, "the event router has not started yet"},
         {"POST", "/api/topics/t", "{}", 405, "use GET, PUT, PATCH, DELETE"},
+        {"POST", "/topics/t/api/events", "{}", 503, "The event router has not started yet."},
+        {"POST", "/topics/t:publish", "{}", 503, "{\"error\":{\"code\":\"ServiceUnavailable\""},
+        {"POST", "/TOPICS/t/eventSubscriptions/s:receive", NULL, 503, "ServiceUnavailable"},
         {"GET", "/api/logs?function=none", NULL, 404, "FunctionNotFound"},
         {"GET", "/api/logs?lines=x", NULL, 400, "lines: 'x' is not a number"},
     };

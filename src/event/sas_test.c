@@ -118,6 +118,38 @@ static void other_resources_and_later_times_are_refused(void **state)
     assert_int_equal(sas_verify(&other, slice_of(tokens[0]), SLICE(URL), Y2029, NULL), E_DENIED);
 }
 
+static enum err verify_for(const char *resource, const char *url)
+{
+    char token[1024], signature[SAS_SIGNATURE_TEXT_BYTES];
+    int len = snprintf(token, sizeof token, "r=%s&e=2030-01-01T00:00:00Z", resource);
+
+    assert_int_equal(sas_sign(SLICE(KEY), (struct slice){token, (size_t)len}, signature), E_OK);
+    snprintf(token + len, sizeof token - (size_t)len, "&s=%s", signature);
+    return verify(token, url, Y2029);
+}
+
+static void a_token_is_for_what_is_below_its_resource(void **state)
+{
+    static const struct {
+        const char *resource, *url;
+        enum err expected;
+    } rows[] = {
+        {"http://h:1/topics/t", "http://h:1/topics/t/api/events", E_OK},
+        {"http://h:1/topics/t", "http://h:1/topics/t:publish", E_OK},
+        {"http://h:1/topics/t", "http://h:1/topics/t/eventsubscriptions/s:receive", E_OK},
+        {"http://h:1/topics/t:publish", "http://h:1/topics/t:publish", E_OK},
+        {"http://h:1/topics/t:publish", "http://h:1/topics/t/api/events", E_DENIED},
+        {"http://h:1/topics/t", "http://h:1/topics/tt:publish", E_DENIED},
+        {"http://h:1", "http://h:1/topics/t", E_OK},
+        {"http://h", "http://h:1/topics/t", E_DENIED}, /* what follows is the port */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (verify_for(rows[i].resource, rows[i].url) != rows[i].expected)
+            fail_msg("%s for %s", rows[i].resource, rows[i].url);
+}
+
 static void expiries_have_many_forms(void **state)
 {
     static const char *const rows[] = {
@@ -173,6 +205,7 @@ int main(void)
         cmocka_unit_test(tokens_of_the_sdks_are_accepted),
         cmocka_unit_test(every_changed_byte_is_refused),
         cmocka_unit_test(other_resources_and_later_times_are_refused),
+        cmocka_unit_test(a_token_is_for_what_is_below_its_resource),
         cmocka_unit_test(expiries_have_many_forms),
         cmocka_unit_test(keys_are_compared),
     };

@@ -97,7 +97,7 @@ void active_wake(struct active *active)
 {
     struct catalog *catalog = active->catalog;
     struct slice queue = queue_id(active->queue);
-    struct active *current = map_get(&catalog->queues, queue);
+    struct active *current = list_holds(&active->node) ? map_get(&catalog->queues, queue) : active;
 
     if (current != NULL)
         wake_here(current);

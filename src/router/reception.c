@@ -13,9 +13,7 @@
 #include "loop/timer.h"
 
 #define TOKEN_ROOM_BYTES 128
-#define LOOK_MS                                                                                    \
-    15000 /* should a wake-up be lost: a connection can be dead and nobody knows yet               \
-           */
+#define LOOK_MS 30000 /* should a wake-up be lost: a connection may be dead unnoticed */
 
 static struct loop *loop_of(const struct reception *r)
 {
