@@ -133,6 +133,8 @@ static int write_properties(struct buf *out, const struct cmdline *line)
     int code = add_endpoint(out, line);
 
     option_add_text(out, line, "--connection", "connection");
+    if (code == EXIT_OK)
+        code = option_add_number(out, line, "--max-length", "maxLength");
     option_add_text(out, line, "--azure-active-directory-tenant-id",
                     "azureActiveDirectoryTenantId");
     option_add_text(out, line, "--azure-active-directory-application-id-or-uri",

@@ -5,7 +5,7 @@
 
 #include "cmd/cmdline.h"
 
-#define SUBSCRIPTION_OPTION_COUNT 34
+#define SUBSCRIPTION_OPTION_COUNT 35
 #define SUBSCRIPTION_SCOPE_COUNT 2 /* the first of them, which say whose it is */
 extern const struct option subscription_options[SUBSCRIPTION_OPTION_COUNT];
 

@@ -232,6 +232,8 @@ static void read_redis(struct jx_view *view, struct destination *d)
     jx_text_dup(view, field, &d->key);
     if ((d->resource_id == NULL) == (d->connection == NULL))
         jx_view_error(view, NULL, "needs either cacheResourceId or connection");
+    if (d->kind == DESTINATION_STREAM)
+        (void)jx_u32(view, "maxLength", (struct jx_range){0, UINT32_MAX}, &d->max_length);
     if (d->key == NULL || d->key[0] == '\0')
         jx_view_error(view, field, d->key == NULL ? "is missing" : "is empty");
 }
@@ -358,6 +360,8 @@ void destination_write(struct buf *out, const struct destination *d, bool is_ope
                    : d->kind == DESTINATION_LIST ? "list"
                                                  : "channel",
                    slice_of(d->key));
+    if (d->max_length > 0)
+        member_u64(out, "maxLength", d->max_length);
     member_u64(out, "maxEventsPerBatch", d->batch_events);
     member_u64(out, "preferredBatchSizeInKilobytes", d->batch_kilobytes);
     member_text_if(out, "azureActiveDirectoryTenantId", slice_of(d->tenant_id));

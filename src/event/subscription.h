@@ -46,6 +46,7 @@ struct destination {
     char *connection;         /* Redis: a name or a connection string, which may hold secrets;
                                  NULL = resource_id */
     char *key;                /* Redis: stream, list or channel */
+    uint32_t max_length;      /* of the stream, about; 0 = it is never trimmed */
     uint32_t batch_events;    /* 1..BATCH_EVENTS_MAX; 1 = no batches */
     uint32_t batch_kilobytes; /* 1..BATCH_KILOBYTES_MAX, preferred */
     char *tenant_id;          /* webhook: with application_id, a bearer token is sent; NULL */

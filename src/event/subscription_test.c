@@ -489,13 +489,16 @@ static void a_connection_is_shown_without_its_password_and_keeps_it(void **state
          "h:1,password=x"},
         {"{\"destination\":{\"properties\":{\"connection\":\"h:2,password=Hidden\"}}}",
          "h:2,password=Hidden"},
-        {"{\"destination\":{\"properties\":{\"connection\":\"shop\"}}}", "shop"},
+        {"{\"destination\":{\"properties\":{\"connection\":\"shop\",\"maxLength\":7}}}", "shop"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(subscription_read(&sub, &rules, slice_of(rows[i].patch), NULL), E_OK);
         assert_string_equal(sub.destination.connection, rows[i].connection);
         assert_string_equal(sub.destination.key, "t");
     }
+    buf_clear(&out);
+    subscription_write(&out, &sub, &rules);
+    assert_non_null(strstr(buf_text(&out), "\"maxLength\":7,"));
     buf_done(&out);
     subscription_done(&sub);
 }

@@ -15,7 +15,8 @@
 
 #define PARCEL_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define FIELDS_MAX (4 + ATTRIBUTES_MAX)
-#define ARGS_MAX (3 + 2 * FIELDS_MAX)
+#define ARGS_MAX (6 + 2 * FIELDS_MAX)
+#define LENGTH_MAX_BYTES 20
 
 struct redis_target {
     struct target target;
@@ -136,14 +137,22 @@ static void add_field(struct arguments *args, struct buf *texts, const struct ev
     add_since(args, texts, start);
 }
 
-static void add_fields(struct arguments *args, struct buf *texts, const struct sending *sending,
-                       const struct event *event)
+/* "About" costs the server next to nothing: it drops whole nodes of the stream. */
+static void add_limit(struct arguments *args, struct buf *texts, uint32_t max_length)
 {
-    const struct destination *destination = &sending->target->subscription->destination;
+    size_t start = texts->len;
 
-    add(args, SLICE("*"));
-    add(args, SLICE("event"));
-    add_since(args, texts, 0);
+    if (max_length == 0)
+        return;
+    add(args, SLICE("MAXLEN"));
+    add(args, SLICE("~"));
+    buf_add_u64(texts, max_length);
+    add_since(args, texts, start);
+}
+
+static void add_fields(struct arguments *args, struct buf *texts,
+                       const struct destination *destination, const struct event *event)
+{
     add_field(args, texts, event, "id", EVENT_ID);
     add_field(args, texts, event, "type", EVENT_TYPE);
     add_field(args, texts, event, "subject", EVENT_SUBJECT);
@@ -163,7 +172,7 @@ static enum err write_event(struct buf *texts, const struct sending *sending,
     const struct destination *destination = &sending->target->subscription->destination;
     const char *prefix = redis_opts(sending->target->redis)->channel_prefix;
     size_t room = slice_of(prefix).len + strlen(destination->key) +
-                  destination->attribute_count * ATTRIBUTE_VALUE_MAX_BYTES;
+                  destination->attribute_count * ATTRIBUTE_VALUE_MAX_BYTES + LENGTH_MAX_BYTES;
 
     for (int i = 0; i < EVENT_FIELDS; i++)
         room += i != EVENT_DATA ? event->fields[i].len : 0;
@@ -178,15 +187,18 @@ static void write_command(struct arguments *args, struct buf *texts, struct send
 {
     const struct destination *destination = &sending->target->subscription->destination;
     const char *prefix = redis_opts(sending->target->redis)->channel_prefix;
-    struct slice key = slice_of(destination->key);
+    struct slice json = buf_slice(texts), key = slice_of(destination->key);
 
     if (destination->kind == DESTINATION_STREAM) {
         add(args, SLICE("XADD"));
         add(args, key);
-        add_fields(args, texts, sending, event);
+        add_limit(args, texts, destination->max_length);
+        add(args, SLICE("*"));
+        add(args, SLICE("event"));
+        add(args, json);
+        add_fields(args, texts, destination, event);
         return;
     }
-    struct slice json = buf_slice(texts);
     if (destination->kind == DESTINATION_CHANNEL && slice_of(prefix).len > 0) {
         buf_add(texts, slice_of(prefix));
         buf_add(texts, key);

@@ -154,6 +154,17 @@ static void an_event_becomes_a_stream_entry(void **state)
                    "[[event " WRITTEN("1") " id 1 type made subject s/1 team a b n 5] 2]");
 }
 
+static void a_stream_keeps_about_as_many_as_it_may(void **state)
+{
+    (void)state;
+    test_ask(loop, cli, "CONFIG SET stream-node-max-entries 2", "OK");
+    for (int i = 0; i < 6; i++)
+        deliver_to(server.conn, STREAM ",\"maxLength\":2", EVENT("1"), OUTCOME_DELIVERED);
+    assert_answers("EVAL return(redis.call('XLEN',KEYS[1])<6) 1 out", "1");
+    assert_answers("EVAL return(redis.call('XREVRANGE',KEYS[1],'+','-','COUNT',1)[1][2]) 1 out",
+                   "[event " WRITTEN("1") " id 1 type made subject s/1]");
+}
+
 static void events_are_pushed_onto_a_list(void **state)
 {
     (void)state;
@@ -264,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_event_becomes_a_stream_entry, begin, end),
+        cmocka_unit_test_setup_teardown(a_stream_keeps_about_as_many_as_it_may, begin, end),
         cmocka_unit_test_setup_teardown(events_are_pushed_onto_a_list, begin, end),
         cmocka_unit_test_setup_teardown(a_channel_without_listeners_counts_as_delivered, begin,
                                         end),

@@ -273,6 +273,21 @@ scenario('D9 Events that came while redgrid was away wait for their app', async 
   await until(() => ended().size === 30, 'all of them'); // at once: no attempt has failed
 });
 
+scenario('D9 Two nodes, of which one dies', async (w) => {
+  const [first, second] = await w.cluster(2, { F: event({ maxConcurrency: 4 }, SLOW) });
+  const events = new Events(first);
+  await events.topic('orders');
+  await events.subscription('orders', 'es1', Events.toFunction('app1', 'F'));
+  const sent = Array.from({ length: 40 }, () => gridEvent());
+  await publish(events, 'orders', ...sent);
+  await until(() => first.startedCount('F') > 0, 'the first node runs some');
+  await first.kill();
+  w.touch('go');
+  const ended = () => new Set(w.ledger().filter((line) => line.startsWith('ended')));
+  await until(() => ended().size === 40, 'all of them');
+  assert.ok(second.succeededCount('F') > 0);
+});
+
 scenario('D9 A function that is not there is refused, with those that are', async (w) => {
   const events = new Events(await w.up({ F: event({}, RECORD), G: stream('s') }));
   await events.topic('orders');
@@ -421,7 +436,7 @@ scenario('D10 Connections: by name, without secrets, refused if unknown', async 
   const create = (name, ...words) =>
     redgrid(events, ['subscription', 'create', name, '--topic', 'orders', ...words]);
   await must(events, 'subscription', 'create', 'es1', '--topic', 'orders', '--endpoint-type', 'redisstream',
-    '--connection', 'shop', '--stream', 'out');
+    '--connection', 'shop', '--stream', 'out', '--max-length', '1000');
   await must(events, 'subscription', 'create', 'es2', '--topic', 'orders', '--list', 'queue',
     '--connection', `${address},password=hush`);
   const shown = async () =>
