@@ -156,13 +156,12 @@ static void write_scalar(const struct writer *w, const yaml_node_t *node)
         return;
     if (!slice_has_prefix(tag, SLICE(YAML_TAG)))
         complain(w, node, tag, "is not known here; there are !env NAME and !file PATH");
-    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-        jx_write_string(w->out, text);
-    else if (is_null(text))
+    bool is_plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (is_plain && is_null(text))
         buf_add(w->out, SLICE("null"));
-    else if (is_word(text, "true") || is_word(text, "false"))
+    else if (is_plain && (is_word(text, "true") || is_word(text, "false")))
         buf_add_lower(w->out, text);
-    else if (is_number(text))
+    else if (is_plain && is_number(text))
         buf_add(w->out, text);
     else
         jx_write_string(w->out, text);
