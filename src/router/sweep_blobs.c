@@ -5,7 +5,6 @@
 #include "router/sweep_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "router/dead_blob.h"
@@ -14,6 +13,7 @@
 
 #define PAGE 32
 #define FOLDER_MAX_BYTES 128
+#define NEXT_MAX_BYTES 32768 /* more than a listing's text may have */
 
 static struct blob_place place_of(const struct sweep *s)
 {
@@ -52,9 +52,11 @@ static enum sweep_state next_page(struct sweep *s)
         return DONE;
     if (!sweep_pauses(s))
         return LIST;
-    free(s->next);
-    s->next = mem_zeroed(1, strlen(s->marker) + sizeof DEAD_BLOBS);
-    (void)stpcpy(stpcpy(s->next, DEAD_BLOBS), s->marker);
+    struct buf next;
+    buf_init(&next, NEXT_MAX_BYTES);
+    buf_addf(&next, DEAD_BLOBS "%s", s->marker);
+    sweep_keep(&s->next, buf_slice(&next));
+    buf_done(&next);
     return DONE;
 }
 
