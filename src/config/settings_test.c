@@ -179,6 +179,15 @@ static void secrets_may_be_references(void **state)
     assert_int_equal(settings_set(*state, SETTING_LISTEN_TOKEN_ID, SETTING_FILE, SLICE("file:none"),
                                   folder, &why),
                      E_BAD_INPUT);
+    const struct slice several[] = {SLICE("AccountName=a;AccountKey=b"), SLICE("file:secret")};
+    for (size_t i = 0; i < COUNT_OF(several); i++)
+        assert_int_equal(settings_set(*state, SETTING_STORAGE_ACCOUNTS_ID, SETTING_FILE, several[i],
+                                      folder, &why),
+                         E_OK);
+    const char *const *list = settings_list(*state, SETTING_STORAGE_ACCOUNTS_ID);
+    assert_string_equal(list[0], "AccountName=a;AccountKey=b");
+    assert_string_equal(list[1], "from file");
+    assert_null(list[2]);
 }
 
 static void addresses_split(void **state)

@@ -384,6 +384,27 @@ scenario('L1 A connection string that is none keeps redgrid from starting, and i
   assert.doesNotMatch(node.messages().join('\n'), /hush/);
 });
 
+scenario('L1 L4 Two nodes carry and redrive the same dead letters once', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const store = await w.redis();
+  const hook = await w.hook(refusing(30));
+  const options = { store, args: ['--storage-accounts', azurite.keyString()] };
+  const [one, two] = [await w.events(options), await w.events(options)];
+  await one.topic('orders');
+  const all = { ...ONCE, ...Azurite.destination() };
+  await one.subscription('orders', 'es1', Events.to(hook.url(), all));
+  await until(async () => (await two.ask('GET', '/api/topics/orders')).status === 200, 'the other node knows');
+  const batch = Array.from({ length: 15 }, (_, n) => gridEvent({ id: `e${n}` }));
+  await one.publish('orders', batch);
+  await two.publish('orders', batch);
+  await azurite.holds(30);
+  await until(async () => (await letters(two)).every(({ place }) => place === 'blob'), 'all are blobs');
+  assert.equal((await letters(one)).length, 30);
+  assert.equal((await ask(two, 'redrive', {})).json.redriven, 30);
+  await hook.gets(60);
+  assert.deepEqual(await letters(one), []);
+});
+
 // What answers as a broken storage does: nothing, half of it, something else; then Azurite.
 scenario('L5 Half answers of the storage lose nothing', { timeout: 120000 }, async (w) => {
   const azurite = await w.azurite();
