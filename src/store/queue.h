@@ -118,7 +118,7 @@ enum err queue_bury(struct queue *queue, struct slice id, const struct queue_fie
  * queue_lock_read(). Fewer come when they have more than QUEUE_RECEIVE_BYTES together. One that was
  * locked max_locks times before, or is older than ttl_ms, becomes a dead letter instead, with
  * `reason`, `attempts` and the time: queue_burials_read() tells how many did. */
-#define QUEUE_RECEIVE_BYTES (4 * 1024 * 1024)
+#define QUEUE_RECEIVE_BYTES (1024 * 1024)
 struct queue_pull {
     uint64_t now_unix_ms;
     size_t count; /* 1..QUEUE_BATCH_MAX */

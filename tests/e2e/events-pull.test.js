@@ -256,6 +256,21 @@ scenario('What is wrong with a request is said, with the member', async (w) => {
   await sender(events, topic).sendEvents(thousand);
 });
 
+scenario('Locks outlive a kill of server and store', async (w) => {
+  const events = await w.events();
+  const topic = await events.topic('orders', CLOUD);
+  await events.subscription('orders', 'es1', Events.queue());
+  await sender(events, topic).sendEvents(['1', '2', '3'].map((id) => made({ id })));
+  const before = await receiver(events, topic, 'es1').receiveEvents({ ...SOON, maxEvents: 2 });
+  await events.node.kill();
+  await events.node.start();
+  const after = receiver(events, topic, 'es1');
+  const left = await after.receiveEvents({ ...SOON, maxEvents: 100 });
+  assert.deepEqual(ids(left), ['3']);
+  const all = [...tokens(before), ...tokens(left)];
+  assert.deepEqual((await after.acknowledgeEvents(all)).succeededLockTokens, all);
+});
+
 async function pullClients(events) {
   return (await (await events.node.get('/api/status')).json()).pullClients;
 }
