@@ -105,10 +105,17 @@ void active_wake(struct active *active)
         wakes_tell(catalog->options.wakes, queue);
 }
 
+/* Its successor has looked at the queue long ago, and does not know what was parked since then, or
+ * set free. */
 static void on_retired(struct op *op, enum err err)
 {
+    struct active *active = container_of(op, struct active, stopped);
+    struct active *next = map_get(&active->catalog->queues, queue_id(active->queue));
+
     (void)err;
-    active_unref(container_of(op, struct active, stopped));
+    if (next != NULL && next->subscriber != NULL)
+        subscriber_recheck(next->subscriber);
+    active_unref(active);
 }
 
 static void on_moved(struct op *op, enum err err)

@@ -1,7 +1,9 @@
-// Events of one key are delivered in the order in which they were accepted (orderBy).
+// Events of one key are delivered in the order in which they were accepted (orderBy), and no faster than an endpoint
+// wants (maxEventsPerSecond).
 
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
+import { must } from '../lib/command.js';
 import { Events, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
 import { until } from '../lib/until.js';
@@ -120,4 +122,43 @@ scenario('O2 A dead letter frees its key; a restart keeps the order', async (w) 
   ledger.isOpen = true;
   await ledger.reaches('a', 4, 60000);
   assert.deepEqual(ledger.faults, []);
+});
+
+scenario('O3 The settings change while one is under way: the next comes', async (w) => {
+  const events = await w.events();
+  let open;
+  const gate = new Promise((resolve) => (open = resolve));
+  const hook = await w.hook({ judge: async () => (await gate) ?? 200 });
+  await events.topic('orders');
+  await events.subscription('orders', 'es1', Events.to(hook.url(), { orderBy: 'subject' }));
+  const all = [1, 2].map((n) => gridEvent({ subject: 'a', data: { n } }));
+  assert.equal((await events.publish('orders', all)).status, 200);
+  await hook.getsRequests(1);
+  await events.must('PATCH', '/api/subscriptions/es1?topic=orders', {
+    properties: { labels: ['changed'] },
+  });
+  open();
+  await hook.getsRequests(2, 8000);
+});
+
+scenario('O4 Evenly, not more a second than were asked for; by command', async (w) => {
+  const events = await w.events();
+  const times = [];
+  const hook = await w.hook({ judge: () => (times.push(Date.now()), 200) });
+  await must(events, 'topic', 'create', 'orders');
+  const named = ['es1', '--topic', 'orders'];
+  const limits = ['--max-events-per-second', '10', '--order-by', 'subject'];
+  await must(events, 'subscription', 'create', ...named, '--endpoint', hook.url(), ...limits);
+  const batch = Array.from({ length: 12 }, (_, n) => gridEvent({ subject: `s${n}` }));
+  assert.equal((await events.publish('orders', batch)).status, 200);
+  await hook.gets(batch.length);
+  assert.ok(times.at(-1) - times[0] >= 700, `${times.map((time) => time - times[0])}`);
+  const show = async () =>
+    JSON.parse(await must(events, 'subscription', 'show', ...named, '--output', 'json')).properties;
+  const { orderBy, maxEventsPerSecond } = await show();
+  assert.deepEqual([orderBy, maxEventsPerSecond], ['subject', 10]);
+  const none = ['--max-events-per-second', '0', '--order-by', ''];
+  await must(events, 'subscription', 'update', ...named, ...none);
+  const after = await show();
+  assert.deepEqual([after.orderBy, after.maxEventsPerSecond], [undefined, undefined]);
 });

@@ -153,3 +153,20 @@ scenario('R8 A restart keeps count and time; a kill is no attempt', async (w) =>
   assert.deepEqual(counts, ['0', '1', '2', '2']);
   await until(async () => (await queues.length()) === 0, 'it has arrived');
 });
+
+scenario('R8 What a node has parked that leaves in peace comes from another', async (w) => {
+  const store = await w.redis({ persistent: true });
+  const [stays, leaves] = [await w.events({ store }), await w.events({ store })];
+  const hook = await w.hook({ answers: [500] });
+  await leaves.topic('orders');
+  await leaves.subscription('orders', 'es1', Events.to(hook.url()));
+  await until(
+    async () => (await stays.ask('GET', '/api/subscriptions/es1?topic=orders')).status === 200,
+    'the other node knows it',
+  );
+  await publish(leaves);
+  await new Queues(store).parked(1);
+  await leaves.node.stop();
+  const [, { headers }] = await hook.getsRequests(2, 30000);
+  assert.equal(headers['aeg-delivery-count'], '1');
+});
