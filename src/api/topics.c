@@ -132,6 +132,30 @@ static enum err read_events(const struct http_request *request, const struct ent
     return err;
 }
 
+/* A request whose events are not read yet, since too much is being published. */
+struct waiting {
+    struct op op;
+    struct router *router;
+    struct http_request *request;
+};
+
+static void on_room(struct op *op, enum err err)
+{
+    struct waiting waiting = *container_of(op, struct waiting, op);
+
+    (void)err;
+    free(container_of(op, struct waiting, op));
+    topics_handle(waiting.router, waiting.request); /* from the start: its topic may have gone */
+}
+
+static void wait_for_room(struct router *router, struct http_request *request)
+{
+    struct waiting *waiting = mem_new(struct waiting);
+
+    *waiting = (struct waiting){.op.done = on_room, .router = router, .request = request};
+    router_wait_for_room(router, &waiting->op);
+}
+
 static enum err publish(struct router *router, const struct entrance *entrance,
                         const struct exchange *exchange, struct refusal *why)
 {
@@ -144,6 +168,10 @@ static enum err publish(struct router *router, const struct entrance *entrance,
                      "Only topics with input schema CloudEventSchemaV1_0 are published to by "
                      ":publish; send to /topics/%s/api/events.",
                      topic->name);
+    if (err == E_OK && !router_has_room(router)) {
+        wait_for_room(router, exchange->request);
+        return E_OK;
+    }
     if (err == E_OK)
         err = read_events(exchange->request, entrance, &batch, why);
     if (err != E_OK)

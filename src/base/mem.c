@@ -1,9 +1,13 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE_BYTES (256 * 1024)
+#define KEPT_BYTES (1024 * 1024) /* at the top of the heap, for what comes next */
 
 static _Noreturn void out_of_memory(size_t size)
 {
@@ -38,4 +42,11 @@ char *mem_dup(const void *bytes, size_t len)
         memcpy(copy, bytes, len);
     copy[len] = '\0';
     return copy;
+}
+
+/* By default glibc raises both limits for good when it has seen large blocks. */
+void mem_return_large(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }

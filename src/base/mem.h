@@ -26,4 +26,9 @@ void *mem_resize(void *block, size_t count, size_t size) __attribute__((returns_
 /* mem_dup copies `len` bytes and adds a NUL behind them; free() ends it. */
 char *mem_dup(const void *bytes, size_t len) __attribute__((malloc, returns_nonnull));
 
+/* mem_return_large: from now on large blocks go back to the system as soon as they are freed, so
+ * that a burst of large messages leaves nothing behind. For programs that run long, at their start.
+ */
+void mem_return_large(void);
+
 #endif

@@ -71,6 +71,36 @@ static void publish_one(struct publication *p, struct scope *scope, const struct
         p->unmatched++;
 }
 
+bool router_has_room(const struct router *router)
+{
+    return router->publishing_bytes < PUBLISHING_MAX_BYTES || router->is_stopping;
+}
+
+void router_wait_for_room(struct router *router, struct op *op)
+{
+    op_begin(op, NULL, router);
+    list_push(&router->crowd, &op->node);
+}
+
+/* Each may begin a publication at once, and take the room. */
+void router_let_in(struct router *router)
+{
+    while (router_has_room(router) && !list_is_empty(&router->crowd)) {
+        struct op *op = container_of(router->crowd.head.next, struct op, node);
+        list_remove(&op->node);
+        op_end(op, E_OK);
+    }
+}
+
+static size_t count_bytes(const struct event_batch *batch)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < batch->count; i++)
+        bytes += batch->events[i]->body.len;
+    return bytes;
+}
+
 static void end(struct publication *p)
 {
     struct router *router = p->router;
@@ -85,8 +115,10 @@ static void end(struct publication *p)
     free(p->scope);
     p->scope = NULL;
     p->op.why = p->why;
-    router->publications--;
+    router->publishing_bytes -= p->bytes;
     op_end(&p->op, p->err); /* the publication may be gone now */
+    router_let_in(router);
+    router->publications--; /* not before: a stop waits for those who were let in */
     router_go_on(router);
 }
 
@@ -124,11 +156,13 @@ enum err router_publish(struct router *router, const struct scope *scope, struct
                               .scope = slice_dup(slice_of(scope->id)),
                               .tally = topic_tally_ref(scope->tally),
                               .batch = *batch,
+                              .bytes = count_bytes(batch),
                               .begin.done = on_begun};
     *batch = (struct event_batch){0};
     if (router->tallies.watch.see != NULL)
         p->wanted = mem_new_array(p->batch.count, uint32_t);
     router->publications++;
+    router->publishing_bytes += p->bytes;
     op_begin(&p->op, NULL, p);
     loop_later(router->options.loop, &p->begin, E_OK);
     return E_OK;

@@ -67,6 +67,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
 
     router->options = *options;
     list_init(&router->sweeps);
+    list_init(&router->crowd);
     router->tallies.metrics = options->metrics;
     router->nowhere = topic_tally_new(&router->tallies, "");
     router->loading.done = on_loaded;
@@ -227,6 +228,7 @@ void router_stop(struct router *router, uint32_t limit_ms, struct op *op)
     op_begin(op, NULL, router);
     router->stopped = op;
     router->is_stopping = true;
+    router_let_in(router);
     changes_stop(router->changes);
     emitter_stop(router->emitter);
     list_each (&router->sweeps, struct sweep, node, sweep)

@@ -68,6 +68,7 @@ struct publication {
     char *scope;                 /* id of the topic, which may change or go meanwhile */
     struct topic_tally *tally;   /* counted */
     struct event_batch batch;    /* the router's */
+    size_t bytes;                /* of the events in it */
     uint32_t *wanted;            /* how many want each event; NULL = nobody watches */
     size_t next;                 /* event that is to be matched */
     size_t under_way;            /* appends */
@@ -86,6 +87,13 @@ enum err router_publish(struct router *router, const struct scope *scope, struct
 /* router_refused counts a request of a publisher that is refused; `topic` NULL: there is none of
  * that name. */
 void router_refused(struct router *router, const struct scope *topic, const struct refusal *why);
+
+/* What is being published is in memory, so whoever reads a request asks first. router_has_room: may
+ * another begin? If not, router_wait_for_room: `op` ends with E_OK when it is worth asking again,
+ * or the router stops; those who wait longest first. In callbacks: yes. */
+#define PUBLISHING_MAX_BYTES (8 * 1024 * 1024) /* of events, beside the last that found room */
+bool router_has_room(const struct router *router);
+void router_wait_for_room(struct router *router, struct op *op);
 
 /* router_stop: publications that have begun end; deliveries under way end, nothing new begins. The
  * op ends with E_OK; or E_TIMEOUT when limit_ms cut it short: what was under way then stays in its

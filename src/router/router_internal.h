@@ -19,8 +19,10 @@ struct router {
     struct wakes *wakes; /* NULL once closed */
     struct op loading, *loaded;
     size_t publications; /* under way */
-    struct list sweeps;  /* the same */
-    struct op step;      /* of stopping */
+    size_t publishing_bytes;
+    struct list crowd;  /* ops that wait for room */
+    struct list sweeps; /* the same */
+    struct op step;     /* of stopping */
     struct op *stopped;
     struct timer *timer; /* the limit of a stop */
     bool is_loaded;
@@ -31,5 +33,8 @@ struct router {
 /* router_go_on: a publication, a change or a sweep has ended; perhaps the last that a stop waits
  * for. */
 void router_go_on(struct router *router);
+
+/* router_let_in ends the wait of those for whom there is room now. */
+void router_let_in(struct router *router);
 
 #endif

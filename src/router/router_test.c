@@ -171,6 +171,79 @@ static void a_faulty_document_harms_nobody_else(void **state)
     assert_int_equal(test_lines_of(&lines, "DOCUMENT-BAD"), 1);
 }
 
+/* An array of large events. */
+static char *make_large(size_t count)
+{
+    static const char event[] = EVENT("1", "a");
+    size_t len = 0, part = EVENT_MAX_BYTES - 1000;
+    char *text = malloc(count * EVENT_MAX_BYTES + 3);
+
+    assert_non_null(text);
+    text[len++] = '[';
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            text[len++] = ',';
+        memcpy(text + len, event, sizeof event - 2);
+        len += sizeof event - 2;
+        memcpy(text + len, ",\"topic\":\"\"", 11);
+        len += 11;
+        memset(text + len, ' ', part);
+        len += part;
+        text[len++] = '}';
+    }
+    memcpy(text + len, "]", 2);
+    return text;
+}
+
+static struct op crowd[2];
+static char order[8];
+static void on_let_in(struct op *op, enum err err)
+{
+    assert_int_equal(err, E_OK);
+    snprintf(order + strlen(order), sizeof order - strlen(order), "%d", (int)(op - crowd));
+}
+
+static void what_is_published_at_a_time_is_bounded(void **state)
+{
+    char *large = make_large(1);
+    struct publication publications[8] = {0};
+    struct event_batch batches[8];
+    (void)state;
+    put_topic("t");
+    struct scope *scope = catalog_topic(router_catalog(router), SLICE("t"));
+    const struct publish_request request = {SLICE("application/json"), NULL, 0, slice_of(large)};
+    const struct publish_rules rules = {
+        .event = topic_rules(scope->topic), .now_unix_us = clock_unix_us(), .next_id = id_next};
+    struct refusal why;
+    order[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(batches); i++) {
+        assert_true(router_has_room(router));
+        assert_int_equal(publish_read(&rules, &request, &batches[i], &why), E_OK);
+        publications[i].op.done = on_done;
+        assert_int_equal(router_publish(router, scope, &batches[i], &publications[i]), E_OK);
+    }
+    assert_false(router_has_room(router));
+    for (size_t i = 0; i < COUNT_OF(crowd); i++) {
+        crowd[i] = (struct op){.done = on_let_in};
+        router_wait_for_room(router, &crowd[i]);
+    }
+    assert_string_equal(order, "");
+    test_wait(loop, is_idle, &publications[7].op);
+    assert_string_equal(order, "01");
+    assert_true(router_has_room(router));
+    free(large);
+}
+
+static void who_waits_for_room_is_told_of_a_stop(void **state)
+{
+    (void)state;
+    crowd[0] = (struct op){.done = on_let_in};
+    order[0] = '\0';
+    router_wait_for_room(router, &crowd[0]);
+    router_end();
+    assert_string_equal(order, "0");
+}
+
 static void a_store_that_is_away_refuses_the_publication(void **state)
 {
     (void)state;
@@ -196,6 +269,8 @@ int main(void)
         ROW(counts_survive_changes_but_not_removal),
         ROW(what_is_stored_is_delivered_by_the_next_run),
         ROW(a_faulty_document_harms_nobody_else),
+        ROW(what_is_published_at_a_time_is_bounded),
+        ROW(who_waits_for_room_is_told_of_a_stop),
         ROW(a_store_that_is_away_refuses_the_publication),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

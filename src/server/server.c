@@ -766,6 +766,7 @@ enum err server_run(const struct server_options *options, struct cause *why)
 {
     struct server server = {0};
 
+    mem_return_large();
     own_start_log(options->settings);
     enum err err =
         datadir_open(settings_text(options->settings, SETTING_DATA_ID), &server.data, why);

@@ -11,16 +11,17 @@ import { queuesOf } from './event-audit.js';
 
 const BACKLOG = Number(process.env.BACKLOG) || 50000;
 const A_REQUEST = 2000;
+const LANES = 25;
 const RSS_MAX_KIB = 64 * 1024;
 const START_MS = 5000;
 const isSanitized = /asan|tsan/.test(PROGRAM); // keeps what was freed
 
 const only = (type) => ({ filter: { includedEventTypes: [type] } });
 
-// What the daemon has taken at most, itself.
+// What the daemon has, itself.
 function checkMemory(node) {
   const status = fs.readFileSync(`/proc/${node.process.pid}/status`, 'utf8');
-  const kib = Number(status.match(/VmHWM:\s+(\d+)/)[1]);
+  const kib = Number(status.match(/VmRSS:\s+(\d+)/)[1]);
   if (!isSanitized) assert.ok(kib < RSS_MAX_KIB, `${kib} KiB with ${BACKLOG} events waiting`);
 }
 
@@ -37,7 +38,7 @@ async function publishBacklog(events, key) {
       assert.equal(answer.status, 200, answer.text);
     }
   };
-  await Promise.all([lane(), lane(), lane()]);
+  await Promise.all(Array.from({ length: LANES }, lane)); // in memory all at once, if it let them
 }
 
 // All that waits has failed once, and is due now.
