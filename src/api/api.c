@@ -332,8 +332,8 @@ static const struct route {
     {"GET", "/api/logs", WITH_TOKEN, get_logs, NULL,
      "Log lines, one JSON object each; ?function=NAME&lines=N&follow=1."},
     {"GET", "/api/events", WITH_TOKEN, get_events, NULL,
-     "What happens to events on this node from now on, one JSON object a line, until the client "
-     "leaves; ?topic=NAME&subscription=NAME."},
+     "What happens to events on this node from now on, one JSON object a line, an empty one now "
+     "and then, until the client leaves; ?topic=NAME&subscription=NAME."},
     {"GET", "/api/scale/{function}", WITH_TOKEN, get_scale, NULL,
      "Numbers for an outside scaler, as KEDA's metrics-api reads them."},
     {"POST", "/api/reload", WITH_TOKEN, post_reload, NULL,

@@ -81,7 +81,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(QUEUE_OLDEST_SECONDS, GAUGE, "redgrid_queue_oldest_age_seconds", "topic,subscription",       \
       "Age of the oldest of them; 0 = the queue is empty.")                                        \
     X(DEAD_LETTERS, GAUGE, "redgrid_dead_letters", "topic,subscription",                           \
-      "Dead letters that are kept for a subscription.")                                            \
+      "Dead letters of a subscription that are kept in the store; not those in blob storage.")     \
     X(BUILD_INFO, GAUGE, "redgrid_build_info", "version", "Always 1.")                             \
     X(UPTIME, GAUGE, "redgrid_uptime_seconds", "", "Seconds since the start.")
 
