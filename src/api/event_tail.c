@@ -74,7 +74,7 @@ static void add_number(struct buf *out, const char *name, uint64_t number)
 
 static void write_line(struct buf *out, const struct sighting *s)
 {
-#define SIGHT_NAME(sight, name) [sight] = name,
+#define SIGHT_NAME(sight, name) [sight] = (name),
     static const char *const names[] = {SIGHTS(SIGHT_NAME)};
 #undef SIGHT_NAME
     bool is_attempt = s->sight == SIGHT_FAILED || s->sight == SIGHT_PARKED ||
@@ -190,26 +190,26 @@ static void see(void *ctx, const struct sighting *sighting)
         loop_at_turn_end(tail->loop, &tail->turn);
 }
 
-static void flush(struct event_tail *tail)
+static void flush(struct event_tail *tail, bool is_last)
 {
     struct watcher *watcher;
 
     list_each (&tail->watchers, struct watcher, node, watcher) {
         send_lines(watcher);
         send_missed(watcher);
-        if (watcher->is_gone)
+        if (watcher->is_gone || is_last)
             watcher_free(watcher);
     }
 }
 
 static void on_turn(struct turn *turn)
 {
-    flush(container_of(turn, struct event_tail, turn));
+    flush(container_of(turn, struct event_tail, turn), false);
 }
 
 static void on_timer(void *ctx)
 {
-    flush(ctx);
+    flush(ctx, false);
 }
 
 /* A client that has left is noticed by the second write after that. */
@@ -245,11 +245,7 @@ struct event_tail *event_tail_new(struct loop *loop)
 
 void event_tail_end(struct event_tail *tail)
 {
-    struct watcher *watcher;
-
-    flush(tail);
-    list_each (&tail->watchers, struct watcher, node, watcher)
-        watcher_free(watcher);
+    flush(tail, true);
 }
 
 void event_tail_free(struct event_tail *tail)

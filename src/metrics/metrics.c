@@ -232,7 +232,7 @@ void metrics_release(struct metrics *metrics, struct series *series)
         at++;
     family->count--;
     memmove(&family->series[at], &family->series[at + 1],
-            (family->count - at) * sizeof *family->series);
+            (family->count - at) * sizeof(struct series *));
     series_free(series);
 }
 

@@ -309,7 +309,7 @@ void tally_buried(struct tally *tally, const struct queue_burials *burials)
 
 void tally_pulled(struct tally *tally, enum pull_result result, uint64_t count)
 {
-#define PULL_NAME(result, name) [result] = name,
+#define PULL_NAME(result, name) [result] = (name),
     static const char *const names[] = {PULL_RESULTS(PULL_NAME)};
 #undef PULL_NAME
 
