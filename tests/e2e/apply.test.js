@@ -14,6 +14,7 @@ function apply(w, events, words, input = '') {
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
   child.stderr.on('data', (chunk) => (said.err += chunk));
+  child.stdin.on('error', () => {}); // one that reads none of it may have ended before
   child.stdin.end(input);
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...said })));
 }
