@@ -405,6 +405,29 @@ scenario('L1 L4 Two nodes carry and redrive the same dead letters once', { timeo
   assert.deepEqual(await letters(one), []);
 });
 
+scenario('L4 A stop ends a redrive, in either place, and loses nothing', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook(refusing(12));
+  const events = await stored(w, azurite.keyString(), hook);
+  await events.subscription('orders', 'es2', Events.to(hook.url(), ONCE));
+  const batch = Array.from({ length: 6 }, (_, n) => gridEvent({ id: `e${n}` }));
+  await events.publish('orders', batch);
+  await azurite.holds(6);
+  await dead(events, 6, 'orders', 'es2');
+  const slowly = ['es1', 'es2'].map((name) => ask(events, 'redrive', { rate: 1 }, 'orders', name));
+  await hook.gets(14);
+  await events.node.stop();
+  for (const { status, text } of await Promise.all(slowly)) {
+    assert.equal(status, 503);
+    assert.match(text, /the server is stopping: try again; \d were redriven before, and are done/);
+  }
+  await events.node.start();
+  for (const name of ['es1', 'es2']) await ask(events, 'redrive', {}, 'orders', name);
+  await hook.gets(24);
+  for (const name of ['es1', 'es2']) assert.deepEqual(await letters(events, 'orders', name), []);
+  assert.equal(hook.events().length, 24);
+});
+
 // What answers as a broken storage does: nothing, half of it, something else; then Azurite.
 scenario('L5 Half answers of the storage lose nothing', { timeout: 120000 }, async (w) => {
   const azurite = await w.azurite();
