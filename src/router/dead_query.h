@@ -31,7 +31,7 @@ struct dead_query {
     uint32_t limit;   /* dead letters; 0 = all */
     uint32_t seconds; /* ends after these, and says where to go on; 0 = when all is done */
     char *from;       /* behind this one; NULL = from the oldest */
-    char *until;      /* up to this one and with it; NULL = to the newest of now */
+    char *until;      /* up to this one and with it; NULL = what is dead now */
 };
 
 /* One dead letter; the slices are the reply's. */

@@ -1,4 +1,4 @@
-/* [LAST] --> READ --some are meant--> ACT --> [REST] --> READ
+/* [EDGE] --> READ --some are meant--> ACT --> [REST] --> READ
  *             |--none, or a listing--> READ
  *             |--no more--> LIST, GET, .. (sweep_blobs.c) --> DONE
  *             |--time or limit reached--> DONE
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
@@ -37,26 +36,17 @@ void sweep_keep(char **text, struct slice value)
     *text = slice_dup(value);
 }
 
-/* ---- the newest ---- */
+/* ---- where it ends ---- */
 
-static enum err start_last(struct sweep *s)
+static enum err start_edge(struct sweep *s)
 {
-    return queue_dead_last(s->queue, &s->call);
+    return queue_dead_edge(s->queue, &s->call);
 }
 
-static enum sweep_state judge_last(struct sweep *s)
+static enum sweep_state judge_edge(struct sweep *s)
 {
-    struct queue_dead_entry entry;
-    uint32_t at = 0;
-
-    if (queue_dead_next(s->call.reply, &at, &entry)) {
-        sweep_keep(&s->until, entry.id);
-        return READ;
-    }
-    char now[TIME_TEXT_BYTES + 2];
-    snprintf(now, sizeof now, "%" PRIu64 "-0", clock_unix_ms());
-    sweep_keep(&s->until, slice_of(now));
-    return sweep_blobs(s);
+    sweep_keep(&s->until, s->call.reply->root->text);
+    return READ;
 }
 
 /* ---- a page ---- */
@@ -279,7 +269,7 @@ static const struct step {
     unsigned to;  /* all that may follow, beside DONE */
     bool is_blob; /* waits for the storage, not for the store */
 } steps[] = {
-    [LAST] = {"last", start_last, judge_last, TO(READ) | TO(LIST), false},
+    [EDGE] = {"edge", start_edge, judge_edge, TO(READ), false},
     [READ] = {"read", start_read, judge_read, TO(READ) | TO(ACT) | TO(LIST) | TO(GET), false},
     [ACT] = {"act", start_act, judge_act, TO(READ) | TO(REST) | TO(LIST) | TO(GET), false},
     [LIST] = {"list", sweep_start_list, sweep_judge_list, TO(LIST) | TO(GET), true},
@@ -287,7 +277,7 @@ static const struct step {
              true},
     [APPEND] = {"append", sweep_start_append, sweep_judge_append, TO(DROP), false},
     [DROP] = {"drop", sweep_start_drop, sweep_judge_drop, TO(LIST) | TO(GET) | TO(REST), true},
-    [REST] = {"rest", start_rest, judge_rest, TO(LAST) | TO(READ) | TO(LIST) | TO(GET), false},
+    [REST] = {"rest", start_rest, judge_rest, TO(EDGE) | TO(READ) | TO(LIST) | TO(GET), false},
     [DONE] = {"done", finish, NULL, 0, false},
 };
 
@@ -368,7 +358,7 @@ static enum sweep_state first_state(struct sweep *s)
     s->cursor = from.len > 0 ? slice_dup(from) : NULL;
     if (s->query.id_count > 0)
         return s->query.stream_id_count > 0 ? READ : sweep_blobs(s);
-    return s->kind == SWEEP_LIST || s->until != NULL ? READ : LAST;
+    return s->kind == SWEEP_LIST || s->until != NULL ? READ : EDGE;
 }
 
 void sweep_start(struct sweep *sweep, struct router *router, const struct member *member)

@@ -27,11 +27,11 @@ struct sweep {
     bool (*found)(struct sweep *sweep, const struct dead_found *found);
 
     /* What came of it; valid from op.done on, until sweep_done(). */
-    uint64_t matched;                 /* are meant; of ids: are there */
-    uint64_t done;                    /* were redriven or purged */
-    char *next;                       /* go on behind this one; NULL = all was looked at */
-    char *until;                      /* the newest one of the beginning; NULL = not asked for */
-    char *trouble;                    /* what the storage failed with; NULL = nothing */
+    uint64_t matched; /* are meant; of ids: are there */
+    uint64_t done;    /* were redriven or purged */
+    char *next;       /* go on behind this one; NULL = all was looked at */
+    char *until;      /* an id of the beginning: what died behind it is not looked at; NULL */
+    char *trouble;    /* what the storage failed with; NULL = nothing */
     struct subscription subscription; /* as far as it can be read */
 
     /* Its own. */

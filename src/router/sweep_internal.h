@@ -5,7 +5,7 @@
 #include "router/router_internal.h"
 #include "router/sweep.h"
 
-enum sweep_state { LAST, READ, ACT, LIST, GET, APPEND, DROP, REST, DONE };
+enum sweep_state { EDGE, READ, ACT, LIST, GET, APPEND, DROP, REST, DONE };
 
 /* sweep_scope: its topic's; NULL if that has gone. */
 struct scope *sweep_scope(const struct sweep *sweep);

@@ -158,7 +158,8 @@ bool queue_expiry_read(const struct reply *reply, struct queue_expiry *ret);
 
 /* Dead letters. queue_dead brings a part of them, in the order in which they died; queue_dead_find
  * those of some ids that are there, in the order of the ids. Of either the bodies decide how much
- * comes at once: what reaches max_bytes is the last. queue_dead_last brings the newest. */
+ * comes at once: what reaches max_bytes is the last. queue_dead_edge answers with an id between
+ * what has died so far and what will. */
 struct queue_dead_range {
     struct slice after; /* those behind this id, or from this time on; empty = the oldest */
     struct slice until; /* up to this id, or time, and with it; empty = the newest */
@@ -169,7 +170,7 @@ enum err queue_dead(struct queue *queue, const struct queue_dead_range *range,
                     struct redis_call *call);
 enum err queue_dead_find(struct queue *queue, const struct slice *ids, size_t count,
                          size_t max_bytes, struct redis_call *call);
-enum err queue_dead_last(struct queue *queue, struct redis_call *call);
+enum err queue_dead_edge(struct queue *queue, struct redis_call *call);
 /* queue_dead_is_id: is it one as they have, which may have gone? Others are an error to the store.
  */
 bool queue_dead_is_id(struct slice id);

@@ -34,6 +34,14 @@ static const char find_script[] =
     "if bytes >= tonumber(ARGV[2]) then break end end end "
     "return found";
 
+/* By the store's clock, which makes the ids; one that was set back goes on behind the newest. */
+static const char edge_script[] =
+    "local t = redis.call('TIME') "
+    "local ms = t[1] * 1000 + math.floor(t[2] / 1000) - 1 "
+    "local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1] "
+    "if last and tonumber(string.match(last[1], '^%d+')) > ms then return last[1] end "
+    "return string.format('%.0f-18446744073709551615', ms)";
+
 enum err queue_dead(struct queue *queue, const struct queue_dead_range *range,
                     struct redis_call *call)
 {
@@ -58,12 +66,9 @@ enum err queue_dead_find(struct queue *queue, const struct slice *ids, size_t co
     return queue_run(queue, find_script, args, 1 + count, call);
 }
 
-enum err queue_dead_last(struct queue *queue, struct redis_call *call)
+enum err queue_dead_edge(struct queue *queue, struct redis_call *call)
 {
-    const struct slice args[] = {SLICE("XREVRANGE"), queue_key(queue, QUEUE_DEAD),
-                                 SLICE("+"),         SLICE("-"),
-                                 SLICE("COUNT"),     SLICE("1")};
-    return redis_call(queue->redis, args, COUNT_OF(args), call);
+    return queue_run(queue, edge_script, NULL, 0, call);
 }
 
 bool queue_dead_is_id(struct slice id)

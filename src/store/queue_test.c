@@ -219,7 +219,12 @@ static void dead_letters_come_in_pages_bounded_by_count_bytes_and_ids(void **sta
                             rows[i].expected);
     assert_string_equal(dead(queue_dead_find(queue, some, 3, 1000, call())), "9 2");
     assert_string_equal(dead(queue_dead_find(queue, some, 3, 10, call())), "9");
-    assert_string_equal(dead(queue_dead_last(queue, call())), "25");
+    const struct resp *edge = ended(queue_dead_edge(queue, call()));
+    assert_true(queue_dead_is_id(edge->text));
+    assert_true(queue_dead_time(edge->text) + 60000 > clock_unix_ms());
+    test_ask(loop, redis, "XADD rg:{q:s1}:dead 9000000000000-7 h h b b", "9000000000000-7");
+    edge = ended(queue_dead_edge(queue, call()));
+    assert_true(slice_eq(edge->text, SLICE("9000000000000-7")));
     assert_true(queue_dead_is_id(SLICE("1000-9")));
     assert_false(queue_dead_is_id(SLICE("1000")) || queue_dead_is_id(SLICE("-")) ||
                  queue_dead_is_id(SLICE("a-1")) || queue_dead_is_id(SLICE("1-1-1")));

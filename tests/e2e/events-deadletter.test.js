@@ -394,14 +394,18 @@ scenario('L1 L4 Two nodes carry and redrive the same dead letters once', { timeo
   const all = { ...ONCE, ...Azurite.destination() };
   await one.subscription('orders', 'es1', Events.to(hook.url(), all));
   await until(async () => (await two.ask('GET', '/api/topics/orders')).status === 200, 'the other node knows');
+  const old = JSON.stringify(gridEvent({ id: 'old' })); /* for more than 4 hours: it stays where it is */
+  let queue;
+  await until(async () => ([queue] = await store.cli.keys('rg:{q:*}:events')).length, 'the queue');
+  await store.cli.xadd(queue.replace(':events', ':dead'), '5-0', 'h', '1 ', 'b', old, 'reason', 'r');
   const batch = Array.from({ length: 15 }, (_, n) => gridEvent({ id: `e${n}` }));
   await one.publish('orders', batch);
   await two.publish('orders', batch);
   await azurite.holds(30);
-  await until(async () => (await letters(two)).every(({ place }) => place === 'blob'), 'all are blobs');
-  assert.equal((await letters(one)).length, 30);
-  assert.equal((await ask(two, 'redrive', {})).json.redriven, 30);
-  await hook.gets(60);
+  await until(async () => (await letters(two)).length === 31, 'all but one are blobs');
+  assert.deepEqual(idsOf((await letters(one)).filter(({ place }) => place === 'stream')), ['old']);
+  assert.equal((await ask(two, 'redrive', {})).json.redriven, 31);
+  await hook.gets(61);
   assert.deepEqual(await letters(one), []);
 });
 
