@@ -54,7 +54,7 @@ export class EventAudit {
   constructor(publishers, subscriptions) {
     this.publishers = publishers;
     this.subscriptions = subscriptions;
-    this.upsets = []; // {begin, end}: kills of nodes, which alone explain that an event comes twice
+    this.upsets = []; // {begin, end}: what explains that events come twice
   }
 
   // What was accepted until now, and by whom it is wanted: [{subscription, id}].
@@ -99,14 +99,14 @@ export class EventAudit {
     );
   }
 
-  // What was answered, but not yet told to the store, when its node was killed comes again: at most
-  // a window of each subscription at each kill, and never anything else.
+  // What was answered, but not yet told to the store, when its node was killed or cut short comes
+  // again: at most a window of each subscription each time, and never anything else.
   checkDuplicates() {
     const duplicates = this.duplicates();
     const unexplained = duplicates.filter(
       ({ first, again }) => !this.upsets.some(({ begin, end }) => first <= end && again >= begin),
     );
-    assert.deepEqual(unexplained, [], 'no event comes twice but for a kill');
+    assert.deepEqual(unexplained, [], 'no event comes twice for no reason');
     for (const { name, window } of this.subscriptions) {
       const count = duplicates.filter((one) => one.name === name).length;
       const most = window * this.upsets.length;
@@ -129,7 +129,7 @@ export class EventAudit {
       `${sum(this.publishers, (one) => one.refused.size)} refused, ` +
       `${this.expected().length} deliveries wanted, ${dead} dead letters, ` +
       `${sum(this.subscriptions, (one) => one.receiver.turnedAway)} requests turned away, ` +
-      `${this.duplicates().length} duplicates, ${this.upsets.length} kills of nodes`
+      `${this.duplicates().length} duplicates, ${this.upsets.length} upsets of nodes`
     );
   }
 }

@@ -43,7 +43,7 @@ export const FAULTS = {
   },
   async 'stop and start the node'(t, random) {
     const node = random.pick(t.nodes);
-    await node.stop();
+    await t.stop(node);
     await t.again(node).start();
   },
 };

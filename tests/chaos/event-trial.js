@@ -19,7 +19,7 @@ const TOPIC = 'orders';
 const WINDOW = 64 + 256; // with the endpoint; answered, and not yet told to the store
 const SETTLE_MS = 30000;
 const PER_SECOND = 120;
-const IN_SOCKETS_MS = 500; // for so long we may still read, and answer, what a dead node has sent
+const IN_SOCKETS_MS = 1500; // for so long we may still read, and answer, what a dead node has sent
 
 // What its filter is, and who wants an event by that.
 const ANY = () => true;
@@ -125,12 +125,13 @@ export class EventTrial {
 
   // A node on the data directory `data`, not started.
   node(data, port) {
+    const { drainMs } = this.options;
     const node = this.w.node({
       data: this.w.path(data),
       listen: `127.0.0.1:${port}`,
       store: this.store,
       env: this.options.env?.(this),
-      args: this.options.args,
+      args: drainMs === undefined ? [] : ['--drain-timeout', `${drainMs}`],
       name: `${data} (start ${++this.starts})`,
     });
     Object.assign(node, { dataName: data, httpPort: port });
@@ -152,6 +153,17 @@ export class EventTrial {
     const begin = Date.now();
     this.kills++;
     await node.kill();
+    this.upset(begin);
+  }
+
+  // A stop that its limit cuts short gives up attempts whose answers may be on their way.
+  async stop(node) {
+    const begin = Date.now();
+    await node.stop();
+    if (this.options.drainMs !== undefined) this.upset(begin);
+  }
+
+  upset(begin) {
     this.audit.upsets.push({ begin, end: Date.now() + IN_SOCKETS_MS });
   }
 

@@ -52,7 +52,7 @@ eventStory(
   'Receivers that are slow, silent, ill, or not who they say they are',
   {
     perSecond: 80,
-    args: ['--drain-timeout', '500'], // some never answer
+    drainMs: 500, // some never answer
     certificates: (t) => ({
       own: makeCertificate(t.w.path('own'), 'IP:127.0.0.1'),
       foreign: makeCertificate(t.w.path('foreign'), 'DNS:elsewhere.example'),
