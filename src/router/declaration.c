@@ -143,11 +143,11 @@ static void write_both(struct buf *stored, struct buf *shown, const struct subsc
 }
 
 static bool subscription_differs(struct declared *item, const struct subscription *old,
-                                 struct subscription *new, const struct subscription_rules *rules)
+                                 const struct subscription *new,
+                                 const struct subscription_rules *rules)
 {
     struct buf before, before_shown, after, after_shown;
 
-    subscription_keep_secrets(new, old);
     write_both(&before, &before_shown, old, rules);
     write_both(&after, &after_shown, new, rules);
     bool is_other = differs(item, buf_slice(&before), buf_slice(&after), buf_slice(&before_shown),
