@@ -7,7 +7,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "store/datadir.h"
 
 #define CONF_MAX_BYTES (64 * 1024)
@@ -18,7 +17,7 @@ static enum err failed(struct cause *why, const char *path)
     return cause_set(why, err_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-static void add_quoted(struct buf *out, const char *name, const char *value)
+void conf_add_quoted(struct buf *out, const char *name, const char *value)
 {
     buf_addf(out, "%s \"", name);
     for (; *value != '\0'; value++) {
@@ -44,13 +43,13 @@ enum err instance_conf_write(const struct instance_conf *conf, struct cause *why
     if (conf->port != 0)
         buf_addf(&text, "bind 127.0.0.1\nport %u\n", (unsigned)conf->port);
     else
-        add_quoted(&text, "port 0\nunixsocketperm 700\nunixsocket", conf->socket);
-    add_quoted(&text, "appendfsync", conf->fsync);
-    add_quoted(&text, "dir", conf->directory);
+        conf_add_quoted(&text, "port 0\nunixsocketperm 700\nunixsocket", conf->socket);
+    conf_add_quoted(&text, "appendfsync", conf->fsync);
+    conf_add_quoted(&text, "dir", conf->directory);
     snprintf(path, sizeof path, "%s/redis.pid", conf->directory);
-    add_quoted(&text, "pidfile", path);
+    conf_add_quoted(&text, "pidfile", path);
     if (conf->events != NULL)
-        add_quoted(&text, "notify-keyspace-events", conf->events);
+        conf_add_quoted(&text, "notify-keyspace-events", conf->events);
     snprintf(path, sizeof path, "%s/redis.conf", conf->directory);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool is_written = fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len;

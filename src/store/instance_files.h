@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/err.h"
+#include "base/buf.h"
+
+/* conf_add_quoted appends a line of a server's configuration: the name, and the value in quotes. */
+void conf_add_quoted(struct buf *out, const char *name, const char *value);
 
 struct instance_conf {
     const char *directory;
