@@ -114,22 +114,21 @@ static void check_size(struct jx_view *sku, const struct cache_spec *spec, bool 
 
 static void read_sku(struct jx_view *view, struct cache_spec *spec)
 {
+    const bool is_patch = spec->has_sku;
     struct jx_view sku;
     size_t tier;
-    bool has_name = spec->has_sku, has_capacity = spec->has_sku;
 
-    if (jx_view_member(view, "sku") == NULL && spec->has_sku)
+    if (jx_view_member(view, "sku") == NULL && is_patch)
         return;
     jx_view_down(view, "sku", &sku);
-    if (jx_word(&sku, "name", cache_tier_names, &tier)) {
+    bool has_name = jx_word(&sku, "name", cache_tier_names, &tier);
+    if (has_name)
         spec->tier = (enum cache_tier)tier;
-        has_name = true;
-    }
-    has_capacity |= jx_u32(&sku, "capacity", (struct jx_range){0, UINT32_MAX}, &spec->capacity);
-    if (!has_name)
+    bool has_capacity = jx_u32(&sku, "capacity", (struct jx_range){0, UINT32_MAX}, &spec->capacity);
+    if (!has_name && !is_patch)
         jx_view_error(&sku, "name", "is missing: 'Basic', 'Standard' or 'Premium'");
     else if (!sku.err)
-        check_size(&sku, spec, has_capacity);
+        check_size(&sku, spec, has_capacity || is_patch);
     spec->has_sku = !sku.err;
     jx_view_join(view, &sku);
 }
