@@ -275,6 +275,45 @@ static void r8_a_restart_changes_nothing(void **state)
     test_wait(loop, is_quiet, NULL);
 }
 
+static bool has_one(void *ctx)
+{
+    (void)ctx;
+    return subscriber_in_flight(subscriber) == 1;
+}
+
+/* Who signs tells receivers which message it is, at each attempt the same. */
+static void a_message_keeps_its_id(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    subscription.destination.signing.is_enabled = true;
+    subscription.destination.batch_events = 2;
+    start();
+    publish("same");
+    wait_parcels(1);
+    publish("same");
+    wait_parcels(2);
+    assert_string_not_equal(parcels[0].id, parcels[1].id);
+    answer_parcel(0, OUTCOME_OTHER, 500);
+    test_wait(loop, has_one, NULL); /* the first is parked, */
+    stop();                         /* and the second was cut short */
+    dead_node = "me";
+    start_as("next");
+    wait_parcels(3);
+    assert_string_equal(parcels[2].id, parcels[1].id);
+    answer_parcel(2, OUTCOME_OTHER, 500);
+    test_wait(loop, is_quiet, NULL);
+    skipped_ms += M;
+    subscriber_recheck(subscriber);
+    wait_parcels(4); /* both, in one batch now */
+    assert_int_equal(parcels[3].parcel->count, 2);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_not_equal(parcels[3].id, parcels[i].id);
+    assert_true(strncmp(parcels[3].id, "msg_", 4) == 0 && strlen(parcels[3].id) == 44);
+    finish_parcel(3);
+    test_wait(loop, is_quiet, NULL);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -288,6 +327,7 @@ int main(void)
         ROW(r6_the_time_to_live_ends_at_the_time_of_an_attempt),
         ROW(r7_attempts_run_out),
         ROW(r8_a_restart_changes_nothing),
+        ROW(a_message_keeps_its_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

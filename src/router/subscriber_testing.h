@@ -38,6 +38,7 @@ static struct parcel_seen {
     struct op *op;
     uint32_t attempt;
     uint64_t at_unix_ms;
+    char id[64]; /* of the message */
 } parcels[PARCELS_MAX];
 static size_t parcel_count;        /* all so far */
 static struct parcel_result reply; /* given at once, if is_prompt */
@@ -71,7 +72,8 @@ static inline enum err deliver(struct target *target, const struct parcel *parce
     (void)target;
     assert_true(parcel_count < PARCELS_MAX);
     struct parcel_seen *seen = &parcels[parcel_count];
-    *seen = (struct parcel_seen){parcel, ret, op, parcel->attempt, unix_ms()};
+    *seen = (struct parcel_seen){parcel, ret, op, parcel->attempt, unix_ms(), ""};
+    snprintf(seen->id, sizeof seen->id, "%.*s", SLICE_ARG(parcel->id));
     op_begin(op, on_abort, seen);
     later[parcel_count] = (struct op){.done = is_prompt ? on_later : on_aborted};
     if (is_prompt)
