@@ -164,6 +164,11 @@ scenario('R8 What a node has parked that leaves in peace comes from another', as
     async () => (await stays.ask('GET', '/api/subscriptions/es1?topic=orders')).status === 200,
     'the other node knows it',
   );
+  // Each has said that it lives since both do: so each knows of the other, and will notice that it goes.
+  const beats = async () =>
+    (await store.cli.zrange('rg:{meta}:nodes', 0, -1, 'WITHSCORES')).filter((_, i) => i % 2).map(Number);
+  const latest = Math.max(...(await beats()));
+  await until(async () => Math.min(...(await beats())) > latest, 'both have said that they live');
   await publish(leaves);
   await new Queues(store).parked(1);
   await leaves.node.stop();
