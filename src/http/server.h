@@ -22,7 +22,7 @@
 #define HTTP_SERVER_CONNECTIONS 1024             /* when connections_max is 0 */
 #define HTTP_SERVER_BODY_MAX_BYTES (1024 * 1024) /* when body_max_bytes is 0 */
 #define HTTP_SERVER_TIMEOUT_S 60                 /* when timeout_s is 0 */
-#define HTTP_REQUEST_HEAD_MAX_BYTES (32 * 1024)  /* request line and headers; above: 431 */
+#define HTTP_REQUEST_HEAD_MAX_BYTES (16 * 1024)  /* request line and headers; above: 431 */
 #define HTTP_SEGMENTS_MAX 32
 #define HTTP_PARAMETERS_MAX 32
 #define HTTP_STREAM_MAX_BYTES (1024 * 1024) /* when buffer_max_bytes is 0 */

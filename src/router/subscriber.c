@@ -21,6 +21,7 @@
 #include "store/wakes.h"
 
 #define AGAIN_MS 200
+#define GATHER_MS 1
 #define LARGE_BYTES (64 * 1024) /* what entries are thought to be before the first came */
 
 /* ---- what came ---- */
@@ -286,8 +287,8 @@ static void wait_for_time(struct subscriber *s, enum taking taking)
     if (taking != TAKE_NOTHING && rate_room(&s->rate, 1, now_ms) == 0 &&
         rate_wait_ms(&s->rate) < wait_ms)
         wait_ms = rate_wait_ms(&s->rate);
-    if (wait_ms != UINT64_MAX)
-        timer_set(s->timer, wait_ms);
+    s->is_idle = wait_ms > s->options.look_ms;
+    timer_set(s->timer, s->is_idle ? s->options.look_ms : wait_ms);
 }
 
 /* There is something, and no room for it here: other nodes may have some. Once for what is new, and
@@ -304,6 +305,20 @@ static void tell_others(struct subscriber *s, enum taking taking)
     s->told_wakes = s->wakes;
     s->told_unix_ms = s->due_unix_ms;
     wakes_tell(s->options.wakes, queue_id(s->queue));
+}
+
+/* Each call is a write to the store's disk, so few entries at a time cost as much as many: while
+ * more than half of the window is busy, a moment is waited for more room. */
+static bool gathers(struct subscriber *s, enum taking taking)
+{
+    bool is_busy = s->in_flight - s->endings.owed > s->window / 2;
+
+    if (!is_busy || taking < TAKE_ADOPT || s->gathering == GATHER_DONE)
+        return false;
+    if (s->gathering == GATHER_NOT)
+        timer_set(s->timer, GATHER_MS);
+    s->gathering = GATHER_ON;
+    return true;
 }
 
 static void end_stop(struct subscriber *s)
@@ -330,9 +345,14 @@ static void on_turn(struct turn *turn)
     s->asked = room(s);
     if (taking == TAKE_NOTHING || (taking > TAKE_HOLDERS && s->asked == 0)) {
         tell_others(s, taking);
+        s->gathering = GATHER_NOT;
         wait_for_time(s, taking);
         return;
     }
+    s->is_idle = false;
+    if (gathers(s, taking))
+        return;
+    s->gathering = GATHER_NOT;
     s->taking = taking;
     s->taken_wakes = s->wakes;
     enum err err = ask(s, taking);
@@ -345,6 +365,13 @@ static void on_timer(void *ctx)
     struct subscriber *s = ctx;
 
     s->is_waiting = false;
+    if (s->gathering == GATHER_ON)
+        s->gathering = GATHER_DONE;
+    if (s->is_idle) {
+        s->is_idle = false;
+        s->has_fresh = true;
+        s->due_unix_ms = 0; /* ask */
+    }
     subscriber_pump(s);
 }
 
@@ -389,6 +416,7 @@ struct subscriber *subscriber_start(const struct subscriber_options *options)
     list_init(&s->held);
     list_init(&s->shipments);
     s->window = options->window > 0 ? options->window : SUBSCRIBER_WINDOW;
+    s->options.look_ms = options->look_ms > 0 ? options->look_ms : SUBSCRIBER_LOOK_MS;
     if (batch > 1 && s->window < 2 * batch)
         s->window = 2 * batch;
     if (s->options.unix_ms == NULL)

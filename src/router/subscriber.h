@@ -20,6 +20,10 @@ struct subscriber;
 #define SUBSCRIBER_OWED_MAX 256 /* beside these: whose ending the queue is not told yet */
 #define SUBSCRIBER_MAX_BYTES (8 * 1024 * 1024) /* of all of them, as far as one can tell */
 
+/* Should a word be lost: a node that nobody knew yet parks something and leaves, a connection is
+ * dead unnoticed. */
+#define SUBSCRIBER_LOOK_MS 30000
+
 struct subscriber_options {
     struct loop *loop;
     struct redis *redis;                     /* the store's; borrowed */
@@ -35,6 +39,7 @@ struct subscriber_options {
     void (*died)(void *ctx); /* there is one more dead letter; NULL = nobody asks */
     void *died_ctx;
     uint32_t window;           /* events under way; 0 = SUBSCRIBER_WINDOW */
+    uint32_t look_ms;          /* how often it looks unasked; 0 = SUBSCRIBER_LOOK_MS */
     uint64_t (*unix_ms)(void); /* the wall clock; NULL = that of the machine */
 };
 

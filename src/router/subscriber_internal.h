@@ -20,7 +20,8 @@ struct subscriber {
     size_t in_flight;      /* entries that were taken and whose ending is not told */
     size_t window;
 
-    enum taking taking; /* what the call under way asks for */
+    enum taking taking;                                    /* what the call under way asks for */
+    enum { GATHER_NOT, GATHER_ON, GATHER_DONE } gathering; /* the wait for more room before it */
     struct redis_call call;
     bool is_open;          /* the queue is there */
     bool has_holders;      /* somebody who is gone may hold entries */
@@ -43,6 +44,7 @@ struct subscriber {
     struct turn turn;
     struct op *stopped;
     bool is_waiting; /* a call failed a moment ago */
+    bool is_idle;    /* nothing is known that there is to be done */
     bool is_stopping;
 };
 

@@ -33,6 +33,20 @@ static void what_was_there_before_the_start_is_delivered(void **state)
     test_wait(loop, is_quiet, NULL);
 }
 
+/* Somebody put it there and is gone before anybody knew of him. */
+static void what_nobody_tells_of_is_found_in_time(void **state)
+{
+    (void)state;
+    look_ms = 20;
+    start();
+    publish("first");
+    wait_parcels(1);
+    test_wait(loop, is_quiet, NULL);
+    append_to(subscriber_queue(subscriber), "second");
+    wait_parcels(2);
+    test_wait(loop, is_quiet, NULL);
+}
+
 static void a_failure_is_parked_with_its_count_and_others_go_on(void **state)
 {
     (void)state;
@@ -387,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(what_is_published_is_delivered_and_gone),
         ROW(what_was_there_before_the_start_is_delivered),
+        ROW(what_nobody_tells_of_is_found_in_time),
         ROW(a_failure_is_parked_with_its_count_and_others_go_on),
         ROW(what_must_not_be_tried_again_is_a_dead_letter),
         ROW(no_more_are_taken_than_the_window_holds),

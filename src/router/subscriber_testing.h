@@ -23,6 +23,7 @@ static const char *dead_node;
 static struct slice lane;   /* of what is appended */
 static struct wakes *wakes; /* to the other node, if there is one */
 static uint32_t window;     /* 0 = as usual */
+static uint32_t look_ms;    /* the same */
 
 /* The machine's wall clock, and what a test has skipped. */
 static uint64_t skipped_ms;
@@ -109,6 +110,7 @@ static inline void start_as(const char *node)
                                      .target = &target,
                                      .is_dead = is_dead,
                                      .window = window,
+                                     .look_ms = look_ms,
                                      .unix_ms = unix_ms});
 }
 
@@ -155,7 +157,7 @@ static inline int begin(void **state)
     tally = tally_new(&tallies, "t", "es1");
     parcel_count = 0;
     lane = SLICE_NONE;
-    window = 0;
+    window = look_ms = 0;
     dead_node = NULL;
     skipped_ms = 0;
     is_prompt = true;
