@@ -43,12 +43,20 @@ static void end_waits(struct survey *s, enum err err)
         op_end(container_of(node, struct op, node), err);
 }
 
+uint64_t survey_rest_ms(uint64_t took_ms)
+{
+    uint64_t rest_ms = took_ms * REST_FACTOR;
+
+    if (rest_ms < SURVEY_AGE_MS)
+        return SURVEY_AGE_MS;
+    return rest_ms < SURVEY_REST_MAX_MS ? rest_ms : SURVEY_REST_MAX_MS;
+}
+
 static void end_survey(struct survey *s)
 {
     uint64_t now_ms = loop_now_ms(s->loop);
-    uint64_t rest_ms = (now_ms - s->began_at_ms) * REST_FACTOR;
 
-    s->fresh_until_ms = now_ms + (rest_ms > SURVEY_AGE_MS ? rest_ms : SURVEY_AGE_MS);
+    s->fresh_until_ms = now_ms + survey_rest_ms(now_ms - s->began_at_ms);
     free(s->all);
     s->all = NULL;
     end_waits(s, s->is_stopping ? E_CANCELED : E_OK);

@@ -2,8 +2,9 @@
  * it.
  * Rules: it is asked only when somebody looks; all queues at once, SURVEY_CALLS at a time in one
  * pipeline, and not again before SURVEY_AGE_MS, or before the store has been left alone ten times
- * as long as the last survey took. Who looks waits SURVEY_WAIT_MS at most, then takes what was
- * found before. What was found is in the tallies. */
+ * as long as the last survey took, SURVEY_REST_MAX_MS at most: one that hung for a minute is asked
+ * again soon. Who looks waits SURVEY_WAIT_MS at most, then takes what was found before. What was
+ * found is in the tallies. */
 #ifndef ROUTER_SURVEY_H
 #define ROUTER_SURVEY_H
 
@@ -13,6 +14,7 @@
 #define SURVEY_CALLS 32
 #define SURVEY_AGE_MS 1000
 #define SURVEY_WAIT_MS 1000
+#define SURVEY_REST_MAX_MS 10000
 
 struct survey;
 
@@ -24,6 +26,9 @@ void survey_ask(struct survey *survey, struct op *op);
 void survey_set_gauges(struct survey *survey);
 void survey_stop(struct survey *survey); /* what is under way ends soon, before the catalog stops */
 void survey_free(struct survey *survey); /* after the catalog has stopped */
+
+/* survey_rest_ms: how long the store is left alone after a survey that took so long. Pure. */
+uint64_t survey_rest_ms(uint64_t took_ms);
 
 /* What is known of a subscription now. */
 struct survey_row {

@@ -140,6 +140,15 @@ static void a_store_that_hangs_keeps_nobody_waiting(void **state)
     router = NULL;
 }
 
+/* Else what is shown would be of the day before, long after the store is back. */
+static void a_store_that_hung_is_asked_again_soon(void **state)
+{
+    (void)state;
+    assert_int_equal(survey_rest_ms(0), SURVEY_AGE_MS);
+    assert_int_equal(survey_rest_ms(300), 3000);
+    assert_int_equal(survey_rest_ms(60000), SURVEY_REST_MAX_MS);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, router_test_end)
@@ -148,6 +157,7 @@ int main(void)
         ROW(it_asks_about_every_queue_but_not_at_once_again),
         ROW(without_subscriptions_there_is_nothing_to_wait_for),
         ROW(a_store_that_hangs_keeps_nobody_waiting),
+        cmocka_unit_test(a_store_that_hung_is_asked_again_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
