@@ -65,7 +65,7 @@ static void check_url(struct jx_view *view, const char *text,
     else if (url.scheme == URL_HTTP && !rules->allows_http && !is_loopback(&url))
         jx_view_error(view, "endpointUrl",
                       "is http:// and not on this machine; use https://, or set "
-                      "delivery.allowHttp");
+                      "delivery.allow_http");
 }
 
 /* A header's name, that of HTTP (RFC 9110, 5.6.2). */

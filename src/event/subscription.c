@@ -203,7 +203,8 @@ static void read_expiration(struct jx_view *view, struct subscription *sub)
 
     if (jx_text(view, "expirationTimeUtc", &text) &&
         !date_parse_iso(slice_of(text), &sub->expires_unix_ms, NULL))
-        jx_view_error(view, "expirationTimeUtc", "is not an ISO 8601 time");
+        jx_view_error(view, "expirationTimeUtc",
+                      "is not an ISO 8601 time, as 2030-01-01T00:00:00Z");
 }
 
 /* An empty text ends an order, as no other value can in a PATCH. */

@@ -89,7 +89,7 @@ struct subscription_rules {
     enum event_schema input;           /* of the topic */
     uint32_t retention_days;           /* of the topic */
     const struct event_source *source; /* of a system topic; NULL = anybody publishes */
-    bool allows_http;                  /* setting delivery.allowHttp; loopback is always allowed */
+    bool allows_http;                  /* setting delivery.allow_http; loopback is always allowed */
 };
 
 void subscription_init(struct subscription *sub, struct slice name,

@@ -291,7 +291,7 @@ static void mistakes_name_their_field(void **state)
         {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
          "\"http://10.0.0.1\"}}}",
          "destination.properties.endpointUrl: is http:// and not on this machine; use https://, or "
-         "set delivery.allowHttp"},
+         "set delivery.allow_http"},
         {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
          "\"unix:///x\"}}}",
          "destination.properties.endpointUrl: is neither http:// nor https://"},
@@ -328,7 +328,8 @@ static void mistakes_name_their_field(void **state)
         {WITH("\"deadLetterDestination\":{\"endpointType\":\"StorageBlob\"}"),
          "deadLetterDestination.resourceId: is missing"},
         {WITH("\"labels\":[1]"), "labels: is not an array of texts"},
-        {WITH("\"expirationTimeUtc\":\"soon\""), "expirationTimeUtc: is not an ISO 8601 time"},
+        {WITH("\"expirationTimeUtc\":\"soon\""),
+         "expirationTimeUtc: is not an ISO 8601 time, as 2030-01-01T00:00:00Z"},
         {WITH("\"eventDeliverySchema\":\"CustomInputSchema\""),
          "eventDeliverySchema: events of a topic with input schema EventGridSchema cannot be "
          "delivered as CustomInputSchema"},

@@ -92,7 +92,7 @@ struct catalog_options {
     const char *node;
     bool (*is_dead)(void *ctx, struct slice node);
     void *ctx;
-    bool allows_http; /* delivery.allowHttp */
+    bool allows_http; /* delivery.allow_http */
     uint32_t window;  /* of each subscription; 0 = SUBSCRIBER_WINDOW */
 };
 

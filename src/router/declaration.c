@@ -47,6 +47,12 @@ static struct slice now_of(const struct declaration *d, const struct declared *i
     return found;
 }
 
+/* Nothing that can stay or be changed: absent, or about to be. */
+static bool is_gone(struct slice document)
+{
+    return document.data == NULL || document_is(document, STATE_DELETING);
+}
+
 /* ---- differences ---- */
 
 struct comparing {
@@ -171,7 +177,7 @@ static void judge_topic(const struct declaration *d, struct declared *item, stru
     if (topic_read(&item->topic, item->properties, &why) != E_OK)
         return; /* the audit has said so */
     item->step = DECLARED_CREATE;
-    if (document.data == NULL)
+    if (is_gone(document))
         return;
     topic_init(&old, SLICE("-"), SLICE("-"));
     item->step = DECLARED_CHANGE;
@@ -223,13 +229,13 @@ static void judge_subscription(const struct declaration *d, struct declared *ite
     if (err == E_OK)
         err = catalog_can_deliver(d->router->catalog, &new, &why);
     bool is_known =
-        document.data != NULL &&
+        !is_gone(document) &&
         subscription_read(&old, rules, document_latest(document, now_ms), &ignored) == E_OK;
     if (is_known)
         subscription_keep_secrets(&new, &old);
     if (err != E_OK)
         jx_audit_note_cause(audit, "", cause_text(&why, err));
-    else if (document.data == NULL)
+    else if (is_gone(document))
         item->step = DECLARED_CREATE;
     else if (!is_known || subscription_differs(item, &old, &new, rules))
         item->step = DECLARED_CHANGE;

@@ -12,6 +12,8 @@
 
 static int asked;    /* handshakes */
 static bool is_rude; /* the endpoint refuses them */
+static bool is_slow; /* it keeps the next request waiting */
+static struct http_request *held;
 
 static void on_request(void *ctx, struct http_request *request)
 {
@@ -21,6 +23,12 @@ static void on_request(void *ctx, struct http_request *request)
     (void)ctx;
     buf_init(&body, 1024);
     asked++;
+    if (is_slow) {
+        is_slow = false;
+        held = request;
+        buf_done(&body);
+        return;
+    }
     if (!is_rude && jx_scan_item(&rest, &event))
         buf_addf(&body, "{\"validationResponse\":%.*s}",
                  SLICE_ARG(jx_scan_member(jx_scan_member(event, SLICE("data")),
@@ -31,7 +39,8 @@ static void on_request(void *ctx, struct http_request *request)
 static int begin(void **state)
 {
     asked = 0;
-    is_rude = false;
+    is_rude = is_slow = false;
+    held = NULL;
     router_extra = (struct router_options){.window_ms = 600000, .retry_ms = 1, .chores_ms = 20};
     router_test_begin(state, on_request);
     return 0;
@@ -136,7 +145,7 @@ static void every_mistake_is_told(void **state)
         "{\"name\":\"es3\",\"topic\":\"CE1\",\"destination\":{\"endpointUrl\":\"https://h\"}}]}",
         "subscriptions[0].topic: is missing: say whose events it gets\n"
         "subscriptions[0].destination.endpointUrl: is http:// and not on this machine; use "
-        "https://, or set delivery.allowHttp\n"
+        "https://, or set delivery.allow_http\n"
         "subscriptions[1].topic: there is no topic 'none', neither declared nor on the "
         "server\n"
         "subscriptions[2].eventDeliverySchema: events of a topic with input schema "
@@ -186,6 +195,41 @@ static void one_failure_does_not_stop_the_others(void **state)
     is_rude = false;
     assert_int_equal(apply(text, false, "none orders\nask es1\nnone es2\n"), 1);
     assert_int_equal(apply(text, false, "none orders\nnone es1\nnone es2\n"), 0);
+}
+
+static bool is_held(void *ctx)
+{
+    (void)ctx;
+    return held != NULL;
+}
+
+static bool is_over(void *op)
+{
+    return !((struct op *)op)->is_busy;
+}
+
+/* Its endpoint is being told that it goes: it does not stay, whatever the document still says. */
+static void what_is_being_removed_is_to_be_made(void **state)
+{
+    static const char text[] = "{\"topics\":[{\"name\":\"orders\"}],\"subscriptions\":[" HOOKED(
+        "es1", "orders", "/a", "") "]}";
+    struct change removal = {.op.done = on_done};
+    const struct scope *scope;
+    struct buf answer;
+
+    (void)state;
+    (void)apply(text, false, "create orders\ncreate es1\n");
+    scope = catalog_topic(router_catalog(router), SLICE("orders"));
+    is_slow = true;
+    assert_int_equal(change_remove(router_changes(router),
+                                   slice_of(catalog_member(scope, SLICE("es1"))->id), &removal),
+                     E_OK);
+    test_wait(loop, is_held, NULL);
+    (void)apply(text, false, "none orders\ncreate es1!\n");
+    buf_init(&answer, 16);
+    http_respond(held, 200, NULL, &answer);
+    test_wait(loop, is_over, &removal.op);
+    (void)apply(text, false, "none orders\ncreate es1\n");
 }
 
 static void secrets_are_hidden(void **state)
@@ -285,6 +329,7 @@ int main(void)
         CASE(every_mistake_is_told),
         CASE(what_is_as_declared_is_left_alone),
         CASE(one_failure_does_not_stop_the_others),
+        CASE(what_is_being_removed_is_to_be_made),
         CASE(secrets_are_hidden),
         CASE(a_signature_stays),
         CASE(a_stop_ends_it),
