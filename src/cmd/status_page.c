@@ -104,6 +104,9 @@ void status_page_write(struct buf *out, const json_t *status, const json_t *befo
              field_text(status, "state", "?"), (long long)field_int(status, "pid"));
     add_span(out, field_int(status, "uptimeMs"));
     buf_addf(out, "  nodes %lld\n", (long long)field_int(status, "nodes"));
+    const char *https = field_text(status, "httpsUrl", NULL);
+    buf_addf(out, "at     %s%s%s\n", field_text(status, "url", "-"), https != NULL ? "  " : "",
+             https != NULL ? https : "");
     buf_addf(out, "store  %s (%s)\n", field_text(status, "store", "-"),
              json_is_true(json_object_get(status, "storeUp")) ? "up" : "down");
     if (field_text(status, "cache", NULL) != NULL)

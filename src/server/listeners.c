@@ -11,8 +11,10 @@
 #include "loop/authority.h"
 #include "loop/loop.h"
 #include "store/datadir.h"
+#include "json/member.h"
 
 #define OFF "off"
+#define URL_MAX_BYTES 8192
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 
 struct listeners {
@@ -163,6 +165,19 @@ void listeners_write_https(struct buf *out, const struct listeners *listeners)
 {
     if (listeners->https_port > 0)
         write_url(out, "https", text(listeners, SETTING_LISTEN_HTTPS_ID), listeners->https_port);
+}
+
+void listeners_describe(struct buf *out, const struct listeners *listeners)
+{
+    struct buf url;
+
+    buf_init(&url, URL_MAX_BYTES);
+    listeners_write_url(&url, listeners);
+    member_text(out, "url", buf_slice(&url));
+    buf_clear(&url);
+    listeners_write_https(&url, listeners);
+    member_text(out, "httpsUrl", buf_slice(&url));
+    buf_done(&url);
 }
 
 /* ---- closing ---- */

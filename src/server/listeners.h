@@ -30,6 +30,8 @@ uint16_t listeners_https_port(const struct listeners *listeners); /* 0 = not ser
 void listeners_write_url(struct buf *out, const struct listeners *listeners);
 /* listeners_write_https appends that of HTTPS; nothing if it is not served. */
 void listeners_write_https(struct buf *out, const struct listeners *listeners);
+/* listeners_describe appends both as members, url and httpsUrl; "" = not served. */
+void listeners_describe(struct buf *out, const struct listeners *listeners);
 /* listeners_close ends both, and frees, when the op ends; as http_server_close(). */
 void listeners_close(struct listeners *listeners, uint32_t grace_ms, struct op *op);
 

@@ -700,6 +700,7 @@ static void on_describe(void *ctx, struct buf *out)
     member_u64(out, "uptimeMs", clock_now_ms() - server->started_at_ms);
     member_text(out, "data", slice_of(datadir_path(server->data)));
     member_u64(out, "httpPort", listeners_http_port(server->listeners));
+    listeners_describe(out, server->listeners);
     member_text(out, "store",
                 server->store != NULL ? slice_of(store_name(server->store)) : SLICE_NONE);
     member_bool(out, "storeUp", server->store != NULL && store_is_up(server->store));

@@ -103,7 +103,9 @@ scenario('An endpoint that fails again and again is shown to rest', async (w) =>
 scenario('Counts by command', async (w) => {
   const events = await w.events();
   const [good, bad] = [await w.hook(), await w.hook({ handshake: { status: 500 } })];
-  assert.match(await redgrid(events, 'status'), /^No functions\./m);
+  const idle = await redgrid(events, 'status');
+  assert.match(idle, /^No functions\./m);
+  assert.match(idle, new RegExp(`^at +http://127.0.0.1:${events.node.port()}`, 'm'));
   await events.topic('orders');
   await events.topic('quiet');
   await events.subscription('orders', 'good', Events.to(good.url()));
