@@ -76,8 +76,8 @@ static void tell_failure(const struct asked *asked, enum err err)
 
     buf_init(&so_far, ANSWER_MAX_BYTES);
     if (sweep->kind != SWEEP_LIST)
-        buf_addf(&so_far, "; %llu were %s before, and are done", (unsigned long long)sweep->done,
-                 done);
+        buf_addf(&so_far, "; %llu %s %s before that", (unsigned long long)sweep->done,
+                 sweep->done == 1 ? "was" : "were", done);
     if (err == E_NOT_FOUND)
         answer_error(asked->request, 404, "ResourceNotFound", "%s%s",
                      cause_text(&sweep->op.why, err), buf_text(&so_far));

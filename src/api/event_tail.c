@@ -285,8 +285,8 @@ static bool is_there(const struct event_tail *tail, struct http_request *request
                    (topic.len == 0 || slice_eq_nocase(topic, slice_of(scope->topic->name)));
     if (!is_found)
         answer_error(request, 404, "ResourceNotFound",
-                     "there is no such subscription '%.*s': `redgrid subscription list` shows all",
-                     SLICE_ARG(subscription));
+                     "there is no subscription '%.*s'%s%.*s: `redgrid subscription list` shows all",
+                     SLICE_ARG(subscription), topic.len > 0 ? " of topic " : "", SLICE_ARG(topic));
     return is_found;
 }
 

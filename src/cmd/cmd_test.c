@@ -91,6 +91,8 @@ static void every_command_has_its_help(void **state)
         count++;
     }
     assert_in_range(count, 10, 100);
+    assert_int_equal(redgrid("up --help"), 0);
+    assert_said("\n  --delivery-allow-http YES|NO\n                           Let "); /* too long */
 }
 
 static void the_completion_completes(void **state)
@@ -151,6 +153,10 @@ static void wrong_words_are_answered_with_2(void **state)
         {"status --output xml", "--output: 'xml' is not table or json"},
         {"status --server", "--server: needs a value: URL"},
         {"topic create", "topic create: needs NAME"},
+        {"topic create t --input-mapping-fields id=a evntType=kind",
+         "'evntType=kind' does not begin"},
+        {"topic create t --input-mapping-default-values subject", "'subject' does not begin"},
+        {"topic create t --input-mapping-fields=id=a", "write FIELD=.. behind a space"},
         {"topic keys t --regenerate key3", "--regenerate: 'key3' is not key1 or key2"},
         {"subscription show es1", "needs --topic or --source-resource-id"},
         {"subscription create es1 --topic t", "needs --endpoint, --function,"},
@@ -172,6 +178,10 @@ static void wrong_words_are_answered_with_2(void **state)
          "'1' is no value for NumberInRange"},
         {"subscription create es1 --topic t --endpoint u --delivery-attribute-mapping a static",
          "is NAME static VALUE [true]"},
+        {"subscription create es1 --topic t --endpoint u --delivery-attribute-mapping='a static b'",
+         "write NAME static VALUE behind a space"},
+        {"deadletter list --topic t", "needs --subscription, and --topic"},
+        {"deadletter list --subscription es1", "needs --topic or --source-resource-id"},
         {"function", "redgrid function list"},
         {"function nope", "there is no command 'function nope'"},
         {"function show", "needs NAME"},
@@ -255,6 +265,7 @@ static void init_writes_every_kind_and_never_twice(void **state)
             snprintf(function, sizeof function, "--function my-%s-event/my_%s_event\n", language,
                      language);
             assert_said(function);
+            assert_said(" --subject "); /* events of that topic must have one */
         }
         assert_int_equal(redgrid(words), 1);
         assert_said("host.json: is there already; nothing was written");

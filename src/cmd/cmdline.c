@@ -316,9 +316,10 @@ void command_write_help(const struct command *command, struct buf *out)
 
 void commands_write_help(struct buf *out)
 {
-    buf_add(out,
-            SLICE("redgrid " REDGRID_VERSION ": messages in Redis and Valkey start functions.\n\n"
-                  "Usage: redgrid COMMAND [OPTION]...\n\nCommands:\n"));
+    buf_add(out, SLICE("redgrid " REDGRID_VERSION
+                       ": messages in Redis and Valkey start functions, events "
+                       "reach their subscribers.\n\n"
+                       "Usage: redgrid COMMAND [OPTION]...\n\nCommands:\n"));
     for (size_t i = 0; i < command_count; i++)
         buf_addf(out, "  %-22s%s\n", commands[i]->name, commands[i]->summary);
     buf_add(
@@ -326,5 +327,6 @@ void commands_write_help(struct buf *out)
         SLICE(
             "\n`redgrid help COMMAND` tells more. Exit codes: 0 done, 1 failed, 2 asked wrongly.\n"
             "Start here: redgrid init --lang python --trigger list hello && redgrid up --app "
-            "hello\n"));
+            "hello\n"
+            "or here:    redgrid up, and beside it redgrid topic create orders\n"));
 }

@@ -75,7 +75,7 @@ static int add_path(struct buf *path, const struct cmdline *line, const char *ta
     const char *subscription = cmdline_value(line, "--subscription");
 
     if (subscription == NULL)
-        return complain(EXIT_USAGE, "needs --subscription");
+        return complain(EXIT_USAGE, "needs --subscription, and --topic or --source-resource-id");
     return subscription_path_add(path, line, subscription, tail);
 }
 
@@ -306,15 +306,18 @@ static void write_sums(struct buf *out, const struct cmdline *line, const struct
     }
     if (is_dry) {
         write_rows(out, sums->rows);
-        buf_addf(out, "\n%lld dead letters would be %s", (long long)sums->matched, doing->done);
+        buf_addf(out, "\n%lld dead letter%s would be %s", (long long)sums->matched,
+                 sums->matched == 1 ? "" : "s", doing->done);
         if (json_array_size(sums->rows) < (size_t)sums->matched)
             buf_addf(out, "; the first %zu are shown", json_array_size(sums->rows));
         buf_add(out, SLICE("\n"));
     } else {
-        buf_addf(out, "%lld dead letters were %s\n", (long long)sums->done, doing->done);
+        buf_addf(out, "%lld dead letter%s %s\n", (long long)sums->done,
+                 sums->done == 1 ? " was" : "s were", doing->done);
     }
     if (sums->missing > 0)
-        buf_addf(out, "%lld of the ids are not there\n", (long long)sums->missing);
+        buf_addf(out, "%lld of the ids %s not there\n", (long long)sums->missing,
+                 sums->missing == 1 ? "is" : "are");
 }
 
 static int act(const struct cmdline *line, const struct doing *doing)

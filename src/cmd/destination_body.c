@@ -9,6 +9,7 @@
 #include "json/member.h"
 
 #define ID_MAX_BYTES 4096
+#define ATTRIBUTE_FLAG "--delivery-attribute-mapping"
 
 /* Kinds, and the option that says which one, with its member. The first that is given decides,
  * unless --endpoint-type does. */
@@ -84,8 +85,8 @@ static int add_attribute(struct buf *out, const struct word_list *list)
 
     if ((!is_static && !is_dynamic) || list->count < 3 || list->count > (is_static ? 4u : 3u) ||
         (list->count == 4 && !slice_to_bool(slice_of(list->words[3]), &is_secret)))
-        return complain(EXIT_USAGE, "--delivery-attribute-mapping: is NAME static VALUE [true] or "
-                                    "NAME dynamic KEY");
+        return complain(EXIT_USAGE,
+                        ATTRIBUTE_FLAG ": is NAME static VALUE [true] or NAME dynamic KEY");
     member_text(out, "name", slice_of(list->words[0]));
     member_text(out, "type", is_static ? SLICE("Static") : SLICE("Dynamic"));
     member_open(out, "properties");
@@ -101,7 +102,9 @@ static int add_attributes(struct buf *out, const struct cmdline *line)
     const struct word_list *list;
     size_t at = 0, count = 0;
 
-    while ((list = cmdline_list(line, "--delivery-attribute-mapping", &at)) != NULL) {
+    if (cmdline_value(line, ATTRIBUTE_FLAG) != NULL)
+        return complain(EXIT_USAGE, ATTRIBUTE_FLAG ": write NAME static VALUE behind a space");
+    while ((list = cmdline_list(line, ATTRIBUTE_FLAG, &at)) != NULL) {
         if (count++ == 0)
             member_open(out, "deliveryAttributeMappings");
         buf_add_byte(out, count == 1 ? '[' : ',');

@@ -82,18 +82,24 @@ static void add_reason(struct buf *out, const json_t *line)
     buf_addf(out, "  %s", field_text(line, "reason", "?"));
 }
 
+static void add_dropped(struct buf *out, const json_t *line)
+{
+    buf_addf(out, "  %lld", (long long)field_int(line, "count"));
+}
+
 static void add_pulled(struct buf *out, const json_t *line)
 {
-    buf_addf(out, "  %lld %s", (long long)field_int(line, "count"), field_text(line, "reason", ""));
+    add_dropped(out, line);
+    buf_addf(out, " %s", field_text(line, "reason", "?"));
 }
 
 static const struct row {
     const char *what;
     void (*add)(struct buf *out, const json_t *line);
 } rows[] = {
-    {"published", add_published}, {"refused", add_reason}, {"delivered", add_delivered},
-    {"failed", add_failed},       {"parked", add_parked},  {"dead", add_dead},
-    {"pulled", add_pulled},       {"dropped", add_pulled},
+    {"published", add_published}, {"refused", add_reason},  {"delivered", add_delivered},
+    {"failed", add_failed},       {"parked", add_parked},   {"dead", add_dead},
+    {"pulled", add_pulled},       {"dropped", add_dropped},
 };
 
 static void add_line(struct buf *out, const json_t *line)
@@ -103,8 +109,9 @@ static void add_line(struct buf *out, const json_t *line)
     char where[WHERE_BYTES];
 
     if (slice_eq(slice_of(what), SLICE("missed"))) {
-        buf_addf(out, "%lld lines dropped: this reader is too slow",
-                 (long long)field_int(line, "count"));
+        long long count = (long long)field_int(line, "count");
+        buf_addf(out, "%lld line%s lost: this reader is too slow", count,
+                 count == 1 ? " was" : "s were");
         return;
     }
     snprintf(where, sizeof where, "%s%s%s", field_text(line, "topic", ""),

@@ -30,10 +30,15 @@ struct follow {
     enum err result;
 };
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
 void show_text(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
-        putchar((unsigned char)text.data[i] < 0x20 && text.data[i] != '\t' ? '?' : text.data[i]);
+        putchar(is_control(text.data[i]) ? '?' : text.data[i]);
     putchar('\n');
 }
 

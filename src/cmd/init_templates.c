@@ -105,7 +105,7 @@ const struct template_trigger template_triggers[] = {
     {"event", "\"type\": \"eventGridTrigger\"", "events of a topic",
      "$ topic create greetings\n  "
      "$ subscription create greeter --topic greetings --function ^\n  "
-     "$ topic publish greetings --type hello --data '{\"name\": \"world\"}'",
+     "$ topic publish greetings --type hello --subject world --data '{\"name\": \"world\"}'",
      false},
 };
 const size_t template_trigger_count = COUNT_OF(template_triggers);

@@ -48,15 +48,19 @@ static void add_man_command(struct buf *out, const struct command *command)
 
 void page_write_man(struct buf *out)
 {
-    buf_add(out, SLICE(".\\\" Made by `redgrid help --man`.\n"
-                       ".TH REDGRID 1 \"\" \"redgrid " REDGRID_VERSION "\" \"User commands\"\n"
-                       ".SH NAME\nredgrid \\- messages in Redis and Valkey start functions\n"
-                       ".SH SYNOPSIS\n.B redgrid\n.I COMMAND\n[\\fIOPTION\\fR]...\n"
-                       ".SH DESCRIPTION\nredgrid runs function apps whose functions are started by "
-                       "what happens "
-                       "in Redis or Valkey: an element on a list, an entry on a stream, a message "
-                       "on a channel, "
-                       "a change of a key.\n.SH COMMANDS\n"));
+    buf_add(
+        out,
+        SLICE(".\\\" Made by `redgrid help --man`.\n"
+              ".TH REDGRID 1 \"\" \"redgrid " REDGRID_VERSION "\" \"User commands\"\n"
+              ".SH NAME\nredgrid \\- messages in Redis and Valkey start functions, events reach "
+              "their subscribers\n"
+              ".SH SYNOPSIS\n.B redgrid\n.I COMMAND\n[\\fIOPTION\\fR]...\n"
+              ".SH DESCRIPTION\nredgrid runs function apps whose functions are started by "
+              "what happens "
+              "in Redis or Valkey: an element on a list, an entry on a stream, a message "
+              "on a channel, "
+              "a change of a key. It takes events for topics, and delivers them to "
+              "webhooks, functions and Redis, or hands them out.\n.SH COMMANDS\n"));
     for (size_t i = 0; i < command_count; i++)
         add_man_command(out, commands[i]);
     buf_add(out, SLICE(".SH OPTIONS OF COMMANDS THAT ASK A SERVER\n"));

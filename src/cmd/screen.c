@@ -50,7 +50,7 @@ void screen_draw(struct buf *out, const struct screen *screen, struct slice page
     }
     buf_add(out, SLICE(CLEAR_BELOW));
     if (hidden > 0)
-        buf_addf(out, "%s; %zu lines more", foot, hidden);
+        buf_addf(out, "%s; %zu more line%s", foot, hidden, hidden == 1 ? "" : "s");
     else
         buf_addf(out, "%s", foot);
     buf_add_byte(out, '\r'); /* what is said next takes its place */

@@ -57,6 +57,37 @@ static int ask(const struct cmdline *line, const char *method, const char *tail,
 
 /* ---- create ---- */
 
+static const char *const fields[] = {"id",      "topic",     "eventTime",
+                                     "subject", "eventType", "dataVersion"};
+
+static bool is_field(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        if (slice_eq_nocase(name, slice_of(fields[i])))
+            return true;
+    return false;
+}
+
+/* Are all words FIELD=TEXT? */
+static int check_mapping(const struct cmdline *line, const char *flag)
+{
+    const struct word_list *list;
+
+    if (cmdline_value(line, flag) != NULL)
+        return complain(EXIT_USAGE, "%s: write FIELD=.. behind a space", flag);
+    for (size_t at = 0; (list = cmdline_list(line, flag, &at)) != NULL;)
+        for (size_t i = 0; i < list->count; i++) {
+            struct slice word = slice_of(list->words[i]);
+            size_t equals = slice_find_byte(word, '=');
+            if (equals == word.len || !is_field(slice_first(word, equals)))
+                return complain(EXIT_USAGE,
+                                "%s: '%s' does not begin with id=, topic=, eventTime=, eventType=, "
+                                "subject= or dataVersion=",
+                                flag, list->words[i]);
+        }
+    return EXIT_OK;
+}
+
 /* One side of a mapping: fields with their paths, or with their default values. */
 static void add_mapping(struct buf *body, const struct cmdline *line, const char *flag,
                         const char *member, const char *field)
@@ -67,7 +98,7 @@ static void add_mapping(struct buf *body, const struct cmdline *line, const char
         for (size_t i = 0; i < list->count; i++) {
             struct slice word = slice_of(list->words[i]);
             size_t equals = slice_find_byte(word, '=');
-            if (!slice_eq_nocase(slice_first(word, equals), slice_of(field)) || equals == word.len)
+            if (!slice_eq_nocase(slice_first(word, equals), slice_of(field)))
                 continue;
             member_text(body, member, slice_from(word, equals + 1));
             return;
@@ -76,9 +107,6 @@ static void add_mapping(struct buf *body, const struct cmdline *line, const char
 
 static void add_mappings(struct buf *body, const struct cmdline *line)
 {
-    static const char *const fields[] = {"id",      "topic",     "eventTime",
-                                         "subject", "eventType", "dataVersion"};
-
     member_open(body, "inputSchemaMapping");
     member_text(body, "inputSchemaMappingType", SLICE("Json"));
     member_open(body, "properties");
@@ -101,6 +129,11 @@ static int create(const struct cmdline *line)
 
     if (disable != NULL && !slice_to_bool(slice_of(disable), &is_disabled))
         return complain(EXIT_USAGE, "--disable-local-auth: '%s' is not yes or no", disable);
+    int code = check_mapping(line, "--input-mapping-fields");
+    if (code == EXIT_OK)
+        code = check_mapping(line, "--input-mapping-default-values");
+    if (code != EXIT_OK)
+        return code;
     buf_init(&body, BODY_BYTES_MAX);
     member_open(&body, "properties");
     member_bool(&body, "disableLocalAuth", is_disabled);
@@ -108,7 +141,7 @@ static int create(const struct cmdline *line)
     if (line->list_count > 0)
         add_mappings(&body, line);
     buf_add(&body, SLICE("}}"));
-    int code = ask(line, "PUT", "", buf_slice(&body), fields_write);
+    code = ask(line, "PUT", "", buf_slice(&body), fields_write);
     buf_done(&body);
     return code;
 }

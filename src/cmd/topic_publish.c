@@ -68,6 +68,33 @@ static bool is_json(const char *text)
     return is_good;
 }
 
+static bool has_any(const struct cmdline *line, const char *const *flags)
+{
+    for (; *flags != NULL; flags++)
+        if (cmdline_value(line, *flags) != NULL)
+            return true;
+    return false;
+}
+
+/* What would say nothing here is refused rather than ignored. */
+static int check_words(const struct cmdline *line, struct slice schema)
+{
+    static const char *const parts[] = {"--type", "--subject", "--source", "--data", NULL};
+    static const char *const envelope[] = {"--type", "--subject", "--source", NULL};
+
+    if (cmdline_value(line, "--file") != NULL)
+        return !has_any(line, parts)
+                   ? EXIT_OK
+                   : complain(EXIT_USAGE, "--file has whole events: leave --type, --subject, "
+                                          "--source and --data out");
+    if (slice_eq(schema, SLICE(CUSTOM_EVENTS)) && has_any(line, envelope))
+        return complain(EXIT_USAGE, "this topic takes events of your own: --data is all of it, "
+                                    "leave --type, --subject and --source out");
+    if (slice_eq(schema, SLICE("EventGridSchema")) && cmdline_value(line, "--source") != NULL)
+        return complain(EXIT_USAGE, "--source is for topics of CloudEvents: leave it out");
+    return EXIT_OK;
+}
+
 /* read_body fills what is to be sent. */
 static int read_body(const struct cmdline *line, struct slice schema, struct buf *ret)
 {
@@ -75,8 +102,10 @@ static int read_body(const struct cmdline *line, struct slice schema, struct buf
     const char *type = cmdline_value(line, "--type");
     bool is_custom = slice_eq(schema, SLICE(CUSTOM_EVENTS));
 
-    if (file != NULL && (data != NULL || type != NULL))
-        return complain(EXIT_USAGE, "--file has whole events: leave --type and --data out");
+    int code = check_words(line, schema);
+
+    if (code != EXIT_OK)
+        return code;
     if (file != NULL)
         return input_read(file, ret);
     if (data != NULL && !is_json(data))
@@ -144,7 +173,11 @@ static int publish(const struct cmdline *line)
     const json_t *properties = json_object_get(topic.json, "properties");
     if (json_is_true(json_object_get(properties, "disableLocalAuth"))) {
         answer_done(&topic);
-        return complain(EXIT_FAILED, "topic %s refuses keys (disableLocalAuth)", line->words[0]);
+        return complain(
+            EXIT_FAILED,
+            "topic %s refuses keys (disableLocalAuth): only clients with a bearer token "
+            "can publish to it",
+            line->words[0]);
     }
     code = get(line, "/keys", &keys);
     if (code == EXIT_OK) {

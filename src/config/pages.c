@@ -3,6 +3,8 @@
 
 #include "config/settings.h"
 
+#define HELP_FLAG_PLACES 24 /* as the options of commands (cmd/cmdline.c) */
+
 static const char *type_text(enum setting_type type)
 {
     switch (type) {
@@ -113,7 +115,9 @@ void settings_write_help(struct buf *out)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &setting_rows[i];
         size_t wide = strlen(row->flag) + 1 + strlen(row->takes);
-        buf_addf(out, "  %s %s%*s%s", row->flag, row->takes, wide < 24 ? (int)(25 - wide) : 1, "",
+        bool is_long = wide >= HELP_FLAG_PLACES; /* too long to share a line */
+        buf_addf(out, "  %s %s%s%*s%s", row->flag, row->takes, is_long ? "\n" : "",
+                 (int)(is_long ? HELP_FLAG_PLACES + 3 : HELP_FLAG_PLACES + 1 - wide), "",
                  row->description);
         if (row->type == SETTING_CHOICE) {
             buf_add(out, SLICE(" One of "));

@@ -93,7 +93,8 @@ static void log_items(const struct declared_files *files)
         else
             log_item(files, &declaration->items[i]);
     if (unchanged > 0)
-        log_info("RESOURCES-APPLIED", "%zu topics and subscriptions are as declared", unchanged);
+        log_info("RESOURCES-APPLIED", "%zu of the topics and subscriptions %s as declared",
+                 unchanged, unchanged == 1 ? "is" : "are");
 }
 
 static void on_applied(struct op *op, enum err err)

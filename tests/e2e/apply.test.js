@@ -131,7 +131,7 @@ subscriptions:
     "bad.yaml:3:5: inputSchmea: is not known; did you mean 'inputSchema'?",
     "bad.yaml:4:6: name: the name 'x!' must have 3 to 50 characters",
     'bad.yaml:10:7: destination.endpointUrl: is http:// and not on this machine; use https://, ' +
-      'or set delivery.allowHttp',
+      'or set delivery.allow_http',
     'bad.yaml:16:7: retryPolicy.maxDeliveryAttempts: 31 is not between 1 and 30',
     'bad.yaml:14:61: filter.advancedFilters[0].values[1]: is not a number',
     "bad.yaml:12:7: filter.includedEventType: is not known; did you mean 'includedEventTypes'?",
@@ -224,7 +224,7 @@ scenario('A server applies its own files, at its start and at SIGHUP', async (w)
   await hook.gets(1);
   await first.node.stop();
   const second = await w.events(options);
-  await second.node.line(/^2 topics and subscriptions are as declared$/);
+  await second.node.line(/^2 of the topics and subscriptions are as declared$/);
   write(w, 'orders.yaml', declared(hook, 5));
   second.node.process.kill('SIGHUP');
   await second.node.line(/^subscription orders\/billing: change$/);

@@ -105,6 +105,8 @@ scenario('What is wrong is said in one line, with its exit code', async (w) => {
     [['subscription', 'delete', 'es1', '--topic', 'orders'], 1, /has no subscription 'es1'/],
     [['topic', 'publish', 'orders', '--type', 'made'], 2, /--subject/],
     [['topic', 'publish', 'orders', '--type', 't', '--subject', 's', '--data', 'x'], 2, /--data/],
+    [['topic', 'publish', 'orders', '--file', 'f', '--subject', 's'], 2, /--file has whole events/],
+    [['topic', 'publish', 'orders', '--source', 's', '--type', 't'], 2, /--source is for topics/],
     [
       ['subscription', 'create', 'es1', '--topic', 'orders', '--endpoint', 'http://10.0.0.1/'],
       1,

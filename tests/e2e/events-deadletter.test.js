@@ -75,10 +75,10 @@ scenario('L2 L4 Listed, redriven with all attempts before it, and listed no long
   assert.match(shown, /^deadLetter\.data\.total +1\.1/m);
   assert.match(shown, /^lastStatus +500$/m);
   const dry = await must(events, 'deadletter', 'redrive', ...WHERE, '--dry-run');
-  assert.match(dry, /1 dead letters would be redriven/);
+  assert.match(dry, /^1 dead letter would be redriven/m);
   assert.equal((await letters(events)).length, 1);
 
-  assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letters were red/);
+  assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letter was red/);
   const [, again] = await hook.getsRequests(2);
   assert.equal(again.headers['aeg-delivery-count'], '0');
   assert.equal(JSON.parse(again.text)[0].id, sent.id);
@@ -282,9 +282,9 @@ for (const [kind, how] of [
     const none = await must(events, 'deadletter', 'list', ...WHERE, '--reason', 'TimeToLiveExceeded');
     assert.doesNotMatch(none, /ES1/);
     const dry = await must(events, 'deadletter', 'redrive', ...WHERE, '--dry-run');
-    assert.match(dry, /1 dead letters would be redriven/);
+    assert.match(dry, /^1 dead letter would be redriven/m);
 
-    assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letters were redriven/);
+    assert.match(await must(events, 'deadletter', 'redrive', ...WHERE), /^1 dead letter was redriven/);
     await hook.getsRequests(2); /* and it dies once more, with another name */
     const [again] = Object.keys(await azurite.holds(1));
     assert.notEqual(again, name);
@@ -423,7 +423,7 @@ scenario('L4 A stop ends a redrive, in either place, and loses nothing', { timeo
   await events.node.stop();
   for (const { status, text } of await Promise.all(slowly)) {
     assert.equal(status, 503);
-    assert.match(text, /the server is stopping: try again; \d were redriven before, and are done/);
+    assert.match(text, /the server is stopping: try again; \d (was|were) redriven before that/);
   }
   await events.node.start();
   for (const name of ['es1', 'es2']) await ask(events, 'redrive', {}, 'orders', name);
