@@ -17,7 +17,7 @@ static const struct {
     const char *done, *planned;
     const char *sum, *plan; /* in the summary */
 } steps[STEP_COUNT] = {
-    [NONE] = {"none", '=', "unchanged", "stays", "unchanged", "stay"},
+    [NONE] = {"none", '=', "unchanged", "stays", "unchanged", "unchanged"},
     [CREATE] = {"create", '+', "created", "would be created", "created", "to create"},
     [CHANGE] = {"change", '~', "changed", "would change", "changed", "to change"},
     [ASK] = {"ask", '~', "has agreed now", "its endpoint would be asked again", "asked again",
