@@ -79,17 +79,27 @@ static int remove_subscription(const struct cmdline *line)
     return ask(line, "DELETE", SLICE_NONE, NULL);
 }
 
+/* Of a function's id APP/functions/NAME, which alone counts. */
+static const char *short_id(const char *id)
+{
+    static const char before[] = "/sites/";
+    size_t at = slice_find(slice_of(id), slice_of(before));
+
+    return id[at] != '\0' ? id + at + sizeof before - 1 : id;
+}
+
 /* What is special about it, else its kind. */
 static const char *destination_text(const json_t *properties)
 {
-    static const char *const members[] = {"endpointBaseUrl", "resourceId", "stream", "list",
-                                          "channel"};
+    static const char *const members[] = {"endpointBaseUrl", "stream", "list", "channel"};
     const json_t *destination = json_object_get(properties, "destination");
     const json_t *inner = json_object_get(destination, "properties");
 
     for (size_t i = 0; i < COUNT_OF(members); i++)
         if (json_object_get(inner, members[i]) != NULL)
             return field_text(inner, members[i], "-");
+    if (json_object_get(inner, "resourceId") != NULL)
+        return short_id(field_text(inner, "resourceId", "-"));
     return field_text(destination, "endpointType", "queue");
 }
 

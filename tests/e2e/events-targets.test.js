@@ -311,6 +311,8 @@ scenario('D9 The samples, by command', async (w) => {
     const to = `events-${lang}/OrderMade`;
     await must(events, 'subscription', 'create', `es-${lang}`, '--topic', 'orders', '--function', to);
   }
+  const listed = await must(events, 'subscription', 'list');
+  assert.match(listed, /^es-python .* events-python\/functions\/OrderMade$/m);
   const words = ['--type', 'order.made', '--subject', 'orders/17', '--data', '{"total": 25}'];
   await must(events, 'topic', 'publish', 'orders', ...words);
   await until(() => node.count(/^orders\/17: a total of 25$/) === 2, 'both have run');
