@@ -28,7 +28,7 @@ static int run(const struct cmdline *line)
 const struct command up_command = {
     .name = "up",
     .takes = "",
-    .summary = "Run the server: function apps and their triggers, topics and event subscriptions.",
+    .summary = "Run the server: function apps, topics and event subscriptions.",
     .details =
         "Values come from flags, then REDGRID_* variables, then redgrid.yaml, then defaults;\n"
         "`redgrid help --sample-config` writes a redgrid.yaml with all of them.\n"
