@@ -183,10 +183,12 @@ void router_node_died(struct router *router)
 static void on_identity_stopped(struct op *op, enum err err)
 {
     struct router *router = container_of(op, struct router, step);
+    struct op *stopped = router->stopped;
 
     (void)err;
     timer_clear(router->timer);
-    op_end(router->stopped, router->is_late ? E_TIMEOUT : E_OK);
+    router->stopped = NULL; /* who still asks, and is refused, ends nothing */
+    op_end(stopped, router->is_late ? E_TIMEOUT : E_OK);
 }
 
 static void on_resources_stopped(struct op *op, enum err err)

@@ -207,6 +207,24 @@ static void a_stop_ends_it_and_nothing_is_lost(void **state)
     test_ask(loop, redis, "XLEN " EVENTS, "600");
 }
 
+/* HTTP is closed after the router: who asks in between must not stop it once more. */
+static void one_that_comes_after_a_stop_is_canceled(void **state)
+{
+    struct op stopped = {.done = on_done};
+
+    (void)state;
+    die(2);
+    is_done = false;
+    router_stop(router, 0, &stopped);
+    (void)wait_done();
+    assert_int_equal(run(SWEEP_LIST, ""), E_CANCELED);
+    for (int i = 0; i < 5; i++)
+        (void)test_wait_ms(loop, test_never, NULL, 1);
+    assert_int_equal(found_count, 0);
+    router_free(router);
+    router = NULL;
+}
+
 static void a_failure_of_the_store_ends_it_with_what_was_done(void **state)
 {
     (void)state;
@@ -234,6 +252,7 @@ int main(void)
         ROW(a_listing_ends_when_there_is_no_more_room),
         ROW(what_is_no_event_any_more_is_listed_and_fits_no_filter),
         ROW(a_stop_ends_it_and_nothing_is_lost),
+        ROW(one_that_comes_after_a_stop_is_canceled),
         ROW(a_failure_of_the_store_ends_it_with_what_was_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
