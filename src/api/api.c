@@ -554,6 +554,7 @@ void api_router(struct api *api, struct router *router)
 void api_end_streams(struct api *api)
 {
     event_tail_end(api->tail);
+    log_ring_end(api->logs);
 }
 
 struct api *api_new(const struct api_options *options)

@@ -41,8 +41,8 @@ void api_host(struct api *api, struct host *host);
 void api_token(struct api *api, const char *token);
 /* api_router: the same for the event router. */
 void api_router(struct api *api, struct router *router);
-/* api_end_streams ends the answers about events that go on, whose connections would stay open:
- * before the HTTP server is closed. */
+/* api_end_streams ends the answers that go on, about events and of the log, whose connections would
+ * stay open: before the HTTP server is closed. */
 void api_end_streams(struct api *api);
 /* api_handle answers one request; the handler of an http_server, with the api as its ctx. */
 void api_handle(void *ctx, struct http_request *request);

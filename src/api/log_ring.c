@@ -184,16 +184,21 @@ struct log_ring *log_ring_new(struct loop *loop)
     return ring;
 }
 
-void log_ring_free(struct log_ring *ring)
+void log_ring_end(struct log_ring *ring)
 {
     struct follower *follower;
 
+    list_each (&ring->followers, struct follower, node, follower)
+        follower_free(follower);
+}
+
+void log_ring_free(struct log_ring *ring)
+{
     if (ring == NULL)
         return;
     log_tap(NULL, NULL);
     turn_cancel(&ring->turn);
-    list_each (&ring->followers, struct follower, node, follower)
-        follower_free(follower);
+    log_ring_end(ring);
     for (size_t i = 0; i < LOG_RING_LINES; i++)
         buf_done(&ring->lines[i].bytes);
     free(ring);

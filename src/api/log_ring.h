@@ -15,7 +15,8 @@ struct log_ring;
 struct loop;
 
 struct log_ring *log_ring_new(struct loop *loop); /* taps the log */
-void log_ring_free(struct log_ring *ring);        /* ends the followers */
+void log_ring_end(struct log_ring *ring);         /* ends the followers; more may come */
+void log_ring_free(struct log_ring *ring);        /* ends them, for good */
 
 struct log_query {
     struct slice function; /* SLICE_NONE or empty = all lines */

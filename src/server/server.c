@@ -460,7 +460,8 @@ static void on_reload(void *ctx)
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
-    (void)apply_declared(server, NULL);
+    if (server->is_up) /* else the router may not know yet what there is, and a step will do it */
+        (void)apply_declared(server, NULL);
 }
 
 /* ---- down ---- */
@@ -504,9 +505,7 @@ static enum err close_http(struct server *server, struct cause *why)
     (void)unlink(path); /* it was never written if the start failed */
     if (server->listeners == NULL)
         return E_EMPTY;
-    log_ring_free(server->logs); /* ends the followers, who would keep their connections open */
-    server->logs = NULL;
-    api_end_streams(server->api);
+    api_end_streams(server->api); /* they would keep their connections open */
     listeners_close(server->listeners, HTTP_GRACE_MS, &server->down);
     server->listeners = NULL;
     return E_OK;
@@ -699,8 +698,10 @@ static void on_describe(void *ctx, struct buf *out)
     member_i64(out, "pid", getpid());
     member_u64(out, "uptimeMs", clock_now_ms() - server->started_at_ms);
     member_text(out, "data", slice_of(datadir_path(server->data)));
-    member_u64(out, "httpPort", listeners_http_port(server->listeners));
-    listeners_describe(out, server->listeners);
+    if (server->listeners != NULL) { /* HTTPS is closed behind HTTP, and answers until then */
+        member_u64(out, "httpPort", listeners_http_port(server->listeners));
+        listeners_describe(out, server->listeners);
+    }
     member_text(out, "store",
                 server->store != NULL ? slice_of(store_name(server->store)) : SLICE_NONE);
     member_bool(out, "storeUp", server->store != NULL && store_is_up(server->store));

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Events, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
 import { publisher } from '../lib/sdk.js';
+import { until } from '../lib/until.js';
 
 const authority = (node) => fs.readFileSync(path.join(node.data(), 'tls', 'ca.crt'), 'utf8');
 
@@ -73,6 +74,48 @@ scenario('A proxy in front may speak TLS for us', async (w) => {
   const set = await w.events({ args: ['--public-url', 'https://grid.example.com'] });
   const topic = await set.topic('orders');
   assert.equal(topic.endpoint, 'https://grid.example.com/topics/orders/api/events');
+});
+
+// What the server has to send to this client and cannot, in bytes.
+function stuckBytes(client) {
+  const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+  const ends = new RegExp(`:${hex(client.remotePort)} \\w+:${hex(client.localPort)} \\w+ (\\w+):`);
+  const [, waiting = '0'] = fs.readFileSync('/proc/net/tcp', 'utf8').match(ends) ?? [];
+  return parseInt(waiting, 16);
+}
+
+scenario('HTTPS, which is closed behind HTTP, answers until then', async (w) => {
+  const { node } = await w.events({ https: '127.0.0.1:0' });
+  const events = new Events(node);
+  await events.topic('orders');
+  await events.subscription('orders', 'es1', Events.queue());
+  const { http: plain, https: port } = node.ports();
+  const ca = authority(node);
+  const get = (where) =>
+    new Promise((resolve, reject) => {
+      const take = (response) => resolve(response.on('error', () => {}).resume().statusCode);
+      https.get({ host: 'localhost', port, path: where, ca }, take).on('error', reject);
+    });
+  const slow = net.connect(plain, '127.0.0.1').on('error', () => {});
+  slow.pause(); // reads nothing, so that HTTP takes its time to be closed
+  await new Promise((resolve) => slow.once('connect', resolve));
+  slow.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000));
+  let before = 0;
+  let rounds = 0; // in which nothing moved
+  await until(() => {
+    const bytes = stuckBytes(slow);
+    rounds = bytes > 0 && bytes === before ? rounds + 1 : 0;
+    before = bytes;
+    return rounds > 20;
+  }, 'a client that does not read');
+  node.process.kill('SIGTERM');
+  await until(() => !fs.existsSync(path.join(node.data(), 'ports.json')), 'HTTP is being closed');
+  const letters = '/api/subscriptions/es1/deadletters?topic=orders';
+  const asked = ['/api/status', '/api/logs?lines=3', '/api/logs?follow=1', letters];
+  assert.deepEqual(await Promise.all(asked.map(get)), [200, 200, 200, 503]);
+  const { code } = await node.exited;
+  assert.equal(code, 0);
+  slow.destroy();
 });
 
 scenario('A port that is taken: said, and fatal only when it was asked for', async (w) => {
