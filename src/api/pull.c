@@ -59,6 +59,8 @@ static enum err find_active(const struct scope *scope, struct slice name, struct
     if (member == NULL || document_is(slice_of(member->document), STATE_DELETING))
         return refuse(why, REFUSAL_GONE, "There is no event subscription '%.*s' of topic '%s'.",
                       SLICE_ARG(name), scope->topic->name);
+    if (member->active == NULL && catalog_is_ending(scope->catalog))
+        return refuse(why, REFUSAL_UNAVAILABLE, "The server is stopping. Try again.");
     if (member->active == NULL)
         return refuse(why, REFUSAL_REQUEST, "The event subscription '%.*s' is not in force.",
                       SLICE_ARG(name));

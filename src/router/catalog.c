@@ -662,6 +662,11 @@ void catalog_end_waits(struct catalog *catalog)
             reception_hurry(reception);
 }
 
+bool catalog_is_ending(const struct catalog *catalog)
+{
+    return catalog->waits.is_over;
+}
+
 void catalog_stop(struct catalog *catalog, struct op *op)
 {
     struct scope *scope;

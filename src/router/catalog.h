@@ -132,6 +132,8 @@ void catalog_woken(struct catalog *catalog, struct slice queue);
 size_t catalog_waits(const struct catalog *catalog);
 /* catalog_end_waits: who waits for events is answered now, and nobody waits any longer. */
 void catalog_end_waits(struct catalog *catalog);
+/* catalog_is_ending: catalog_end_waits() was called, since the server stops. */
+bool catalog_is_ending(const struct catalog *catalog);
 /* catalog_stop retires all; the op ends when the last has gone. catalog_hurry cuts it short. */
 void catalog_stop(struct catalog *catalog, struct op *op);
 void catalog_hurry(struct catalog *catalog);

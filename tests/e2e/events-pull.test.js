@@ -369,3 +369,25 @@ scenario('A node with a free window takes what another has no room for', async (
   assert.equal(hook.ids().at(-1), more.id);
   for (const response of hook.hanging) hook.end(response, {});
 });
+
+scenario('A server that stops tells clients to come again', async (w) => {
+  const events = await w.events({ args: ['--drain-timeout', '3000'] });
+  const hook = await w.hook({ judge: () => 'hang' });
+  const { key1 } = await events.topic('orders');
+  await events.subscription('orders', 'slow', Events.to(hook.url()));
+  await events.subscription('orders', 'es1', Events.queue());
+  await events.publish('orders', [gridEvent()]);
+  await hook.getsRequests(1);
+  events.node.process.kill('SIGTERM'); // which waits for the hook
+  const es = '/topics/orders/eventsubscriptions/es1';
+  const headers = { authorization: `SharedAccessKey ${key1}` };
+  let answer;
+  await until(async () => {
+    answer = await events.ask('POST', `${es}:acknowledge`, { lockTokens: ['x'] }, headers);
+    return answer.status !== 200;
+  }, 'an answer of a server that stops');
+  assert.equal(answer.status, 503, answer.text);
+  assert.equal((await events.ask('POST', `${es}:receive`, undefined, headers)).status, 503);
+  const { code } = await events.node.exited;
+  assert.equal(code, 0);
+});
