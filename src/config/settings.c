@@ -166,15 +166,31 @@ static enum err check_value(const struct setting *row, struct slice text, uint64
     return E_OK;
 }
 
+/* Who names a place for a secret wants one: an empty token would let everybody in. */
+static enum err follow(struct slice text, const char *base, char **ret, struct cause *why)
+{
+    bool is_variable = slice_has_prefix(text, SLICE("env:"));
+    char *found = NULL;
+    enum err err = is_variable ? reference_variable(slice_from(text, 4), &found, why)
+                               : reference_file(base, slice_from(text, 5), &found, why);
+
+    if (err == E_OK && found[0] == '\0') {
+        free(found);
+        return cause_set(why, E_BAD_INPUT, "%s%.*s is empty", is_variable ? "the variable " : "",
+                         SLICE_ARG(slice_from(text, is_variable ? 4 : 5)));
+    }
+    if (err == E_OK)
+        *ret = found;
+    return err;
+}
+
 /* resolve makes the text that is kept: a secret's reference is followed, a path made whole. */
 static enum err resolve(const struct setting *row, struct slice text, const char *base, char **ret,
                         struct cause *why)
 {
-    if (setting_is_secret(row->type) && slice_has_prefix(text, SLICE("env:")))
-        return cause_wrap(why, reference_variable(slice_from(text, 4), ret, why), "%s", row->name);
-    if (setting_is_secret(row->type) && slice_has_prefix(text, SLICE("file:")))
-        return cause_wrap(why, reference_file(base, slice_from(text, 5), ret, why), "%s",
-                          row->name);
+    if (setting_is_secret(row->type) &&
+        (slice_has_prefix(text, SLICE("env:")) || slice_has_prefix(text, SLICE("file:"))))
+        return cause_wrap(why, follow(text, base, ret, why), "%s", row->name);
     *ret = path_join(is_path(row->type) ? base : NULL, text);
     return E_OK;
 }

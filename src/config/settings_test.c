@@ -179,6 +179,17 @@ static void secrets_may_be_references(void **state)
     assert_int_equal(settings_set(*state, SETTING_LISTEN_TOKEN_ID, SETTING_FILE, SLICE("file:none"),
                                   folder, &why),
                      E_BAD_INPUT);
+    write_file("nothing", " \n");
+    assert_int_equal(settings_set(*state, SETTING_LISTEN_TOKEN_ID, SETTING_FILE,
+                                  SLICE("file:nothing"), folder, &why),
+                     E_BAD_INPUT);
+    assert_string_equal(why.text, "listen.token: nothing is empty");
+    setenv("REDGRID_TEST_SECRET", "", 1);
+    assert_int_equal(settings_set(*state, SETTING_LISTEN_TOKEN_ID, SETTING_FILE,
+                                  SLICE("env:REDGRID_TEST_SECRET"), NULL, &why),
+                     E_BAD_INPUT);
+    assert_string_equal(why.text, "listen.token: the variable REDGRID_TEST_SECRET is empty");
+    assert_string_equal(settings_text(*state, SETTING_LISTEN_TOKEN_ID), "from file");
     const struct slice several[] = {SLICE("AccountName=a;AccountKey=b"), SLICE("file:secret")};
     for (size_t i = 0; i < COUNT_OF(several); i++)
         assert_int_equal(settings_set(*state, SETTING_STORAGE_ACCOUNTS_ID, SETTING_FILE, several[i],
