@@ -2,7 +2,8 @@
 
 #define HIDDEN "Hidden"
 
-/* The user's part of a URL up to its password; SLICE_NONE if it has none. */
+/* The user's part of a URL up to its password; SLICE_NONE if it has none, or is no URL: what stands
+ * behind a comma or an equals sign may be part of a password. */
 static struct slice before_password(struct slice url)
 {
     size_t start = slice_find(url, SLICE("://"));
@@ -10,6 +11,8 @@ static struct slice before_password(struct slice url)
     struct slice user = slice_first(rest, slice_find_byte(rest, '@'));
     size_t colon = slice_find_byte(user, ':');
 
+    if (start > slice_find_byte(url, ',') || start > slice_find_byte(url, '='))
+        return SLICE_NONE;
     return start == url.len || user.len == rest.len || colon == user.len
                ? SLICE_NONE
                : slice_first(url, start + 3 + colon + 1);

@@ -19,6 +19,7 @@ static void passwords_are_hidden_and_nothing_else(void **state)
         {"h:6380,password=a=b,ssl=True", "h:6380,password=Hidden,ssl=True"},
         {"h,PassWord = x", "h,PassWord =Hidden"},
         {"h,password=", "h,password=Hidden"},
+        {"h,password=a://b:c@d,ssl=True", "h,password=Hidden,ssl=True"},
         {"h,sentinelPassword=x,user=me", "h,sentinelPassword=Hidden,user=me"},
         {"!/run/s,defaultDatabase=2", "!/run/s,defaultDatabase=2"},
         {"redis://h:1/0", "redis://h:1/0"},
