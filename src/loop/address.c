@@ -19,7 +19,8 @@ static enum address_kind kind_of_v4(uint32_t ip)
         {0x00000000, 8, ADDRESS_LOOPBACK},    {0x0a000000, 8, ADDRESS_PRIVATE},
         {0x64400000, 10, ADDRESS_PRIVATE},    {0x7f000000, 8, ADDRESS_LOOPBACK},
         {0xa9fe0000, 16, ADDRESS_LINK_LOCAL}, {0xac100000, 12, ADDRESS_PRIVATE},
-        {0xc0a80000, 16, ADDRESS_PRIVATE},    {0xe0000000, 3, ADDRESS_OTHER},
+        {0xc0000000, 24, ADDRESS_OTHER},      {0xc0a80000, 16, ADDRESS_PRIVATE},
+        {0xc6120000, 15, ADDRESS_PRIVATE},    {0xe0000000, 3, ADDRESS_OTHER},
     };
 
     for (size_t i = 0; i < COUNT_OF(ranges); i++)
@@ -28,10 +29,9 @@ static enum address_kind kind_of_v4(uint32_t ip)
     return ADDRESS_PUBLIC;
 }
 
-static uint32_t last_four(const unsigned char *bytes)
+static uint32_t four_at(const unsigned char *bytes)
 {
-    return (uint32_t)bytes[12] << 24 | (uint32_t)bytes[13] << 16 | (uint32_t)bytes[14] << 8 |
-           bytes[15];
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 static enum address_kind kind_of_v6(const unsigned char bytes[16])
@@ -40,7 +40,9 @@ static enum address_kind kind_of_v6(const unsigned char bytes[16])
     static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
 
     if (memcmp(bytes, mapped, sizeof mapped) == 0 || memcmp(bytes, nat64, sizeof nat64) == 0)
-        return kind_of_v4(last_four(bytes));
+        return kind_of_v4(four_at(bytes + 12));
+    if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
+        return kind_of_v4(four_at(bytes + 2));
     if (memcmp(bytes, zeroes, sizeof zeroes) == 0 && bytes[15] <= 1) /* :: and ::1 */
         return ADDRESS_LOOPBACK;
     if ((bytes[0] & 0xfe) == 0xfc)
