@@ -41,6 +41,12 @@ static void answer_token(const struct identity *identity, struct http_request *r
     buf_init(&token, TOKEN_ROOM_BYTES);
     identity_write_token(&token, identity,
                          &(struct identity_request){resource, SLICE(IDENTITY_TENANT), now_unix_s});
+    if (buf_err(&token)) {
+        buf_done(&token);
+        buf_done(&body);
+        answer_error(request, 400, "BadRequest", "resource: is too long for a token");
+        return;
+    }
     member_text(&body, "access_token", buf_slice(&token));
     member_text(&body, "expires_on", slice_of(until));
     member_text(&body, "resource", resource);

@@ -177,6 +177,7 @@ static void end_part(struct buf *out, struct buf *json)
 {
     buf_add_byte(json, '}');
     base64_add_url(out, buf_slice(json));
+    out->missed = out->missed || buf_err(json) != E_OK;
     buf_clear(json);
 }
 

@@ -81,6 +81,8 @@ scenario('A token is given to whoever may use the API', async (w) => {
   const none = await events.ask('GET', '/msi/token', undefined, { authorization: 'Bearer secret' });
   assert.equal(none.status, 400);
   assert.match(none.json.error.message, /resource/);
+  const long = await token(events, '\u0001'.repeat(1000), { 'x-identity-header': 'secret' });
+  assert.equal(long.status, 400); // it would not fit into a token
 });
 
 scenario('A6 A bearer token publishes, also where keys are refused', async (w) => {
