@@ -50,6 +50,7 @@ static enum err start_write(struct change *c)
     return resources_commit(
         c->changes->options.resources,
         &(struct resource_commit){.absent = c->is_creation ? change.id : SLICE_NONE,
+                                  .replaced = slice_of(c->before),
                                   .changes = &change,
                                   .change_count = 1},
         &c->write);
@@ -58,7 +59,7 @@ static enum err start_write(struct change *c)
 static enum change_state judge_write(struct change *c, enum err err)
 {
     if (err == E_EXISTS)
-        (void)cause_set(&c->why, err, "another node has made it meanwhile: try again");
+        (void)cause_set(&c->why, err, "another node has made or changed it meanwhile: try again");
     if (err != E_OK) {
         c->result = err;
         return DONE;
@@ -287,6 +288,8 @@ enum err change_init(struct changes *changes, struct slice id, struct change *c)
     }
     c->changes = changes;
     c->id = buf_detach(&lower);
+    if (!c->is_removal && change_document(c).data != NULL)
+        c->before = slice_dup(change_document(c));
     buf_init(&c->document, DOCUMENT_MAX_BYTES);
     list_push(&changes->list, &c->node);
     changes->count++;
@@ -306,7 +309,8 @@ enum err change_drop(struct change *c, enum err err)
     buf_done(&c->document);
     free(c->id);
     free(c->scope);
-    c->id = c->scope = NULL;
+    free(c->before);
+    c->id = c->scope = c->before = NULL;
     return err;
 }
 

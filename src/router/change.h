@@ -2,8 +2,8 @@
  * Rules: what was said to be done stands in the store, and this node works by it. A change is made
  * whole or not at all: after a crash a topic or subscription is as before or as after, and what was
  * being removed is removed by the next start, or by the nodes that are left. One change of a
- * resource at a time on one node; of several nodes the last one wins, but the
- * first when two make the same new one, since each would have given it a queue.
+ * resource at a time on one node; of several nodes the first one wins, since the others would undo
+ * it, and a key or secret that was made anew would be the old one again; a removal always does.
  * An endpoint gets events only after its handshake. A new subscription whose endpoint fails it
  * stays in state Failed; a change of the endpoint that fails changes nothing, and while it is being
  * decided the old endpoint is in force.
@@ -63,8 +63,9 @@ struct change {
     unsigned state;  /* enum change_state */
     enum err result; /* what it ends with, and why */
     struct cause why;
-    char *id;    /* lower case, of the document */
-    char *scope; /* of a topic that is removed: what its subscriptions hang on, lower case; NULL */
+    char *id;     /* lower case, of the document */
+    char *before; /* the document that it changes; NULL: there was none, or it goes */
+    char *scope;  /* of a topic that is removed: what its subscriptions hang on, lower case; NULL */
     bool is_removal, is_topic;
     bool is_creation;    /* there was none when it was written */
     bool is_in_force;    /* a subscription that is removed: its endpoint got events */
@@ -80,9 +81,9 @@ struct change {
 
 /* Each of these: now E_OK; or an error with its reason in change->op.why, and op.done never runs:
  * E_BAD_INPUT, E_LIMIT (names the field), E_NOT_FOUND, E_EXISTS (the name is taken, or another
- * change of it is under way), E_FULL (one more is too many), E_CANCELED (the router stops). Later:
- * E_OK; E_DENIED: the endpoint did not pass its handshake; E_NOT_FOUND, E_EXISTS; or the store's
- * error, then try again. */
+ * change of it is under way, or was on another node), E_FULL (one more is too many), E_CANCELED
+ * (the router stops). Later: E_OK; E_DENIED: the endpoint did not pass its handshake; E_NOT_FOUND,
+ * E_EXISTS; or the store's error, then try again. */
 enum err change_topic(struct changes *changes, const struct change_request *request,
                       struct change *change);
 /* A system topic is one whose id is that of such, and whose properties name `source` and

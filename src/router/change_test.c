@@ -407,6 +407,44 @@ static void one_change_at_a_time(void **state)
 
 /* ---- removal ---- */
 
+static bool other_is_done;
+
+static void on_other(struct op *op, enum err err)
+{
+    (void)op;
+    assert_int_equal(err, E_OK);
+    other_is_done = true;
+}
+
+static bool has_other_ended(void *ctx)
+{
+    (void)ctx;
+    return other_is_done;
+}
+
+/* The other's is in the store, and not told here yet. */
+static void what_another_node_has_changed_is_not_undone(void **state)
+{
+    struct resource_write other = {.op.done = on_other};
+    char document[4096];
+
+    (void)state;
+    assert_int_equal(ask_topic("top", "", false), E_OK);
+    assert_int_equal(put("es1", "old", ""), E_OK);
+    snprintf(document, sizeof document, "%.*s", SLICE_ARG(document_of(TOPIC "top" MEMBER "es1")));
+    memcpy(strstr(document, "/old\""), "/odd", 4);
+    other_is_done = false;
+    assert_int_equal(resource_put(router_resources(router), SLICE(TOPIC "top" MEMBER "es1"),
+                                  slice_of(document), &other),
+                     E_OK);
+    assert_int_equal(ask("es1", "{\"labels\":[\"a\"]}", true), E_EXISTS);
+    test_wait(loop, has_other_ended, NULL);
+    assert_non_null(strstr(document_of(TOPIC "top" MEMBER "es1").data, "/odd\""));
+    assert_int_equal(ask("es1", "{\"labels\":[\"a\"]}", true), E_OK);
+    assert_non_null(strstr(document_of(TOPIC "top" MEMBER "es1").data, "/odd\""));
+    assert_int_equal(ask_removal(TOPIC "top" MEMBER "es1"), E_OK);
+}
+
 static void a_removed_subscription_leaves_nothing_and_is_told(void **state)
 {
     char queue[64];
@@ -598,6 +636,7 @@ int main(void)
         ROW(cloud_events_are_asked_by_options),
         ROW(a_bad_subscription_is_refused_with_its_field),
         ROW(one_change_at_a_time),
+        ROW(what_another_node_has_changed_is_not_undone),
         ROW(a_removed_subscription_leaves_nothing_and_is_told),
         ROW(an_endpoint_that_never_passed_is_not_told),
         ROW(a_topic_goes_with_its_subscriptions),

@@ -28,13 +28,15 @@
 #define FETCH_MAX 100
 #define BACKOFF_MS 500
 
-/* KEYS: documents, changes, outbox. ARGV: an id that must be absent, or nothing; how many
- * documents; for each its id, the text, or nothing if it goes; then scope and text of each event.
- * Answers the id of the last change; nil if the absent one was there. */
+/* KEYS: documents, changes, outbox. ARGV: an id that must be absent, or nothing; what the first
+ * document must be now, or nothing; how many documents; for each its id, the text, or nothing if it
+ * goes; then scope and text of each event. Answers the id of the last change; nil if the absent one
+ * was there, or the first was another. */
 static const char commit_script[] =
     "if ARGV[1] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return false end "
-    "local events, change = 3 + 2 * ARGV[2] "
-    "for i = 3, events - 1, 2 do "
+    "if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], ARGV[4]) ~= ARGV[2] then return false end "
+    "local events, change = 4 + 2 * ARGV[3] "
+    "for i = 4, events - 1, 2 do "
     "if ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) "
     "else redis.call('HDEL', KEYS[1], ARGV[i]) end "
     "change = redis.call('XADD', KEYS[2], 'MAXLEN', '~', " CHANGES_KEPT ", '*', 'id', ARGV[i]) end "
@@ -413,7 +415,7 @@ static void on_written(struct op *op, enum err err)
     struct resource_write *write = container_of(op, struct resource_write, call.op);
 
     if (err == E_OK && write->call.reply->root->type == RESP_NIL)
-        err = cause_set(&op->why, E_EXISTS, "it is there already");
+        err = cause_set(&op->why, E_EXISTS, "it is there already, or was changed");
     else if (err == E_OK && !read_position(write->call.reply->root->text, write->change))
         err = cause_set(&op->why, E_BAD_WIRE, "the store did not say which change it was");
     if (err != E_OK || write->resources->is_stopping) {
@@ -443,7 +445,7 @@ static enum err check(const struct resource_commit *commit, struct cause *why)
     return E_OK;
 }
 
-#define COMMIT_ARGS_MAX (8 + 2 * COMMIT_CHANGES_MAX + 2 * COMMIT_EVENTS_MAX)
+#define COMMIT_ARGS_MAX (9 + 2 * COMMIT_CHANGES_MAX + 2 * COMMIT_EVENTS_MAX)
 
 enum err resources_commit(struct resources *resources, const struct resource_commit *commit,
                           struct resource_write *write)
@@ -460,6 +462,7 @@ enum err resources_commit(struct resources *resources, const struct resource_com
     if (resources->is_stopping)
         return E_CANCELED;
     args[at++] = lower(slice_first(commit->absent, sizeof absent), absent);
+    args[at++] = commit->replaced;
     args[at++] =
         (struct slice){count, (size_t)snprintf(count, sizeof count, "%zu", commit->change_count)};
     for (size_t i = 0; i < commit->change_count; i++) {

@@ -2,8 +2,9 @@
  * Every node has all of them in memory: `changed` tells the owner of each, first what is there,
  * then what comes, goes or becomes different, whoever wrote it. A document is known by its id,
  * which ignores case and is told in lower case.
- * Rules: the last writer wins. After an outage everything is read again, and `changed` tells what
- * differs. Documents are small; all of them together fit into memory several times. */
+ * Rules: the last writer wins, unless it says what it replaces. After an outage everything is read
+ * again, and `changed` tells what differs. Documents are small; all of them together fit into
+ * memory several times. */
 #ifndef STORE_RESOURCES_H
 #define STORE_RESOURCES_H
 
@@ -68,6 +69,7 @@ struct resource_commit {
     size_t event_count;  /* 0..COMMIT_EVENTS_MAX */
     struct slice absent; /* an id that must have no document, else E_EXISTS and nothing is written;
                             SLICE_NONE = none */
+    struct slice replaced; /* what the document of changes[0] must be now, likewise */
 };
 enum err resources_commit(struct resources *resources, const struct resource_commit *commit,
                           struct resource_write *write);

@@ -278,6 +278,25 @@ static void several_documents_and_events_are_one_step(void **state)
     test_ask(loop, a.redis, "XLEN rg:{meta}:outbox", "2");
 }
 
+static void a_document_that_another_has_changed_stays(void **state)
+{
+    const struct resource_change fresh = {SLICE("/One"), SLICE("{3}")};
+    const struct resource_commit on_one = {
+        .changes = &fresh, .change_count = 1, .replaced = SLICE("{1}")};
+    const struct resource_commit on_two = {
+        .changes = &fresh, .change_count = 1, .replaced = SLICE("{2}")};
+
+    (void)state;
+    node_load(&a);
+    assert_int_equal(commit(&a, &on_one), E_EXISTS); /* there is none */
+    put(&a, "/one", "{1}");
+    put(&a, "/one", "{2}");
+    assert_int_equal(commit(&a, &on_one), E_EXISTS);
+    assert_true(slice_eq(resources_get(a.resources, SLICE("/one")), SLICE("{2}")));
+    assert_int_equal(commit(&a, &on_two), E_OK);
+    assert_true(slice_eq(resources_get(a.resources, SLICE("/one")), SLICE("{3}")));
+}
+
 static void a_stop_ends_what_waits(void **state)
 {
     (void)state;
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_too_large_or_empty_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(many_changes_at_once_are_all_told, begin, end),
         cmocka_unit_test_setup_teardown(several_documents_and_events_are_one_step, begin, end),
+        cmocka_unit_test_setup_teardown(a_document_that_another_has_changed_stays, begin, end),
         cmocka_unit_test_setup_teardown(a_stop_ends_what_waits, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
