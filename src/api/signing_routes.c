@@ -14,7 +14,7 @@
 /* The subscription as its document has it; to be done with by subscription_done(). */
 static bool read_member(const struct member *member, struct subscription *ret)
 {
-    const struct subscription_rules rules = scope_rules(member->scope);
+    const struct subscription_rules rules = scope_stored_rules(member->scope);
     struct slice document = slice_of(member->document);
     struct cause why;
 

@@ -19,7 +19,7 @@
 static void write_settings(struct buf *out, const struct scope *scope, struct slice name,
                            struct slice document)
 {
-    const struct subscription_rules rules = scope_rules(scope);
+    const struct subscription_rules rules = scope_stored_rules(scope);
     struct subscription subscription;
     struct cause why;
 

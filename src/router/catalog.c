@@ -196,8 +196,9 @@ static void begin(struct active *active, const struct scope *scope, struct slice
     begin_mover(active, scope, queue);
     if (active->subscription.is_queue) {
         uint64_t ttl_ms = active->subscription.queue.ttl_ms;
+        uint64_t retention_ms = scope->topic->retention_days * DAY_MS;
         active->queue = queue_new(options->redis, queue);
-        active->ttl_ms = ttl_ms != 0 ? ttl_ms : scope->topic->retention_days * DAY_MS;
+        active->ttl_ms = ttl_ms != 0 && ttl_ms < retention_ms ? ttl_ms : retention_ms;
         list_push(&active->catalog->pulls, &active->turns);
         active->catalog->pull_count++;
         return;
@@ -223,7 +224,7 @@ static void begin(struct active *active, const struct scope *scope, struct slice
 static enum err read_subscription(const struct scope *scope, struct slice document,
                                   struct subscription *ret, struct cause *why)
 {
-    const struct subscription_rules rules = scope_rules(scope);
+    const struct subscription_rules rules = scope_stored_rules(scope);
     char *name = document_text(document, "name");
 
     subscription_init(ret, slice_of(name != NULL ? name : ""), &rules);
@@ -531,6 +532,15 @@ struct subscription_rules catalog_rules(const struct catalog *catalog, const str
 struct subscription_rules scope_rules(const struct scope *scope)
 {
     return catalog_rules(scope->catalog, scope->topic);
+}
+
+struct subscription_rules scope_stored_rules(const struct scope *scope)
+{
+    struct subscription_rules rules = scope_rules(scope);
+
+    rules.allows_http = true;
+    rules.retention_days = TOPIC_RETENTION_MAX_DAYS;
+    return rules;
 }
 
 enum err catalog_can_deliver(const struct catalog *catalog, const struct subscription *subscription,

@@ -107,6 +107,9 @@ struct scope *catalog_find_scope(const struct catalog *catalog, struct slice id)
 bool catalog_next_scope(const struct catalog *catalog, size_t *at, struct scope **ret);
 /* scope_rules is what subscriptions of a scope that has its topic keep to. */
 struct subscription_rules scope_rules(const struct scope *scope);
+/* scope_stored_rules is what those keep to that are there: what was allowed when they were made and
+ * is not now fails when it is called, or takes less time; no event is refused to them for it. */
+struct subscription_rules scope_stored_rules(const struct scope *scope);
 /* catalog_rules is the same for a topic that is not there yet. */
 struct subscription_rules catalog_rules(const struct catalog *catalog, const struct topic *topic);
 /* catalog_can_deliver: is there something that delivers to its destination, and the account of its

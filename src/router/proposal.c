@@ -206,7 +206,7 @@ static enum err check_subscription(struct change *c, const struct change_request
 static enum err read_proposal(struct change *c, const struct scope *scope,
                               const struct change_request *request, bool *ret_is_new)
 {
-    const struct subscription_rules rules = scope_rules(scope);
+    const struct subscription_rules rules = scope_rules(scope), stored = scope_stored_rules(scope);
     struct slice document = change_document(c),
                  before = jx_scan_member(document, SLICE("properties"));
     struct subscription *sub = &c->proposal->subscription;
@@ -219,10 +219,10 @@ static enum err read_proposal(struct change *c, const struct scope *scope,
     free(name);
     if (before.data != NULL) {
         struct cause ignored; /* one that is faulty may be put right */
-        bool is_read = subscription_read(&old, &rules, before, &ignored) == E_OK;
+        bool is_read = subscription_read(&old, &stored, before, &ignored) == E_OK;
         if (is_read && request->is_patch)
-            err =
-                subscription_read(sub, &rules, document_latest(document, clock_unix_ms()), &c->why);
+            err = subscription_read(sub, &stored, document_latest(document, clock_unix_ms()),
+                                    &c->why);
     }
     if (err == E_OK)
         err = subscription_read(sub, &rules, properties_of(request), &c->why);

@@ -171,6 +171,27 @@ static void a_faulty_document_harms_nobody_else(void **state)
     assert_int_equal(test_lines_of(&lines, "DOCUMENT-BAD"), 1);
 }
 
+/* Settings and topics change; what was made before goes on getting its events. */
+static void what_is_not_allowed_any_more_gets_events(void **state)
+{
+    static const char old[] =
+        "{\"name\":\"old\",\"queue\":\"q-old\",\"state\":\"Succeeded\",\"properties\":{"
+        "\"destination\":{\"properties\":{\"endpointUrl\":\"http://192.0.2.1:9/\"}}}}";
+    static const char brief[] = "{\"name\":\"t\",\"id\":\"" GROUP "t\",\"properties\":{"
+                                "\"inputSchema\":\"EventGridSchema\",\"eventRetentionInDays\":1}}";
+
+    (void)state;
+    put_topic("t");
+    put_queue("t", "long", "\"eventTimeToLive\":\"P2D\"");
+    put(GROUP "t" MEMBER "old", old);
+    put(GROUP "t", brief);
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    assert_int_equal(test_lines_of(&lines, "SUBSCRIPTION-BAD"), 0);
+    test_ask(loop, redis, "XLEN rg:{q:q-long}:events", "1");
+    test_ask(loop, redis, "XLEN rg:{q:q-old}:events", "1");
+    assert_true(active_of("t", "long")->ttl_ms == 86400000);
+}
+
 /* An array of large events. */
 static char *make_large(size_t count)
 {
@@ -269,6 +290,7 @@ int main(void)
         ROW(counts_survive_changes_but_not_removal),
         ROW(what_is_stored_is_delivered_by_the_next_run),
         ROW(a_faulty_document_harms_nobody_else),
+        ROW(what_is_not_allowed_any_more_gets_events),
         ROW(what_is_published_at_a_time_is_bounded),
         ROW(who_waits_for_room_is_told_of_a_stop),
         ROW(a_store_that_is_away_refuses_the_publication),

@@ -332,7 +332,7 @@ static void on_abort(struct op *op)
 
 static void read_settings(struct sweep *s, const struct member *member)
 {
-    const struct subscription_rules rules = scope_rules(member->scope);
+    const struct subscription_rules rules = scope_stored_rules(member->scope);
     const struct blob_accounts *accounts = s->router->options.accounts;
     struct slice document = slice_of(member->document);
     char *name = document_text(document, "name");
