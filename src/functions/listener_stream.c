@@ -17,6 +17,7 @@ enum state { CONNECT, GROUP, READ, HOLD, BACKOFF, END };
 #define BLOCK_MARGIN_MS 5000
 #define READ_ARGS_FEW 16
 #define PAGE_SMALL_BYTES (64 * 1024 * 1024)
+#define CLOCKS_MS 20 /* the server and we count in whole milliseconds, and its clock may be set */
 #define AFTER_BATCH UINT64_MAX /* next_read_ms: not known before all that runs has ended */
 
 static void go(struct stream_listener *s, enum state next);
@@ -204,7 +205,7 @@ bool stream_is_coming(const struct stream_listener *s, size_t key, struct slice 
 
     return s->state == (int)READ && stream_id_parse(text, &id) &&
            stream_id_cmp(id, s->read_to[key]) > 0 &&
-           idle_ms <= loop_now_ms(s->base.options.loop) - s->read_at_ms;
+           idle_ms <= loop_now_ms(s->base.options.loop) - s->read_at_ms + CLOCKS_MS;
 }
 
 /* What XREADGROUP answers: a map of key and entries, or before RESP3 an array of such pairs. */
