@@ -6,6 +6,13 @@
 #include "base/mem.h"
 #include "json/scan.h"
 
+static void tell_not_stored(struct http_request *request, enum err err, const struct cause *why)
+{
+    answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
+                 cause_text(why, err));
+}
+
+/* Before anything was begun, a timeout is that of a confirmation by hand. */
 static void tell_failure(struct http_request *request, enum err err, const struct cause *why)
 {
     static const struct answer_row rows[] = {
@@ -20,8 +27,7 @@ static void tell_failure(struct http_request *request, enum err err, const struc
     if (err == E_CANCELED)
         answer_error(request, 503, "Stopping", "the server is stopping: try again");
     else
-        answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
-                     cause_text(why, err));
+        tell_not_stored(request, err, why);
 }
 
 static void changing_free(struct changing *changing)
@@ -35,7 +41,9 @@ static void on_changed(struct op *op, enum err err)
 {
     struct changing *changing = container_of(op, struct changing, change.op);
 
-    if (err != E_OK)
+    if (err == E_TIMEOUT)
+        tell_not_stored(changing->request, err, &op->why);
+    else if (err != E_OK)
         tell_failure(changing->request, err, &op->why);
     else if (changing->answer != NULL)
         changing->answer(changing);

@@ -230,3 +230,12 @@ scenario('P15 While the store is away changes are refused, and events too', asyn
   await until(() => hook.ids().includes('sdk'), 'the event of the SDK is delivered');
   assert.equal((await events.ask('PUT', '/api/topics/others', {})).status, 200);
 });
+
+scenario('A store that hangs is no mistake of who asks', async (w) => {
+  const store = await w.redis();
+  const events = await w.events({ store: { address: `${store.address},syncTimeout=500` } });
+  store.process.kill('SIGSTOP');
+  const { status, text } = await events.ask('PUT', '/api/topics/orders', {});
+  store.process.kill('SIGCONT');
+  assert.equal(status, 503, text);
+});
