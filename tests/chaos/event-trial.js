@@ -64,6 +64,7 @@ export class EventTrial {
     this.ports = this.nodes.map((node) => node.httpPort);
     const rows = Object.entries(this.options.subscriptions?.(this) ?? SUBSCRIPTIONS);
     this.subscriptions = await Promise.all(rows.map(([name, row]) => this.subscribe(name, row)));
+    await this.areKnown(rows.length);
     this.publishers = [
       new Publisher({
         topic: TOPIC,
@@ -75,6 +76,16 @@ export class EventTrial {
     ];
     this.audit = new EventAudit(this.publishers, this.subscriptions);
     this.cli = this.store ? this.store.cli : this.privateStore();
+  }
+
+  // What one node was told is in force on the others within a second; before that, they accept
+  // events for those whom they know.
+  async areKnown(count) {
+    const knows = async (node) => {
+      const all = await this.events(node).must('GET', `/api/subscriptions?topic=${TOPIC}`);
+      return all.value.length === count;
+    };
+    await Promise.all(this.nodes.map((node) => until(() => knows(node), 'all nodes know all')));
   }
 
   async subscribe(name, row) {
