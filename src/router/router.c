@@ -205,7 +205,8 @@ static void on_catalog_stopped(struct op *op, enum err err)
     struct router *router = container_of(op, struct router, step);
 
     (void)err;
-    wakes_close(router->wakes); /* nothing is appended any more */
+    wakes_tell_all(router->wakes); /* what we have parked, or not taken, is for those who stay */
+    wakes_close(router->wakes);    /* nothing is appended any more */
     router->wakes = NULL;
     router->step.done = on_resources_stopped;
     resources_stop(router->resources, &router->step);

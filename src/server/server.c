@@ -208,6 +208,13 @@ static bool on_is_dead(void *ctx, struct slice node_id)
     return server->nodes != NULL && nodes_is_dead(server->nodes, node_id);
 }
 
+static bool on_is_gone(void *ctx, struct slice node_id)
+{
+    const struct server *server = ctx;
+
+    return server->nodes != NULL && nodes_is_gone(server->nodes, node_id);
+}
+
 static void open_webhooks(struct server *server)
 {
     unsigned own = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_PRIVATE_ID)
@@ -273,7 +280,7 @@ static enum err open_router(struct server *server, struct cause *why)
             .metrics = server->metrics,
             .node = server->id.text,
             .url = buf_text(&url),
-            .is_dead = on_is_dead,
+            .is_dead = on_is_gone,
             .functions = host_target(server->host),
             .hub = server->hub,
             .connection = on_connection,

@@ -48,6 +48,7 @@ struct nodes {
     struct map earlier; /* ids of earlier runs; the value says nothing */
     struct map seen;    /* id -> struct seen */
     uint64_t beat;
+    int64_t now;              /* the store's time, at the last beat */
     uint64_t steady_since_ms; /* from here on every beat came in time; 0 = the last one failed */
     uint64_t beaten_at_ms;
     size_t alive;
@@ -150,6 +151,7 @@ static void read_beat(struct nodes *nodes, const struct resp *root)
     uint64_t now_ms = loop_now_ms(nodes->loop);
     bool is_late = now_ms - nodes->beaten_at_ms > 2 * (uint64_t)nodes->heartbeat_ms;
     nodes->beat++;
+    nodes->now = now;
     nodes->beaten_at_ms = now_ms;
     if (is_late || nodes->steady_since_ms == 0) /* the store, or we, stood still */
         nodes->steady_since_ms = now_ms;
@@ -251,6 +253,16 @@ bool nodes_is_dead(const struct nodes *nodes, struct slice id)
     if (slice_eq(id, slice_of(nodes->id)))
         return false;
     return (seen != NULL && seen->is_dead) || map_get(&nodes->earlier, id) != NULL;
+}
+
+bool nodes_is_gone(struct nodes *nodes, struct slice id)
+{
+    bool is_known = map_get(&nodes->seen, id) != NULL || map_get(&nodes->earlier, id) != NULL ||
+                    slice_eq(id, slice_of(nodes->id));
+
+    if (!is_known && id.len == ID_LEN)
+        look_at(nodes, id, nodes->now);
+    return nodes_is_dead(nodes, id);
 }
 
 size_t nodes_count(const struct nodes *nodes)

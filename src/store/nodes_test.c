@@ -224,6 +224,39 @@ static void a_node_that_left_is_dead(void **state)
     node_free(&world.a);
 }
 
+static bool a_hears_nothing_of_it(void)
+{
+    return nodes_is_gone(world.a.nodes, id_slice(&gone_id));
+}
+
+static bool a_was_told(void)
+{
+    return world.a.died > 0;
+}
+
+/* It left in peace, and nobody else was there: only what it holds tells of it. */
+static void a_holder_that_nobody_saw_is_gone_after_a_while(void **state)
+{
+    (void)state;
+    gone_id = id_next();
+    node_start(&world.a, "a");
+    uint64_t started_ms = clock_now_ms();
+    assert_false(a_hears_nothing_of_it());
+    assert_false(nodes_is_gone(world.a.nodes, SLICE("pull"))); /* no node's name */
+    wait_until(a_was_told);
+    assert_true(a_hears_nothing_of_it());
+    assert_true(clock_now_ms() - started_ms >= DEAD_MS); /* not at first sight */
+    node_start(&world.b, "b");
+    assert_false(nodes_is_gone(world.a.nodes, id_slice(&world.b.id)));
+    wait_until(both_see_two);
+    assert_false(nodes_is_gone(world.a.nodes, id_slice(&world.b.id)));
+    assert_int_equal(world.a.died, 1);
+    node_stop(&world.a);
+    node_stop(&world.b);
+    node_free(&world.a);
+    node_free(&world.b);
+}
+
 /* An entry whose heartbeat stopped, as a killed node leaves it. */
 static void an_old_heartbeat_is_dead_after_a_while(void **state)
 {
@@ -339,6 +372,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(nodes_see_each_other_and_leave),
         CASE(a_node_that_left_is_dead),
+        CASE(a_holder_that_nobody_saw_is_gone_after_a_while),
         CASE(an_old_heartbeat_is_dead_after_a_while),
         CASE(earlier_runs_of_the_folder_are_dead_at_once),
         CASE(a_store_that_stands_still_kills_nobody),

@@ -67,14 +67,19 @@ static void on_failed(struct wakes *wakes, enum err err)
     timer_set(wakes->timer, AGAIN_MS);
 }
 
+static enum err publish(struct wakes *wakes)
+{
+    write_message(wakes);
+    const struct slice args[] = {SLICE("PUBLISH"), buf_slice(&wakes->channel),
+                                 buf_slice(&wakes->message)};
+    return redis_call(wakes->options.redis, args, COUNT_OF(args), &wakes->call);
+}
+
 static void send(struct wakes *wakes)
 {
     if (wakes->call.op.is_busy || !has_news(wakes))
         return;
-    write_message(wakes);
-    const struct slice args[] = {SLICE("PUBLISH"), buf_slice(&wakes->channel),
-                                 buf_slice(&wakes->message)};
-    enum err err = redis_call(wakes->options.redis, args, COUNT_OF(args), &wakes->call);
+    enum err err = publish(wakes);
     if (err != E_OK)
         on_failed(wakes, err);
 }
@@ -105,7 +110,8 @@ static void on_sent(struct op *op, enum err err)
     int64_t heard;
 
     if (wakes->is_closed) {
-        wakes_free(wakes);
+        if (err != E_OK || !has_news(wakes) || publish(wakes) != E_OK)
+            wakes_free(wakes);
         return;
     }
     if (err != E_OK) {
@@ -198,6 +204,14 @@ void wakes_tell(struct wakes *wakes, struct slice queue)
         wakes->is_all = true;
     else
         (void)map_set(&wakes->queues, queue, &there);
+    send_soon(wakes);
+}
+
+void wakes_tell_all(struct wakes *wakes)
+{
+    if (wakes == NULL)
+        return;
+    wakes->is_all = true;
     send_soon(wakes);
 }
 

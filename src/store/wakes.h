@@ -31,6 +31,8 @@ struct wakes *wakes_open(const struct wakes_options *options);
 /* wakes_tell: the queue, by its id, has something, or may have. NULL is fine: nobody is told. In
  * callbacks: yes. */
 void wakes_tell(struct wakes *wakes, struct slice queue);
+/* wakes_tell_all: any queue may have something. The same. */
+void wakes_tell_all(struct wakes *wakes);
 /* wakes_close: what is still to be told is; no callback runs any more. NULL is fine. */
 void wakes_close(struct wakes *wakes);
 

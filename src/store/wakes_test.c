@@ -152,6 +152,17 @@ static void what_is_to_be_told_at_the_end_is(void **state)
     test_wait(loop, hears_last, &b);
 }
 
+static void who_leaves_may_tell_to_look_at_everything(void **state)
+{
+    (void)state;
+    wakes_tell(a.wakes, SLICE("q1"));
+    wakes_tell_all(a.wakes);
+    wakes_close(a.wakes);
+    a.wakes = NULL;
+    test_wait(loop, hears_all, &b);
+    assert_string_equal(b.heard, "");
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -162,6 +173,7 @@ int main(void)
         ROW(who_could_not_speak_tells_all_afterwards),
         ROW(nobody_is_alone_for_long),
         ROW(what_is_to_be_told_at_the_end_is),
+        ROW(who_leaves_may_tell_to_look_at_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,3 +175,18 @@ scenario('R8 What a node has parked that leaves in peace comes from another', as
   const [, { headers }] = await hook.getsRequests(2, 30000);
   assert.equal(headers['aeg-delivery-count'], '1');
 });
+
+scenario('R8 What a node was sending when it left in peace comes from one that never met it', async (w) => {
+  const store = await w.redis({ persistent: true });
+  const leaves = await w.events({ store, args: ['--drain-timeout', '100'] });
+  const answers = ['hang', 200];
+  const hook = await w.hook({ judge: () => answers.shift() });
+  await leaves.topic('orders');
+  await leaves.subscription('orders', 'es1', Events.to(hook.url()));
+  await publish(leaves);
+  await hook.getsRequests(1);
+  await leaves.node.stop();
+  await w.events({ store });
+  const [, { headers }] = await hook.getsRequests(2, 30000);
+  assert.equal(headers['aeg-delivery-count'], '0');
+});
