@@ -24,6 +24,8 @@ struct catalog {
     struct map topics;   /* lower-case name -> struct scope */
     struct map queues;   /* id -> struct active, not the retired */
     struct list retired; /* struct active */
+    struct map ending;   /* queue -> how many of the retired subscribers still work on it, as a
+                            number in the pointer */
     struct list pulls;   /* struct active, in queue mode */
     size_t pull_count;
     struct waits waits;
@@ -105,15 +107,29 @@ void active_wake(struct active *active)
         wakes_tell(catalog->options.wakes, queue);
 }
 
-/* Its successor has looked at the queue long ago, and does not know what was parked since then, or
- * set free. */
+static uintptr_t count_ending(const struct catalog *catalog, struct slice queue)
+{
+    return (uintptr_t)map_get(&catalog->ending, queue);
+}
+
+/* Its successor has looked at the queue long ago, and does not know what was parked since then, set
+ * free, or given to this one when it did not listen any more. */
 static void on_retired(struct op *op, enum err err)
 {
     struct active *active = container_of(op, struct active, stopped);
-    struct active *next = map_get(&active->catalog->queues, queue_id(active->queue));
+    struct catalog *catalog = active->catalog;
+    struct slice queue = queue_id(active->queue);
+    struct active *next = map_get(&catalog->queues, queue);
+    uintptr_t left = count_ending(catalog, queue);
 
     (void)err;
-    if (next != NULL && next->subscriber != NULL)
+    if (active->subscriber != NULL && left > 1)
+        (void)map_set(&catalog->ending, queue, (void *)(left - 1));
+    else if (active->subscriber != NULL)
+        (void)map_remove(&catalog->ending, queue);
+    if (next != NULL && next->subscriber != NULL && left <= 1)
+        subscriber_inherit(next->subscriber);
+    else if (next != NULL && next->subscriber != NULL)
         subscriber_recheck(next->subscriber);
     active_unref(active);
 }
@@ -140,10 +156,14 @@ static void retire(struct active *active)
         mover_stop(active_ref(active)->mover, &active->moved);
     }
     active->stopped = (struct op){.done = on_retired};
-    if (active->subscriber != NULL)
-        subscriber_stop(active->subscriber, &active->stopped);
-    else
+    if (active->subscriber == NULL) {
         loop_later(active->catalog->options.loop, &active->stopped, E_OK);
+        return;
+    }
+    struct slice queue = queue_id(active->queue);
+    (void)map_set(&active->catalog->ending, queue,
+                  (void *)(count_ending(active->catalog, queue) + 1));
+    subscriber_stop(active->subscriber, &active->stopped);
 }
 
 /* ---- documents ---- */
@@ -215,6 +235,7 @@ static void begin(struct active *active, const struct scope *scope, struct slice
                                      .target = active->target,
                                      .is_dead = options->is_dead,
                                      .ctx = options->ctx,
+                                     .has_predecessor = count_ending(active->catalog, queue) > 0,
                                      .window = options->window,
                                      .died = active->mover != NULL ? on_died : NULL,
                                      .died_ctx = active->mover});
@@ -725,5 +746,6 @@ void catalog_free(struct catalog *catalog)
     map_done(&catalog->scopes);
     map_done(&catalog->topics);
     map_done(&catalog->queues);
+    map_done(&catalog->ending);
     free(catalog);
 }

@@ -122,14 +122,13 @@ static void next_gone(struct subscriber *s)
     s->gone[0] = '\0';
     snprintf(s->start, sizeof s->start, "-");
     while (queue_holder_next(s->holders, &s->holder_at, &name)) {
-        bool is_gone = is_me(s, name) ? s->has_lost : s->options.is_dead(s->options.ctx, name);
+        bool is_gone = is_me(s, name) ? s->adopts_own : s->options.is_dead(s->options.ctx, name);
         if (!is_gone || name.len >= sizeof s->gone)
             continue;
         snprintf(s->gone, sizeof s->gone, "%.*s", SLICE_ARG(name));
         return;
     }
     s->holders = reply_unref(s->holders);
-    s->has_lost = false;
 }
 
 /* Of our own entries the next page follows the last id; those of others are ours now, and the next
@@ -182,6 +181,8 @@ static void on_asked(struct subscriber *s)
         break;
     case TAKE_HOLDERS:
         s->has_holders = false;
+        s->adopts_own = s->has_lost && !s->options.has_predecessor;
+        s->has_lost = false;
         s->holder_at = 0;
         s->holders = reply_unref(s->holders);
         s->holders = reply_ref(s->call.reply);
@@ -207,7 +208,7 @@ static void on_called(struct op *op, enum err err)
     struct subscriber *s = container_of(op, struct subscriber, call.op);
 
     if (s->is_stopping)
-        ; /* what came stays pending, for whoever takes over */
+        ; /* what came stays pending, for whoever takes over, here or elsewhere */
     else if (err == E_OK || (s->taking == TAKE_OPEN && queue_is_open(&s->call, err)))
         on_asked(s);
     else
@@ -424,8 +425,16 @@ struct subscriber *subscriber_start(const struct subscriber_options *options)
     s->timer = timer_new(options->loop, on_timer, s);
     s->turn.run = on_turn;
     s->call.op.done = on_called;
+    s->has_lost = true; /* one before us may have stopped while an answer was on its way */
     subscriber_recheck(s);
     return s;
+}
+
+void subscriber_inherit(struct subscriber *subscriber)
+{
+    subscriber->options.has_predecessor = false;
+    subscriber->has_lost = true;
+    subscriber_recheck(subscriber);
 }
 
 void subscriber_wake(struct subscriber *subscriber)

@@ -38,6 +38,8 @@ struct subscriber_options {
     void *ctx;
     void (*died)(void *ctx); /* there is one more dead letter; NULL = nobody asks */
     void *died_ctx;
+    bool has_predecessor;      /* until subscriber_inherit(): another one of this node is at work on
+                                  the queue, and ends */
     uint32_t window;           /* events under way; 0 = SUBSCRIBER_WINDOW */
     uint32_t look_ms;          /* how often it looks unasked; 0 = SUBSCRIBER_LOOK_MS */
     uint64_t (*unix_ms)(void); /* the wall clock; NULL = that of the machine */
@@ -45,6 +47,9 @@ struct subscriber_options {
 
 /* subscriber_start opens the queue and begins. Nothing can fail now. */
 struct subscriber *subscriber_start(const struct subscriber_options *options);
+/* subscriber_inherit: no other one of this node is at work on the queue any more. What it parked or
+ * set free may be due, and what it was given and did not look at is ours. */
+void subscriber_inherit(struct subscriber *subscriber);
 /* subscriber_wake: there may be something fresh. */
 void subscriber_wake(struct subscriber *subscriber);
 /* subscriber_recheck: a node has died, or the store was away: there may be anything. */

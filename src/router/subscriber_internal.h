@@ -25,7 +25,8 @@ struct subscriber {
     struct redis_call call;
     bool is_open;          /* the queue is there */
     bool has_holders;      /* somebody who is gone may hold entries */
-    bool has_lost;         /* an answer was lost: we may hold what we do not know of */
+    bool has_lost;         /* we may hold what we do not know of, since an answer was lost */
+    bool adopts_own;       /* in this round over the holders */
     bool has_fresh;        /* there may be something fresh */
     bool has_more;         /* what came last was not all of it */
     bool was_due;          /* the last thing taken was due ones: fresh ones have the next turn */

@@ -244,6 +244,59 @@ static void what_a_lost_answer_gave_us_is_found(void **state)
     assert_int_equal(stats.entries, 0);
 }
 
+/* The same for an adoption, when our own name has had its turn in that round. */
+static void what_a_lost_answer_adopted_is_found(void **state)
+{
+    (void)state;
+    is_prompt = false;
+    window = 1;
+    start();
+    publish("first");
+    wait_parcels(1);
+    append_to(subscriber_queue(subscriber), "x");
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid zgone COUNT 9 STREAMS rg:{q:s1}:events >",
+             NULL);
+    dead_node = "zgone";
+    subscriber_recheck(subscriber);
+    (void)test_wait_ms(loop, test_never, NULL, 50); /* it knows whose, and has no room */
+    test_ask(loop, redis, "CLIENT KILL TYPE normal SKIPME no", NULL);
+    finish_parcel(0); /* asks while it is away, and then it was done all the same */
+    test_ask(loop, redis,
+             "EVAL return(#redis.call('XCLAIM',KEYS[1],'redgrid','me',0,redis.call('XPENDING',"
+             "KEYS[1],'redgrid','-','+',9,'zgone')[1][1])) 1 rg:{q:s1}:events",
+             "1");
+    wait_parcels(2);
+    assert_true(is_id(1, 0, "x"));
+    finish_parcel(1);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+}
+
+/* One of this node that was stopped was given something and did not look at it any more; another is
+ * at work still, and what it holds must not be delivered here, too. */
+static void what_a_predecessor_left_is_found_when_it_has_ended(void **state)
+{
+    struct queue *queue = queue_new(redis, SLICE("s1"));
+
+    (void)state;
+    append_to(queue, "a");
+    queue_free(queue);
+    test_ask(loop, redis, "XGROUP CREATE rg:{q:s1}:events redgrid 0", "OK");
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid me COUNT 1 STREAMS rg:{q:s1}:events >", NULL);
+    has_predecessor = true;
+    start();
+    publish("b");
+    wait_parcels(1);
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(parcel_count, 1);
+    subscriber_inherit(subscriber);
+    wait_parcels(2);
+    test_wait(loop, is_quiet, NULL);
+    look();
+    assert_int_equal(stats.entries, 0);
+}
+
 static void a_stop_leaves_what_is_under_way_to_others(void **state)
 {
     (void)state;
@@ -410,6 +463,8 @@ int main(void)
         ROW(batches_hold_events_that_failed_equally_often),
         ROW(what_a_gone_node_held_is_delivered_here),
         ROW(what_a_lost_answer_gave_us_is_found),
+        ROW(what_a_lost_answer_adopted_is_found),
+        ROW(what_a_predecessor_left_is_found_when_it_has_ended),
         ROW(a_stop_leaves_what_is_under_way_to_others),
         ROW(many_failures_in_a_row_leave_the_endpoint_alone),
         ROW(no_more_go_out_than_the_endpoint_wants),

@@ -24,6 +24,7 @@ static struct slice lane;   /* of what is appended */
 static struct wakes *wakes; /* to the other node, if there is one */
 static uint32_t window;     /* 0 = as usual */
 static uint32_t look_ms;    /* the same */
+static bool has_predecessor;
 
 /* The machine's wall clock, and what a test has skipped. */
 static uint64_t skipped_ms;
@@ -109,6 +110,7 @@ static inline void start_as(const char *node)
                                      .tally = tally,
                                      .target = &target,
                                      .is_dead = is_dead,
+                                     .has_predecessor = has_predecessor,
                                      .window = window,
                                      .look_ms = look_ms,
                                      .unix_ms = unix_ms});
@@ -158,6 +160,7 @@ static inline int begin(void **state)
     parcel_count = 0;
     lane = SLICE_NONE;
     window = look_ms = 0;
+    has_predecessor = false;
     dead_node = NULL;
     skipped_ms = 0;
     is_prompt = true;
