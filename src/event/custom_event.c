@@ -47,7 +47,7 @@ static enum err set_value(struct draft *draft, enum event_field field, struct sl
         draft_stamp(draft, field, json);
     else
         draft_set(draft, field, json);
-    if ((field == EVENT_ID || field == EVENT_TYPE) && json.len == 2)
+    if ((field == EVENT_ID || field == EVENT_TYPE) && slice_eq(json, SLICE("\"\"")))
         return refuse_missing(why, SCHEMA_CUSTOM, names[field]);
     if (field == EVENT_TIME && !raw_is_time(json))
         return refuse_type(why, names[field], "an ISO 8601 time with Z or an offset");

@@ -259,7 +259,7 @@ static void on_time(void *ctx)
 /* --- calls --- */
 
 /* Fields that decide about framing or the connection are the client's own. */
-static bool is_reserved(struct slice name)
+bool http_may_give(struct slice name)
 {
     static const struct slice names[] = {
         SLICE_INIT("Host"),       SLICE_INIT("Content-Length"), SLICE_INIT("Transfer-Encoding"),
@@ -268,8 +268,8 @@ static bool is_reserved(struct slice name)
     };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (name.len == names[i].len && slice_eq_nocase(name, names[i]))
-            return true;
-    return false;
+            return false;
+    return http1_is_token(name);
 }
 
 static enum err check_head(const struct http_call *call, struct cause *why)
@@ -280,7 +280,7 @@ static enum err check_head(const struct http_call *call, struct cause *why)
         return cause_set(why, E_BAD_INPUT, "the method is no token");
     for (size_t i = 0; i < call->header_count; i++) {
         const struct http_header *field = &call->headers[i];
-        if (!http1_is_token(field->name) || is_reserved(field->name))
+        if (!http_may_give(field->name))
             return cause_set(why, E_BAD_INPUT, "header '%.*s': not a name that may be given",
                              SLICE_ARG(field->name));
         if (!http1_is_value(field->value))

@@ -66,6 +66,8 @@ struct http_call {
 
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options);
 
+/* http_may_give: may a call bring a header of this name? */
+bool http_may_give(struct slice name);
 /* http_send. Now: E_OK; or E_BAD_INPUT (method, header), E_LIMIT (parts, head), E_UNSUPPORTED
  * (https without tls), and op.done never runs. Later: E_OK with the answer; E_REFUSED, E_DNS,
  * E_DENIED (plain_reaches, tls_reaches), E_TLS, E_IO: no connection; E_CLOSED: it broke; E_TIMEOUT;

@@ -2,6 +2,7 @@
 
 #include "event/handshake.h"
 #include "event/write.h"
+#include "http/client.h"
 
 #define TEXTS_MAX_BYTES (64 * 1024)
 #define TEXTS_USUAL_BYTES 256
@@ -41,12 +42,15 @@ static void add_count(struct headers *headers, uint32_t attempt)
     add_since(headers, SLICE("aeg-delivery-count"), start);
 }
 
-/* Only if it is that of every event of the batch. */
+/* Only if it is that of every event of the batch. The publisher says how long it is, and must not
+ * take the room of what follows. */
 static void add_data_version(struct headers *headers, const struct parcel *parcel)
 {
     struct slice json = parcel->events[0]->fields[EVENT_DATA_VERSION];
     size_t start = headers->texts.len;
 
+    if (json.len > ATTRIBUTE_VALUE_MAX_BYTES)
+        return;
     for (size_t i = 1; i < parcel->count; i++)
         if (!slice_eq(json, parcel->events[i]->fields[EVENT_DATA_VERSION]))
             return;
@@ -62,7 +66,9 @@ static void add_attribute(struct headers *headers, const struct attribute *attri
     struct slice name = slice_of(attribute->name);
     size_t start = headers->texts.len;
 
-    if (http1_is_token(name) && attribute_write(&headers->texts, attribute, event))
+    if (!http_may_give(name) || !attribute_write(&headers->texts, attribute, event))
+        return;
+    if (http1_is_value(since(headers, start)))
         add_since(headers, name, start);
 }
 
