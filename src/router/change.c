@@ -167,8 +167,13 @@ static enum change_state judge_empty(struct change *c, enum err err)
     return err == E_OK ? FORGET : DONE;
 }
 
+/* Another node may have ended the same removal, and somebody have made it anew. */
 static enum err start_forget(struct change *c)
 {
+    if (!document_is(change_document(c), STATE_DELETING)) {
+        loop_later(c->changes->options.loop, &c->step, E_OK);
+        return E_OK;
+    }
     return resource_delete(c->changes->options.resources, slice_of(c->id), &c->write);
 }
 

@@ -474,6 +474,31 @@ static void an_endpoint_that_never_passed_is_not_told(void **state)
     assert_int_equal(got_requests, 0);
 }
 
+static void on_put(struct op *op, enum err err)
+{
+    (void)op;
+    assert_int_equal(err, E_OK);
+}
+
+/* As if another node had ended the same removal, and somebody had made one of that name there. */
+static void what_was_made_anew_meanwhile_is_not_forgotten(void **state)
+{
+    struct resource_write write = {.op.done = on_put};
+
+    (void)state;
+    assert_int_equal(ask_topic("top", "", false), E_OK);
+    assert_int_equal(put("es1", "hook", ""), E_OK);
+    fresh();
+    assert_int_equal(
+        change_remove(router_changes(router), SLICE(TOPIC "top" MEMBER "es1"), &change), E_OK);
+    assert_int_equal(resource_put(router_resources(router), SLICE(TOPIC "top" MEMBER "es1"),
+                                  SLICE("{\"name\":\"es1\",\"queue\":\"q2\",\"state\":\"Failed\"}"),
+                                  &write),
+                     E_OK);
+    assert_int_equal(wait_done(), E_OK);
+    assert_true(document_is(document_of(TOPIC "top" MEMBER "es1"), STATE_FAILED));
+}
+
 static void a_topic_goes_with_its_subscriptions(void **state)
 {
     (void)state;
@@ -639,6 +664,7 @@ int main(void)
         ROW(what_another_node_has_changed_is_not_undone),
         ROW(a_removed_subscription_leaves_nothing_and_is_told),
         ROW(an_endpoint_that_never_passed_is_not_told),
+        ROW(what_was_made_anew_meanwhile_is_not_forgotten),
         ROW(a_topic_goes_with_its_subscriptions),
         ROW(what_was_being_removed_is_removed_by_the_next_start),
         ROW(a_subscription_goes_when_its_time_has_come),

@@ -22,17 +22,19 @@
 
 #include <assert.h>
 
-/* Bounds the time for which the store does nothing else. */
+/* Bound the time for which the store does nothing else, and what the script has in memory. */
 #define LOOK_MAX 512
+#define LOOK_MAX_BYTES (1024 * 1024)
 
 static const char take_script[] = QUEUE_LUA_LANES
-    "local there, looked, most, more = {}, 0, tonumber(ARGV[3]), '" QUEUE_MORE "' "
-    "while #there < most and looked < tonumber(ARGV[4]) do "
+    "local there, looked, bytes, most, more = {}, 0, 0, tonumber(ARGV[3]), '" QUEUE_MORE "' "
+    "while #there < most and looked < tonumber(ARGV[4]) and bytes < tonumber(ARGV[5]) do "
     "local got = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', most - #there, "
     "'STREAMS', KEYS[1], '>') "
     "if not got then more = '' break end "
     "for _, e in ipairs(got[1][2]) do "
     "looked = looked + 1 "
+    "bytes = bytes + #e[2][4] "
     "local mine = place(e) "
     "if mine then redis.call('ZADD', KEYS[5], 0, mine) end "
     "if not mine or first_in(mine) == mine then there[#there + 1] = e "
@@ -42,8 +44,9 @@ static const char take_script[] = QUEUE_LUA_LANES
 enum err queue_take_in_order(struct queue *queue, struct slice node, size_t count,
                              struct redis_call *call)
 {
-    struct queue_number most, look;
-    const struct slice args[] = {node, queue_number(&most, count), queue_number(&look, LOOK_MAX)};
+    struct queue_number most, look, bytes;
+    const struct slice args[] = {node, queue_number(&most, count), queue_number(&look, LOOK_MAX),
+                                 queue_number(&bytes, LOOK_MAX_BYTES)};
 
     assert(count > 0 && count <= QUEUE_BATCH_MAX);
     return queue_run(queue, take_script, args, COUNT_OF(args), call);

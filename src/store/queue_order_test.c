@@ -144,6 +144,21 @@ static void a_long_lane_is_looked_at_in_parts(void **state)
     expect_stats(1501, 2, 0, 0);
 }
 
+static void of_a_lane_with_large_ones_fewer_are_looked_at(void **state)
+{
+    static char large[200001];
+
+    (void)state;
+    memset(large, 'x', sizeof large - 1);
+    open_queue();
+    append_in("a", "a1");
+    for (int i = 0; i < 20; i++)
+        append_in("a", large);
+    assert_string_equal(take_ordered("n1", 9), "a1");
+    assert_true(has_more);
+    test_ask(loop, redis, "ZCARD rg:{q:s1}:order", "9");
+}
+
 /* What lies in a lane from the time of an order is not lost when the order ends. */
 static void without_an_order_lanes_run_dry(void **state)
 {
@@ -193,6 +208,7 @@ int main(void)
         ROW(of_a_gone_node_at_most_one_of_a_lane_is_adopted),
         ROW(a_lane_is_in_the_order_of_its_ids),
         ROW(a_long_lane_is_looked_at_in_parts),
+        ROW(of_a_lane_with_large_ones_fewer_are_looked_at),
         ROW(without_an_order_lanes_run_dry),
         ROW(a_neighbour_that_vanished_stops_nobody),
     };
