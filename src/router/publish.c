@@ -13,14 +13,28 @@ struct append {
     struct redis_call call;
     struct publication *publication;
     struct active *active;
+    size_t bytes; /* of memory, until it has ended */
 };
 
 static void step(struct publication *p);
+
+static bool may_append(const struct router *router)
+{
+    return router->appending_bytes < APPENDING_MAX_BYTES;
+}
+
+/* Those that have waited for others go on first, so that a large one does not keep all back. */
+static void go_on_appending(struct router *router)
+{
+    while (may_append(router) && !list_is_empty(&router->stalled))
+        step(container_of(list_shift(&router->stalled), struct publication, node));
+}
 
 static void on_appended(struct op *op, enum err err)
 {
     struct append *append = container_of(op, struct append, call.op);
     struct publication *p = append->publication;
+    struct router *router = p->router;
 
     if (err == E_OK)
         tally_queued(append->active->tally);
@@ -30,8 +44,10 @@ static void on_appended(struct op *op, enum err err)
     }
     active_wake(append->active); /* after a failure too: it may have been stored */
     active_unref(append->active);
+    router->appending_bytes -= append->bytes;
     free(append);
     p->under_way--;
+    go_on_appending(router);
     step(p);
 }
 
@@ -48,6 +64,9 @@ static void append_to(struct publication *p, struct active *active, const struct
     append->active = active_ref(active);
     append->call.op.done = on_appended;
     head_write(&head, event);
+    append->bytes =
+        sizeof *append + sizeof room + (event->body.len > REDIS_COPY_MAX ? 0 : event->body.len);
+    p->router->appending_bytes += append->bytes;
     p->under_way++;
     enum err err = buf_err(&head);
     if (err == E_OK)
@@ -124,7 +143,8 @@ static void end(struct publication *p)
 
 static void step(struct publication *p)
 {
-    while (p->err == E_OK && p->next < p->batch.count && p->under_way < APPENDS_MAX) {
+    while (p->err == E_OK && p->next < p->batch.count && p->under_way < APPENDS_MAX &&
+           may_append(p->router)) {
         struct scope *scope = catalog_scope(p->router->catalog, slice_of(p->scope));
         if (scope == NULL || scope->topic == NULL)
             p->err = cause_set(&p->why, E_NOT_FOUND, "the topic was deleted meanwhile");
@@ -132,7 +152,11 @@ static void step(struct publication *p)
             publish_one(p, scope, p->batch.events[p->next++]);
     }
     bool has_more = p->err == E_OK && p->next < p->batch.count;
-    if (p->under_way == 0 && !has_more)
+    if (p->under_way > 0)
+        return;
+    if (has_more)
+        list_push(&p->router->stalled, &p->node);
+    else
         end(p);
 }
 

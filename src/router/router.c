@@ -68,6 +68,7 @@ struct router *router_start(const struct router_options *options, struct op *loa
     router->options = *options;
     list_init(&router->sweeps);
     list_init(&router->crowd);
+    list_init(&router->stalled);
     router->tallies.metrics = options->metrics;
     router->nowhere = topic_tally_new(&router->tallies, "");
     router->loading.done = on_loaded;

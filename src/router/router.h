@@ -64,6 +64,7 @@ void router_node_died(struct router *router);
 /* A publication under way; the owner embeds it. */
 struct publication {
     struct op op;
+    struct list_node node; /* among those that may not append now */
     struct router *router;
     char *scope;                 /* id of the topic, which may change or go meanwhile */
     struct topic_tally *tally;   /* counted */

@@ -5,6 +5,10 @@
 #include "loop/loop.h"
 #include "router/router.h"
 
+/* When so much is on its way to queues, no further event is: one that many want is copied for each
+ * of them. */
+#define APPENDING_MAX_BYTES (16 * 1024 * 1024)
+
 struct router {
     struct router_options options;
     struct tallies tallies;
@@ -20,9 +24,11 @@ struct router {
     struct op loading, *loaded;
     size_t publications; /* under way */
     size_t publishing_bytes;
-    struct list crowd;  /* ops that wait for room */
-    struct list sweeps; /* the same */
-    struct op step;     /* of stopping */
+    size_t appending_bytes; /* of what is on the way to queues, for each of them */
+    struct list stalled;    /* publications that wait until there are fewer */
+    struct list crowd;      /* ops that wait for room */
+    struct list sweeps;     /* the same */
+    struct op step;         /* of stopping */
     struct op *stopped;
     struct timer *timer; /* the limit of a stop */
     bool is_loaded;

@@ -1,5 +1,6 @@
 /* The router on a real store: documents make topics and subscriptions, events go to those that
  * want them, over webhooks to a server in this process, which keeps what it was sent. */
+#include "router/router_internal.h"
 #include "router/testing_documents.h"
 
 /* What the receiver got: "path:body " .., and the headers of the last. */
@@ -255,6 +256,104 @@ static void what_is_published_at_a_time_is_bounded(void **state)
     free(large);
 }
 
+#define EAGER 64 /* subscriptions that want all, and publications */
+
+static bool all_are_stored(void *has_stalled)
+{
+    *(bool *)has_stalled |= !list_is_empty(&router->stalled);
+    assert_true(router->appending_bytes < APPENDING_MAX_BYTES + EAGER * sizeof(char[10000]));
+    return router->publications == 0;
+}
+
+/* Of 8 KB for each of 64 subscriptions, which is 32 MB for all of them. */
+static void what_is_on_the_way_to_queues_is_bounded(void **state)
+{
+    struct publication publications[EAGER] = {0};
+    char event[8000], name[16];
+    bool has_stalled = false;
+    struct event_batch batch;
+    struct refusal why;
+
+    (void)state;
+    put_topic("t");
+    for (int i = 0; i < EAGER; i++) {
+        snprintf(name, sizeof name, "es%d", i);
+        put_queue("t", name, "");
+    }
+    struct scope *scope = catalog_topic(router_catalog(router), SLICE("t"));
+    const struct publish_rules rules = {
+        .event = topic_rules(scope->topic), .now_unix_us = clock_unix_us(), .next_id = id_next};
+    int len = snprintf(event, sizeof event, "%s", EVENT("1", "a"));
+    memset(event + len - 1, ' ', sizeof event - (size_t)len);
+    event[sizeof event - 1] = '}';
+    const struct publish_request request = {
+        SLICE("application/json"), NULL, 0, {event, sizeof event}};
+    for (size_t i = 0; i < EAGER; i++) {
+        assert_int_equal(publish_read(&rules, &request, &batch, &why), E_OK);
+        publications[i].op.done = on_done;
+        assert_int_equal(router_publish(router, scope, &batch, &publications[i]), E_OK);
+    }
+    test_wait(loop, all_are_stored, &has_stalled);
+    assert_true(has_stalled);
+    assert_int_equal(router->appending_bytes, 0);
+    test_ask(loop, redis, "XLEN rg:{q:q-es0}:events", "64");
+    test_ask(loop, redis, "XLEN rg:{q:q-es63}:events", "64");
+}
+
+/* Events for it would be lost if it did not work any more. */
+static void what_was_right_when_it_was_made_works_on(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_queue("t", "pulls", "\"eventTimeToLive\":\"P7D\"");
+    put(GROUP "t" MEMBER "plain",
+        "{\"name\":\"plain\",\"queue\":\"q-plain\",\"state\":\"Succeeded\","
+        "\"properties\":{\"destination\":{\"properties\":{"
+        "\"endpointUrl\":\"http://192.0.2.1:9/\"}}}}");
+    put(GROUP "t", "{\"name\":\"t\",\"id\":\"" GROUP "t\",\"properties\":{"
+                   "\"eventRetentionInDays\":1}}");
+    assert_int_equal(active_of("t", "pulls")->ttl_ms, 86400000);
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    assert_int_equal(active_of("t", "pulls")->tally->counts.queued, 1);
+    assert_int_equal(active_of("t", "plain")->tally->counts.queued, 1);
+}
+
+/* It is read from the event again, and need not stand beside it. */
+static void a_custom_event_may_have_a_long_id(void **state)
+{
+    char event[2000];
+
+    (void)state;
+    put(GROUP "c",
+        "{\"name\":\"c\",\"id\":\"" GROUP "c\",\"properties\":{\"inputSchema\":"
+        "\"CustomEventSchema\",\"inputSchemaMapping\":{\"inputSchemaMappingType\":\"Json\","
+        "\"properties\":{\"id\":{\"sourceField\":\"n\"}}}}}");
+    put_member("c", "es", "");
+    snprintf(event, sizeof event, "{\"n\":\"%01000d\"}", 7);
+    assert_int_equal(publish("c", event), E_OK);
+    wait_requests(1);
+    assert_non_null(strstr(got, "0000000007\",\"topic\":"));
+}
+
+/* The answer to a take was on its way when the subscription was changed. */
+static void what_came_for_the_subscription_before_is_delivered(void **state)
+{
+    (void)state;
+    put_topic("t");
+    put_member("t", "es", "");
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    wait_requests(1);
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    test_ask(loop, redis, "XADD rg:{q:q-es}:events * h 1767225600000000 b " EVENT("2", "a"), NULL);
+    test_ask(loop, redis, "XREADGROUP GROUP redgrid me COUNT 9 STREAMS rg:{q:q-es}:events >", NULL);
+    put_member("t", "es", ",\"filter\":{\"subjectBeginsWith\":\"s\"}");
+    wait_requests(2);
+    assert_non_null(strstr(got, "\"id\":\"2\""));
+    put_member("t", "es", "");
+    (void)test_wait_ms(loop, test_never, NULL, 50);
+    assert_int_equal(got_requests, 2); /* each once */
+}
+
 static void who_waits_for_room_is_told_of_a_stop(void **state)
 {
     (void)state;
@@ -292,6 +391,10 @@ int main(void)
         ROW(a_faulty_document_harms_nobody_else),
         ROW(what_is_not_allowed_any_more_gets_events),
         ROW(what_is_published_at_a_time_is_bounded),
+        ROW(what_is_on_the_way_to_queues_is_bounded),
+        ROW(what_was_right_when_it_was_made_works_on),
+        ROW(a_custom_event_may_have_a_long_id),
+        ROW(what_came_for_the_subscription_before_is_delivered),
         ROW(who_waits_for_room_is_told_of_a_stop),
         ROW(a_store_that_is_away_refuses_the_publication),
     };
