@@ -225,7 +225,7 @@ static int list(const struct cmdline *line)
     else
         write_rows(&out, json_object_get(answer.json, "value"));
     if (!line->is_json && next != NULL)
-        buf_addf(&out, "\nThere may be more: --from %s\n", next);
+        buf_addf(&out, "\nThere may be more: --from '%s'\n", next);
     code = print(&out);
     if (code == EXIT_OK)
         code = complain_of_storage(field_text(answer.json, "storageError", NULL));

@@ -133,7 +133,7 @@ void catalog_recheck(struct catalog *catalog);
 /* catalog_woken: another node says that a queue has something; SLICE_NONE: any may have. */
 void catalog_woken(struct catalog *catalog, struct slice queue);
 size_t catalog_waits(const struct catalog *catalog);
-/* catalog_end_waits: who waits for events is answered now, and nobody waits any longer. */
+/* catalog_end_waits: who waits for events is answered now, and nobody waits for long. */
 void catalog_end_waits(struct catalog *catalog);
 /* catalog_is_ending: catalog_end_waits() was called, since the server stops. */
 bool catalog_is_ending(const struct catalog *catalog);

@@ -13,7 +13,8 @@
 #include "store/queue.h"
 
 #define DEAD_IDS_MAX 1000
-#define DEAD_BLOBS "blobs:" /* begins a `from` in storage, a marker behind it */
+/* Begins a `from` in storage; behind it "SKIP:MARKER": so many of the page at that marker. */
+#define DEAD_BLOBS "blobs:"
 #define DEAD_RATE_MAX 1000000
 #define DEAD_SECONDS_MAX 86400
 

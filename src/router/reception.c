@@ -14,6 +14,10 @@
 
 #define TOKEN_ROOM_BYTES 128
 #define LOOK_MS 30000 /* should a wake-up be lost: a connection may be dead unnoticed */
+/* After a failure of the store. */
+#define AGAIN_MS 2000
+/* While a stop is under way: a client that asks again and again does not ask without end. */
+#define LAST_WAIT_MS 500
 
 static struct loop *loop_of(const struct reception *r)
 {
@@ -27,8 +31,21 @@ static struct reception *first_of(const struct active *active)
                : container_of(active->receptions.head.next, struct reception, node);
 }
 
-/* Whoever waits behind it may get what it left, and has to look at what is parked. A store that
- * does not answer is no reason to ask it for the next one. */
+/* Until the time is up, or, for the first of them, until a parked entry is due. */
+static void wait_for_more(struct reception *r, uint64_t due_unix_ms)
+{
+    uint64_t now_unix_ms = clock_unix_ms(), now_ms = loop_now_ms(loop_of(r));
+    uint64_t wait_ms = r->until_ms > now_ms ? r->until_ms - now_ms : 0;
+    uint64_t due_ms = due_unix_ms > now_unix_ms ? due_unix_ms - now_unix_ms : 1;
+
+    if (due_ms > LOOK_MS)
+        due_ms = LOOK_MS;
+    r->step = RECEPTION_WAIT;
+    timer_set(r->timer, first_of(r->active) == r && due_ms < wait_ms ? due_ms : wait_ms);
+}
+
+/* Whoever waits behind it may get what it left, and has to look at what is parked; in a moment, if
+ * the store failed. */
 static void end(struct reception *r, enum err err)
 {
     struct active *active = r->active;
@@ -40,6 +57,8 @@ static void end(struct reception *r, enum err err)
     struct reception *next = first_of(active);
     if (next != NULL && (err == E_OK || err == E_CANCELED))
         reception_wake(next);
+    else if (next != NULL && next->step == RECEPTION_WAIT && !next->is_woken)
+        wait_for_more(next, clock_unix_ms() + AGAIN_MS);
     op_end(&r->op, err); /* r may be gone */
     active_unref(active);
 }
@@ -66,19 +85,6 @@ static void open_queue(struct reception *r)
     enum err err = queue_open(r->active->queue, &r->call);
     if (err != E_OK)
         loop_later(loop_of(r), &r->call.op, err);
-}
-
-/* Until the time is up, or, for the first of them, until a parked entry is due. */
-static void wait_for_more(struct reception *r, uint64_t due_unix_ms)
-{
-    uint64_t now_unix_ms = clock_unix_ms();
-    uint64_t wait_ms = r->until_ms - loop_now_ms(loop_of(r));
-    uint64_t due_ms = due_unix_ms > now_unix_ms ? due_unix_ms - now_unix_ms : 1;
-
-    if (due_ms > LOOK_MS)
-        due_ms = LOOK_MS;
-    r->step = RECEPTION_WAIT;
-    timer_set(r->timer, first_of(r->active) == r && due_ms < wait_ms ? due_ms : wait_ms);
 }
 
 /* What came for somebody who is gone. If that fails they come back when their locks end. */
@@ -109,18 +115,20 @@ static void give_back(struct reception *r)
         loop_later(loop_of(r), &r->call.op, err);
 }
 
-static void tell_buried(const struct reception *r)
+/* tell_buried: were there some? */
+static bool tell_buried(const struct reception *r)
 {
     struct queue_burials burials = queue_burials_read(r->call.reply);
     uint64_t buried = burials.locked_out + burials.expired;
 
     if (buried == 0)
-        return;
+        return false;
     tally_buried(r->active->tally, &burials);
     active_died(r->active);
     log_warn("DELIVERY-DEAD",
              "%s: %" PRIu64 " events that nobody acknowledged in time are dead letters",
              r->active->subscription.name, buried);
+    return true;
 }
 
 static void judge(struct reception *r)
@@ -128,12 +136,12 @@ static void judge(struct reception *r)
     struct queue_cursor cursor;
 
     queue_cursor_init(&cursor, r->call.reply);
-    tell_buried(r);
+    bool has_buried = tell_buried(r); /* and may have stopped at that, before what is good */
     if (cursor.left > 0 && r->is_canceled)
         give_back(r);
     else if (cursor.left > 0 || r->is_canceled || r->until_ms <= loop_now_ms(loop_of(r)))
         end(r, r->is_canceled ? E_CANCELED : E_OK);
-    else if (r->is_woken)
+    else if (r->is_woken || has_buried)
         ask(r);
     else
         wait_for_more(r, cursor.due_unix_ms);
@@ -154,6 +162,8 @@ static void on_called(struct op *op, enum err err)
         end(r, E_CANCELED);
     } else if (r->step == RECEPTION_OPEN && queue_is_open(&r->call, err)) {
         ask(r);
+    } else if (r->is_canceled && has_no_queue(r, err)) {
+        end(r, E_CANCELED); /* the queue was removed, and is not to be made anew */
     } else if (r->step == RECEPTION_ASK && has_no_queue(r, err)) {
         open_queue(r);
     } else if (err != E_OK) {
@@ -190,7 +200,9 @@ enum err reception_start(struct reception *reception, struct active *active, siz
     waits->count++;
     *r = (struct reception){
         .op = r->op, .active = active_ref(active), .count = count, .call.op.done = on_called};
-    r->until_ms = loop_now_ms(loop_of(r)) + (waits->is_over ? 0 : wait_ms);
+    if (waits->is_over && wait_ms > LAST_WAIT_MS)
+        wait_ms = LAST_WAIT_MS;
+    r->until_ms = loop_now_ms(loop_of(r)) + wait_ms;
     r->timer = timer_new(loop_of(r), on_timer, r);
     list_push(&active->receptions, &r->node);
     op_begin(&r->op, on_abort, r);

@@ -184,8 +184,10 @@ static void there_is_a_limit_to_those_who_wait(void **state)
         test_wait(loop, is_idle, &all[i].op);
     assert_int_equal(receptions, RECEPTIONS_MAX);
     assert_int_equal(receive_err, E_OK);
-    start(&more); /* for an hour, but nobody waits any longer */
+    uint64_t began_ms = loop_now_ms(loop);
+    start(&more); /* for an hour, but nobody waits for long any more; nor is asked without end */
     test_wait(loop, is_idle, &more.op);
+    assert_true(loop_now_ms(loop) - began_ms >= 500);
     free(all);
 }
 
@@ -233,6 +235,70 @@ static void a_store_that_is_away_is_said(void **state)
     assert_string_equal(receive(1), ""); /* it made the queue anew */
 }
 
+static void renamed(const char *from, const char *to)
+{
+    char command[200];
+
+    snprintf(command, sizeof command, "RENAME rg:{q:q-pull}:%s rg:{q:q-pull}:%s", from, to);
+    test_ask(loop, redis, command, "OK");
+}
+
+/* Nobody else looks at what is parked: neither a wake-up nor another client comes. */
+static void a_failure_that_one_is_told_of_does_not_leave_the_next_waiting(void **state)
+{
+    struct reception all[] = {wait_for(1, 3600000), wait_for(1, 3600000)};
+
+    (void)state;
+    assert_int_equal(publish("t", EVENT("1", "a")), E_OK);
+    assert_string_equal(receive(1), "1:1 ");
+    start(&all[0]);
+    start(&all[1]);
+    test_wait(loop, waits, &all[1]);
+    renamed("due", "aside");
+    test_ask(loop, redis, "SET rg:{q:q-pull}:due x", "OK");
+    reception_wake(&all[0]);
+    test_wait(loop, is_idle, &all[0].op);
+    assert_int_equal(receive_err, E_REDIS);
+    renamed("aside", "due");
+    test_ask(loop, redis,
+             "EVAL return(redis.call('ZADD',KEYS[1],1,redis.call('ZRANGE',KEYS[1],0,0)[1])) 1 "
+             "rg:{q:q-pull}:due",
+             "0");
+    test_wait(loop, is_idle, &all[1].op);
+    assert_string_equal(came, "1:2 ");
+}
+
+/* One call of the store looks at a thousand. */
+static void behind_many_that_are_too_old_it_finds_what_is_good(void **state)
+{
+    struct reception waiting = wait_for(1, 3600000);
+
+    (void)state;
+    test_ask(loop, redis,
+             "EVAL "
+             "for\ti=1,2500\tdo\tredis.call('XADD',KEYS[1],'1000000000000-'..i,'h','1','b','1')end "
+             "1 rg:{q:q-pull}:events",
+             "nil");
+    test_ask(loop, redis, "XADD rg:{q:q-pull}:events * h 1 b {\"id\":\"7", NULL);
+    start(&waiting);
+    test_wait(loop, is_idle, &waiting.op);
+    assert_string_equal(came, "7:1 ");
+    test_ask(loop, redis, "XLEN rg:{q:q-pull}:dead", "2500");
+}
+
+/* Its queue may have been removed with its subscription. */
+static void one_that_was_canceled_makes_no_queue(void **state)
+{
+    struct reception gone = wait_for(1, 3600000);
+
+    (void)state;
+    start(&gone);
+    reception_cancel(&gone);
+    test_wait(loop, is_idle, &gone.op);
+    assert_int_equal(receive_err, E_CANCELED);
+    test_ask(loop, redis, "EXISTS rg:{q:q-pull}:events", "0");
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, begin, router_test_end)
@@ -246,6 +312,9 @@ int main(void)
         ROW(one_that_waits_is_sent_away_when_its_subscription_goes),
         ROW(a_change_of_the_subscription_loses_no_wake_up),
         ROW(a_store_that_is_away_is_said),
+        ROW(a_failure_that_one_is_told_of_does_not_leave_the_next_waiting),
+        ROW(behind_many_that_are_too_old_it_finds_what_is_good),
+        ROW(one_that_was_canceled_makes_no_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,8 +180,8 @@ enum sweep_state sweep_gone(struct sweep *s)
 
 enum sweep_state sweep_rest(struct sweep *s, enum sweep_state next)
 {
-    s->resume = next;
-    return s->query.rate > 0 && next != DONE ? REST : next;
+    s->resume = next; /* before the end too, if somebody is to go on behind it */
+    return s->query.rate > 0 && (next != DONE || s->next != NULL) ? REST : next;
 }
 
 static enum sweep_state judge_read(struct sweep *s)
@@ -346,13 +346,24 @@ static void read_settings(struct sweep *s, const struct member *member)
     free(name);
 }
 
+/* "SKIP:MARKER", as sweep_blobs.c writes it; empty = the beginning. */
+static void read_blobs_from(struct sweep *s, struct slice from)
+{
+    size_t colon = slice_find_byte(from, ':');
+    struct slice marker = slice_from(from, colon + 1);
+    uint64_t skip = 0;
+
+    if (slice_to_u64(slice_first(from, colon), &skip))
+        s->skip = skip;
+    s->marker = marker.len > 0 ? slice_dup(marker) : NULL;
+}
+
 static enum sweep_state first_state(struct sweep *s)
 {
     struct slice from = slice_of(s->query.from);
 
     if (slice_has_prefix(from, SLICE(DEAD_BLOBS))) {
-        from = slice_from(from, sizeof DEAD_BLOBS - 1);
-        s->marker = from.len > 0 ? slice_dup(from) : NULL;
+        read_blobs_from(s, slice_from(from, sizeof DEAD_BLOBS - 1));
         return sweep_blobs(s);
     }
     s->cursor = from.len > 0 ? slice_dup(from) : NULL;
@@ -408,6 +419,7 @@ void sweep_done(struct sweep *sweep)
     free(sweep->page_end);
     free(sweep->next);
     free(sweep->until);
+    free(sweep->page_marker);
     free(sweep->marker);
     free(sweep->trouble);
 }

@@ -61,6 +61,8 @@ struct sweep {
     struct blob_call blob;
     struct blob_listing page; /* and which of it is looked at */
     size_t page_at;
+    size_t skip;         /* so many of the next page were looked at before */
+    char *page_marker;   /* of the page under way; NULL = it is the first */
     char *marker;        /* of the page after it; NULL = none */
     struct event *event; /* that is to be appended */
 };

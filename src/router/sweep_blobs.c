@@ -45,16 +45,19 @@ enum err sweep_start_list(struct sweep *s)
     return blob_list(&place, buf_slice(&folder), slice_of(s->marker), count, &s->blob);
 }
 
-/* The page is done with. */
+/* The page is done with, or, of a listing, left for now. */
 static enum sweep_state next_page(struct sweep *s)
 {
-    if (s->marker == NULL)
-        return DONE;
-    if (!sweep_pauses(s))
-        return LIST;
+    bool is_done = s->page_at == s->page.count;
+    const char *marker = is_done ? s->marker : s->page_marker;
     struct buf next;
+
+    if (is_done && marker == NULL)
+        return DONE;
+    if (is_done && !sweep_pauses(s))
+        return LIST;
     buf_init(&next, NEXT_MAX_BYTES);
-    buf_addf(&next, DEAD_BLOBS "%s", s->marker);
+    buf_addf(&next, DEAD_BLOBS "%zu:%s", is_done ? 0 : s->page_at, marker != NULL ? marker : "");
     sweep_keep(&s->next, buf_slice(&next));
     buf_done(&next);
     return DONE;
@@ -70,10 +73,12 @@ enum sweep_state sweep_judge_list(struct sweep *s)
         return sweep_blob_failed(s, err, &why);
     blob_listing_done(&s->page);
     s->page = page;
-    s->page_at = 0;
-    free(s->marker);
+    s->page_at = s->skip < page.count ? s->skip : page.count;
+    s->skip -= s->page_at;
+    free(s->page_marker);
+    s->page_marker = s->marker;
     s->marker = page.next.len > 0 ? slice_dup(page.next) : NULL;
-    return page.count > 0 ? GET : next_page(s);
+    return s->page_at < page.count ? GET : next_page(s);
 }
 
 /* ---- one blob ---- */
@@ -88,7 +93,8 @@ enum sweep_state sweep_next_blob(struct sweep *s)
     s->event = event_unref(s->event);
     if (s->query.id_count > 0)
         return ++s->looked_at < s->query.id_count && !s->is_full ? GET : DONE;
-    return ++s->page_at < s->page.count ? GET : next_page(s);
+    bool is_left = s->kind == SWEEP_LIST && sweep_pauses(s); /* others are made shorter meanwhile */
+    return ++s->page_at < s->page.count && !is_left ? GET : next_page(s);
 }
 
 enum err sweep_start_get(struct sweep *s)
@@ -181,8 +187,8 @@ enum sweep_state sweep_judge_drop(struct sweep *s)
 
 enum sweep_state sweep_blob_failed(struct sweep *s, enum err err, const struct cause *why)
 {
-    if (err == E_NOT_FOUND && s->state == GET)
-        return sweep_next_blob(s); /* somebody was faster */
+    if ((err == E_NOT_FOUND || err == E_LIMIT) && s->state == GET)
+        return sweep_next_blob(s); /* somebody was faster; or too large to be one of ours */
     if (err == E_NOT_FOUND && s->state == DROP)
         return sweep_judge_drop(s);
     sweep_keep(&s->trouble, slice_of(cause_text(why, err)));

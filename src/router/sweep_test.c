@@ -189,6 +189,17 @@ static void what_is_no_event_any_more_is_listed_and_fits_no_filter(void **state)
     assert_int_equal(sweep.matched, 0);
 }
 
+/* Whoever goes on does so at the pace that was asked for. */
+static void a_part_rests_before_it_says_where_to_go_on(void **state)
+{
+    (void)state;
+    die(2);
+    uint64_t began_ms = loop_now_ms(loop);
+    assert_int_equal(run(SWEEP_REDRIVE, "{\"rate\":4,\"limit\":1}"), E_OK);
+    assert_string_equal(sweep.next, "1-0");
+    assert_true(loop_now_ms(loop) - began_ms >= 250);
+}
+
 /* Whatever step it is at. */
 static void a_stop_ends_it_and_nothing_is_lost(void **state)
 {
@@ -251,6 +262,7 @@ int main(void)
         ROW(a_limit_ends_it_and_says_where_to_go_on),
         ROW(a_listing_ends_when_there_is_no_more_room),
         ROW(what_is_no_event_any_more_is_listed_and_fits_no_filter),
+        ROW(a_part_rests_before_it_says_where_to_go_on),
         ROW(a_stop_ends_it_and_nothing_is_lost),
         ROW(one_that_comes_after_a_stop_is_canceled),
         ROW(a_failure_of_the_store_ends_it_with_what_was_done),

@@ -117,7 +117,8 @@ enum err queue_bury(struct queue *queue, struct slice id, const struct queue_fie
  * from now; state = the token of the lock, new each time, and how often it was locked: read it with
  * queue_lock_read(). Fewer come when they have more than QUEUE_RECEIVE_BYTES together. One that was
  * locked max_locks times before, or is older than ttl_ms, becomes a dead letter instead, with
- * `reason`, `attempts` and the time: queue_burials_read() tells how many did. */
+ * `reason`, `attempts` and `attempted`, the time of the last lock; queue_burials_read() tells how
+ * many did. */
 #define QUEUE_RECEIVE_BYTES (1024 * 1024)
 struct queue_pull {
     uint64_t now_unix_ms;

@@ -11,13 +11,17 @@
     "if ttl > 0 and tonumber(string.match(id, '^%d+')) + ttl <= now then "                         \
     "return 'TimeToLiveExceeded', 2 end end "
 
-/* A state is "locks token". ARGV: now, count, lock_ms, max_locks, ttl_ms, bytes, then a token for
- * each of the count. What is dead is replaced by the next, so that a client that waits for one is
- * not sent away; after a thousand it is. */
+/* A state is "locks token time", of the last lock; without the token there is none. That of an
+ * entry which was delivered before, as the mode was another, has more words and no token.
+ * ARGV: now, count, lock_ms, max_locks, ttl_ms, bytes, then a token for each of the count. What is
+ * dead is replaced by the next, so that a client that waits for one is not sent away; after a
+ * thousand it is. Pending is only what was held for delivery then, and left: that comes last, and
+ * when it was held for longer than a lock. */
 #define LUA_LOCKS                                                                                  \
     "local function lock_of(id) "                                                                  \
-    "local s = redis.call('HGET', KEYS[3], id) or '0 ' "                                           \
-    "return tonumber(string.match(s, '^%d+')), string.match(s, ' (.*)$') end "
+    "local s = redis.call('HGET', KEYS[3], id) or '0' "                                            \
+    "local token, at = string.match(s, '^%d+ ([^ ]*) ?(%d*)$') "                                   \
+    "return tonumber(string.match(s, '^%d+')), token or '', at or '' end "
 
 static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "local now, count, lock, max, ttl = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), "
@@ -32,15 +36,18 @@ static const char receive_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "else "
     "local r = redis.call('XREADGROUP', 'GROUP', ARGV[1], 'pull', 'COUNT', 1, 'NOACK', 'STREAMS', "
     "KEYS[1], '>') "
-    "if not r then break end "
-    "e = r[1][2][1] end "
+    "if r then e = r[1][2][1] else "
+    "local left = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', lock, '-', '+', 1)[1] "
+    "if not left then break end "
+    "redis.call('XACK', KEYS[1], ARGV[1], left[1]) "
+    "e = redis.call('XRANGE', KEYS[1], left[1], left[1])[1] end end "
     "if e then "
-    "local locks = lock_of(e[1]) "
+    "local locks, _, at = lock_of(e[1]) "
     "local reason, k = reason_of(e[1], locks, max, ttl, now) "
     "if reason then "
-    "buried[k] = buried[k] + bury(e[1], {'reason', reason, 'attempts', locks}) "
+    "buried[k] = buried[k] + bury(e[1], {'reason', reason, 'attempts', locks, 'attempted', at}) "
     "else "
-    "local state = (locks + 1) .. ' ' .. ARGV[8 + #entries] "
+    "local state = (locks + 1) .. ' ' .. ARGV[8 + #entries] .. ' ' .. ARGV[2] "
     "bytes = bytes + #e[2][4] "
     "redis.call('ZADD', KEYS[2], now + lock, e[1]) "
     "redis.call('HSET', KEYS[3], e[1], state) "
@@ -59,9 +66,10 @@ static const char expire_script[] = QUEUE_LUA_BURY LUA_LOCKS LUA_REASON
     "for _, e in ipairs(old) do "
     "last = e[1] "
     "if tonumber(redis.call('ZSCORE', KEYS[2], last) or 0) <= now then "
-    "local locks = lock_of(last) "
+    "local locks, _, at = lock_of(last) "
     "local reason, k = reason_of(last, locks, max, ttl, now) "
-    "buried[k] = buried[k] + bury(last, {'reason', reason, 'attempts', locks}) end end "
+    "buried[k] = buried[k] + bury(last, {'reason', reason, 'attempts', locks, 'attempted', at}) "
+    "end end "
     "local next_id = '' "
     "if #old == count then "
     "local time, sequence = string.match(last, '^(%d+)%-(%d+)$') "
@@ -74,16 +82,17 @@ static const char unlock_script[] = QUEUE_LUA_BURY LUA_LOCKS
     "local ends, now, delay, answers = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), {} "
     "for i = 5, #ARGV, 2 do "
     "local id = ARGV[i] "
-    "local locks, token = lock_of(id) "
+    "local locks, token, at = lock_of(id) "
     "local due = tonumber(redis.call('ZSCORE', KEYS[2], id) or 0) "
     "local mine = ARGV[i + 1] ~= '' and token == ARGV[i + 1] and due > now "
     "answers[#answers + 1] = mine and 1 or 0 "
     "if mine then "
     "if ends == 'acknowledge' then leave(id, now) redis.call('XDEL', KEYS[1], id) "
     "redis.call('ZREM', KEYS[2], id) redis.call('HDEL', KEYS[3], id) "
-    "elseif ends == 'reject' then bury(id, {'reason', 'Rejected', 'attempts', locks}) "
+    "elseif ends == 'reject' then "
+    "bury(id, {'reason', 'Rejected', 'attempts', locks, 'attempted', at}) "
     "else redis.call('ZADD', KEYS[2], now + delay, id) "
-    "if ends == 'release' then redis.call('HSET', KEYS[3], id, locks .. ' ') "
+    "if ends == 'release' then redis.call('HSET', KEYS[3], id, locks .. '  ' .. at) "
     "elseif ends == 'return' then redis.call('HSET', KEYS[3], id, (locks - 1) .. ' ') end end end "
     "end "
     "return answers";
@@ -136,6 +145,7 @@ bool queue_lock_read(struct slice state, uint32_t *ret_locks, struct slice *ret_
         return false;
     *ret_locks = (uint32_t)locks;
     *ret_token = slice_from(state, space + 1);
+    *ret_token = slice_first(*ret_token, slice_find_byte(*ret_token, ' '));
     return true;
 }
 

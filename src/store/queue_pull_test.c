@@ -109,11 +109,50 @@ static void rejected_and_too_often_locked_ones_are_dead_and_the_next_comes(void 
     (void)ended(queue_dead(queue, &all_dead, call()));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("Rejected")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempted")), SLICE("1000")));
     assert_true(queue_dead_next(answer.kept, &at, &dead));
     assert_true(slice_eq(dead.body, SLICE("b")));
     assert_true(
         slice_eq(queue_dead_field(&dead, SLICE("reason")), SLICE("MaxDeliveryAttemptsExceeded")));
     assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempts")), SLICE("1")));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempted")), SLICE("1000")));
+}
+
+/* What it tells of the last lock outlives a release. */
+static void a_released_one_dies_with_the_time_of_its_lock(void **state)
+{
+    struct queue_dead_entry dead;
+    uint32_t at = 0;
+
+    (void)state;
+    open_queue();
+    append("a");
+    append("b");
+    assert_string_equal(receive(1, 1000, 1), "a:1");
+    assert_int_equal(unlock(QUEUE_RELEASE, token_of(0), 2000, 0), 1);
+    assert_string_equal(receive(1, 3000, 1), "b:1");
+    (void)ended(queue_dead(queue, &all_dead, call()));
+    assert_true(queue_dead_next(answer.kept, &at, &dead));
+    assert_true(slice_eq(queue_dead_field(&dead, SLICE("attempted")), SLICE("1000")));
+}
+
+/* The mode was changed while it was being taken for delivery. */
+static void what_was_left_held_for_delivery_can_be_received(void **state)
+{
+    char claim[200];
+
+    (void)state;
+    open_queue();
+    append("a");
+    assert_string_equal(take("n1", 1), "a");
+    assert_string_equal(receive(1, 1000, 0), ""); /* it may be under way */
+    snprintf(claim, sizeof claim, "XCLAIM rg:{q:s1}:events redgrid n1 0 %s IDLE 60000", ids[0]);
+    test_ask(loop, redis, claim, NULL);
+    assert_string_equal(receive(5, 1000, 0), "a:1");
+    const char *token = token_of(0);
+    expect_stats(1, 0, 1, 0);
+    assert_int_equal(unlock(QUEUE_ACKNOWLEDGE, token, 2000, 0), 1);
+    expect_stats(0, 0, 0, 0);
 }
 
 static void what_nobody_got_is_given_back_and_not_counted(void **state)
@@ -222,6 +261,8 @@ int main(void)
         ROW(a_pulled_entry_is_locked_and_acknowledged_once),
         ROW(a_lock_runs_out_is_released_or_renewed),
         ROW(rejected_and_too_often_locked_ones_are_dead_and_the_next_comes),
+        ROW(a_released_one_dies_with_the_time_of_its_lock),
+        ROW(what_was_left_held_for_delivery_can_be_received),
         ROW(what_nobody_got_is_given_back_and_not_counted),
         ROW(one_answer_has_so_many_bytes),
         ROW(what_nobody_fetches_in_time_is_dead_but_not_what_is_locked),

@@ -224,6 +224,8 @@ scenario('L4 Dead letters of queue mode have their own form, and come back to wh
     const { deadLetterProperties, event } = letter.deadLetter;
     assert.equal(deadLetterProperties.deadletterreason, 'Event was rejected.');
     assert.equal(deadLetterProperties.deliveryattempts, 1);
+    const { publishutc, deliveryattemptutc } = deadLetterProperties;
+    assert.ok(Date.parse(deliveryattemptutc) >= Date.parse(publishutc), deliveryattemptutc);
     assert.deepEqual([event.id, event.data, event.specversion], ['a', { n: 1 }, '1.0']);
     assert.equal(letter.reason, 'Rejected');
     const waiting = from[at].receiveEvents(soon); /* it is woken by the redrive */
@@ -327,6 +329,28 @@ scenario('L3 L4 Blobs of CloudEvents, in pages; others in the container are left
   const left = Object.keys(await azurite.blobs());
   assert.equal(left.length, 2);
   assert.ok(left.includes('ES1/2026/1/1/0/own.json'));
+});
+
+scenario('L4 A listing of large blobs, and of what is too large to be one, misses none', { timeout: 120000 }, async (w) => {
+  const azurite = await w.azurite();
+  const hook = await w.hook(refusing(12));
+  const events = await stored(w, azurite.keyString(), hook);
+  const sent = Array.from({ length: 12 }, (_, n) => `e${n}`);
+  for (const id of sent) {
+    const answer = await events.publish('orders', [gridEvent({ id, data: 'x'.repeat(900000) })]);
+    assert.equal(answer.status, 200, answer.text);
+  }
+  await azurite.holds(12, 'dead', 60000);
+  const foreign = Buffer.alloc(17 * 1024 * 1024, ' ');
+  await azurite.container().getBlockBlobClient('ES1/0/own.json').upload(foreign, foreign.length);
+  const found = [];
+  let page = {};
+  do {
+    page = (await ask(events, 'list', { limit: 1000, from: page.next })).json;
+    found.push(...idsOf(page.value));
+  } while (page.next);
+  assert.equal(page.storageError, undefined);
+  assert.deepEqual(found.sort(), sent.sort());
 });
 
 scenario('L5 Storage is down, then without its container, then there: nothing is lost', { timeout: 120000 }, async (w) => {

@@ -320,6 +320,29 @@ scenario('A stop answers those who wait', async (w) => {
   assert.deepEqual(answer.details, []);
 });
 
+// A delivery under way keeps the stop waiting; whoever has a lock is not told that it asked wrongly.
+scenario('A client that asks during a stop is told to come back', async (w) => {
+  const { events, topic, send } = await queue(w);
+  const hook = await w.hook({ answers: ['hang'] });
+  await events.subscription('orders', 'push', Events.to(hook.url()));
+  await send.sendEvents(made());
+  await until(() => hook.hanging.length === 1, 'a delivery under way');
+  const ask = (verb) =>
+    events.ask(
+      'POST',
+      `/topics/orders/eventsubscriptions/es1:${verb}`,
+      { lockTokens: ['x'] },
+      { authorization: `SharedAccessKey ${topic.key1}` },
+    );
+  const stopped = events.node.stop();
+  let answer;
+  await until(async () => (answer = await ask('acknowledge')).status !== 200, 'another answer');
+  assert.equal(answer.status, 503, answer.text);
+  assert.match(answer.text, /The server is stopping\. Try again\./);
+  for (const response of hook.hanging) hook.end(response, {});
+  await stopped;
+});
+
 // Well before it would look for itself.
 async function soon(answer) {
   const began = Date.now();
