@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "event/connection.h"
 #include "event/draft.h"
+#include "event/token.h"
 #include "wire/url.h"
 #include "json/member.h"
 
 #define HIDDEN "Hidden"
+#define APPLICATION_MAX_BYTES 1024
 
 static const char *const kind_words[] = {
 #define DESTINATION_WORD(kind, name) name,
@@ -238,6 +240,22 @@ static void read_redis(struct jx_view *view, struct destination *d)
         jx_view_error(view, field, d->key == NULL ? "is missing" : "is empty");
 }
 
+/* Whoever gets such a token could publish with it. */
+static void check_application(struct jx_view *view, const struct destination *d)
+{
+    struct slice id = slice_of(d->application_id);
+
+    if (id.len > 0 && id.data[id.len - 1] == '/')
+        id.len--;
+    if (slice_eq_nocase(id, SLICE(TOKEN_AUDIENCE_PUBLISH)))
+        jx_view_error(
+            view, "azureActiveDirectoryApplicationIdOrUri",
+            "is who publishers' tokens are for: name the application behind the endpoint");
+    if (id.len > APPLICATION_MAX_BYTES)
+        jx_view_error(view, "azureActiveDirectoryApplicationIdOrUri", "is longer than %d bytes",
+                      APPLICATION_MAX_BYTES);
+}
+
 /* Who names an endpoint and nothing else wants a webhook. */
 static void read_kind(struct jx_view *view, const struct jx_view *properties, struct destination *d)
 {
@@ -275,6 +293,7 @@ void destination_read(struct jx_view *view, struct destination *d,
         jx_text_dup(&properties, "endpointUrl", &d->url);
         jx_text_dup(&properties, "azureActiveDirectoryTenantId", &d->tenant_id);
         jx_text_dup(&properties, "azureActiveDirectoryApplicationIdOrUri", &d->application_id);
+        check_application(&properties, d);
         signing_read(&properties, &d->signing);
         check_url(&properties, d->url, rules);
         break;

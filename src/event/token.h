@@ -8,6 +8,7 @@
 #include "base/buf.h"
 
 #define TOKEN_MAX_BYTES 4096
+#define TOKEN_AUDIENCE_PUBLISH "https://eventgrid.azure.net" /* of tokens that may publish */
 
 struct token_key;
 

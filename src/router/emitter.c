@@ -25,6 +25,7 @@ struct emitter {
     bool is_woken;   /* while something was under way */
     bool is_waiting; /* something failed a moment ago */
     bool is_stopping;
+    bool is_refused; /* has been said in the log */
     struct redis_call call;
     struct reply *taken; /* what is being published, */
     uint32_t at;         /* and the place after the current one */
@@ -45,8 +46,12 @@ static void rest(struct emitter *e)
         router_go_on(e->router);
 }
 
-static void try_again(struct emitter *e)
+/* An outage is told by the client; what the store refuses is told here, once while it lasts. */
+static void try_again(struct emitter *e, enum err err, const struct cause *why)
 {
+    if (err == E_REDIS && !e->is_refused)
+        log_error("STORE-REFUSES", "events of caches wait: %s", cause_text(why, err));
+    e->is_refused = e->is_refused || err == E_REDIS;
     e->is_waiting = true;
     if (e->is_stopping)
         rest(e);
@@ -87,22 +92,22 @@ static void publish(struct emitter *e)
         loop_later(e->router->options.loop, &e->skip, err);
 }
 
-static void on_published(struct emitter *e, enum err err)
+static void on_published(struct emitter *e, enum err err, const struct cause *why)
 {
     if (err == E_OK || err == E_NOT_FOUND)
         go(e, FORGET);
     else
-        try_again(e);
+        try_again(e, err, why);
 }
 
 static void on_publication(struct op *op, enum err err)
 {
-    on_published(container_of(op, struct emitter, publication.op), err);
+    on_published(container_of(op, struct emitter, publication.op), err, &op->why);
 }
 
 static void on_skipped(struct op *op, enum err err)
 {
-    on_published(container_of(op, struct emitter, skip), err);
+    on_published(container_of(op, struct emitter, skip), err, &op->why);
 }
 
 /* ---- calls ---- */
@@ -124,8 +129,9 @@ static void on_called(struct op *op, enum err err)
     struct emitter *e = container_of(op, struct emitter, call.op);
 
     if (err != E_OK || (e->is_stopping && e->state != FORGET)) {
-        try_again(e);
+        try_again(e, err, &op->why);
     } else if (e->state == FORGET) {
+        e->is_refused = false;
         next(e);
     } else {
         e->taken = reply_ref(e->call.reply);

@@ -6,13 +6,14 @@
 #define ROUTER_IDENTITY_H
 
 #include "event/subscription.h"
+#include "event/token.h"
 
 struct identity;
 struct loop;
 struct op;
 struct redis;
 
-#define IDENTITY_AUDIENCE "https://eventgrid.azure.net" /* of tokens for publishing */
+#define IDENTITY_AUDIENCE TOKEN_AUDIENCE_PUBLISH
 #define IDENTITY_TENANT "00000000-0000-0000-0000-000000000002"
 #define IDENTITY_CLIENT "00000000-0000-0000-0000-000000000003"
 #define IDENTITY_TOKEN_S 86400 /* how long one is in force */
