@@ -130,27 +130,15 @@ static void read_shards(struct jx_view *view, struct cache_state *state)
     }
 }
 
-static void read_key(struct jx_view *view, const char *field, char *at)
-{
-    const char *text;
-
-    if (!jx_text(view, field, &text))
-        return;
-    if (slice_of(text).len >= ACCESS_KEY_TEXT_MAX)
-        jx_view_error(view, field, "is too long");
-    else
-        memcpy(at, text, slice_of(text).len + 1);
-}
-
 static void read_secrets(struct jx_view *view, struct cache_secrets *secrets)
 {
     struct jx_view member;
 
     jx_view_down(view, "secrets", &member);
-    read_key(&member, "primaryKey", secrets->keys.text[0]);
-    read_key(&member, "secondaryKey", secrets->keys.text[1]);
-    read_key(&member, "nextPrimaryKey", secrets->next.text[0]);
-    read_key(&member, "nextSecondaryKey", secrets->next.text[1]);
+    jx_text_copy(&member, "primaryKey", secrets->keys.text[0], ACCESS_KEY_TEXT_MAX);
+    jx_text_copy(&member, "secondaryKey", secrets->keys.text[1], ACCESS_KEY_TEXT_MAX);
+    jx_text_copy(&member, "nextPrimaryKey", secrets->next.text[0], ACCESS_KEY_TEXT_MAX);
+    jx_text_copy(&member, "nextSecondaryKey", secrets->next.text[1], ACCESS_KEY_TEXT_MAX);
     jx_text_dup(&member, "admin", &secrets->admin);
     jx_text_dup(&member, "replication", &secrets->replication);
     jx_view_join(view, &member);

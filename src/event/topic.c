@@ -81,18 +81,6 @@ static void read_mapping(struct jx_view *view, struct topic *topic)
     jx_view_join(view, &mapping);
 }
 
-static void read_key(struct jx_view *view, const char *field, char *at)
-{
-    const char *text;
-
-    if (!jx_text(view, field, &text))
-        return;
-    if (slice_of(text).len >= ACCESS_KEY_TEXT_MAX)
-        jx_view_error(view, field, "is too long");
-    else
-        memcpy(at, text, slice_of(text).len + 1);
-}
-
 static void read_members(struct jx_view *view, struct topic *topic, bool is_stored)
 {
     struct jx_range days = {1, TOPIC_RETENTION_MAX_DAYS};
@@ -106,8 +94,8 @@ static void read_members(struct jx_view *view, struct topic *topic, bool is_stor
     jx_text_dup(view, "source", &topic->source);
     jx_text_dup(view, "topicType", &topic->type);
     if (is_stored) {
-        read_key(view, "key1", topic->keys.text[0]);
-        read_key(view, "key2", topic->keys.text[1]);
+        jx_text_copy(view, "key1", topic->keys.text[0], ACCESS_KEY_TEXT_MAX);
+        jx_text_copy(view, "key2", topic->keys.text[1], ACCESS_KEY_TEXT_MAX);
     }
 }
 

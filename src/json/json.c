@@ -264,6 +264,18 @@ bool jx_text(struct jx_view *view, const char *field, const char **ret)
     return true;
 }
 
+void jx_text_copy(struct jx_view *view, const char *field, char *ret, size_t size)
+{
+    const char *text;
+
+    if (!jx_text(view, field, &text))
+        return;
+    if (strlen(text) >= size)
+        jx_view_error(view, field, "is too long");
+    else
+        memcpy(ret, text, strlen(text) + 1);
+}
+
 void jx_text_dup(struct jx_view *view, const char *field, char **ret)
 {
     const char *text;

@@ -83,6 +83,9 @@ bool jx_span(struct jx_view *view, const char *field, int64_t *ret_ms);
 /* jx_word reads one of the words of a NULL-terminated list, in any case, and gives its index; any
  * other is a mistake that names the list. A number is taken as its digits. */
 bool jx_word(struct jx_view *view, const char *field, const char *const *words, size_t *ret);
+/* jx_text_copy copies the text to an array of `size` bytes, its NUL included; one that does not fit
+ * is a mistake. */
+void jx_text_copy(struct jx_view *view, const char *field, char *ret, size_t size);
 /* jx_text_dup replaces *ret, malloc'ed or NULL, by a copy of the text if there is one. */
 void jx_text_dup(struct jx_view *view, const char *field, char **ret);
 
