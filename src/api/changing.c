@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "json/scan.h"
 
+#define URL_MAX_BYTES 4096
+
 static void tell_not_stored(struct http_request *request, enum err err, const struct cause *why)
 {
     answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
@@ -84,6 +86,27 @@ const struct scope *changing_scope(const struct changing *changing)
 void changing_gone(struct changing *changing)
 {
     answer_error(changing->request, 409, "Conflict", "another node has removed it meanwhile");
+}
+
+void changing_subscription(struct router *router, struct http_request *request,
+                           const struct subscription_change *change)
+{
+    struct buf url;
+
+    buf_init(&url, URL_MAX_BYTES);
+    http_request_add_url(&url, request);
+    struct changing *changing =
+        changing_new(router, request, slice_of(topic_scope(change->scope->topic)), change->name);
+    changing->answer = change->answer;
+    changing_begun(changing,
+                   change_subscription(router_changes(router),
+                                       &(struct change_request){.scope = slice_of(changing->scope),
+                                                                .name = change->name,
+                                                                .properties = change->properties,
+                                                                .url = buf_slice(&url),
+                                                                .is_patch = change->is_patch},
+                                       &changing->change));
+    buf_done(&url);
 }
 
 bool changing_properties(struct http_request *request, struct slice *ret)

@@ -26,6 +26,16 @@ void changing_begun(struct changing *changing, enum err err);
 const struct scope *changing_scope(const struct changing *changing);
 void changing_gone(struct changing *changing);
 
+/* changing_subscription puts or patches a subscription of the scope, and answers with `answer`. */
+struct subscription_change {
+    const struct scope *scope;
+    struct slice name, properties;
+    bool is_patch;
+    void (*answer)(struct changing *changing);
+};
+void changing_subscription(struct router *router, struct http_request *request,
+                           const struct subscription_change *change);
+
 /* What the request asks for: `properties` of its body, or the whole of it if it has none; false,
  * and answered, if the body is no JSON object. */
 bool changing_properties(struct http_request *request, struct slice *ret);

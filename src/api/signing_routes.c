@@ -8,7 +8,6 @@
 #include "json/json.h"
 #include "json/scan.h"
 
-#define URL_TEXT_MAX_BYTES 4096
 #define PATCH_MAX_BYTES 4096
 
 /* The subscription as its document has it; to be done with by subscription_done(). */
@@ -112,28 +111,6 @@ static void write_patch(struct buf *out, const struct rotation *rotation,
     buf_done(&fresh);
 }
 
-static void rotate(struct router *router, struct http_request *request, const struct member *member,
-                   struct slice properties)
-{
-    struct slice name = http_request_segment(request, 2);
-    struct buf url;
-
-    buf_init(&url, URL_TEXT_MAX_BYTES);
-    http_request_add_url(&url, request);
-    struct changing *changing =
-        changing_new(router, request, slice_of(topic_scope(member->scope->topic)), name);
-    changing->answer = answer_rotated;
-    changing_begun(changing,
-                   change_subscription(router_changes(router),
-                                       &(struct change_request){.scope = slice_of(changing->scope),
-                                                                .name = name,
-                                                                .properties = properties,
-                                                                .url = buf_slice(&url),
-                                                                .is_patch = true},
-                                       &changing->change));
-    buf_done(&url);
-}
-
 void signing_rotate(struct router *router, struct http_request *request)
 {
     const struct member *member = subscription_of(router, request);
@@ -149,7 +126,13 @@ void signing_rotate(struct router *router, struct http_request *request)
     } else {
         buf_init(&patch, PATCH_MAX_BYTES);
         write_patch(&patch, &rotation, &subscription.destination.signing);
-        rotate(router, request, member, buf_slice(&patch));
+        changing_subscription(
+            router, request,
+            &(struct subscription_change){.scope = member->scope,
+                                          .name = http_request_segment(request, 2),
+                                          .properties = buf_slice(&patch),
+                                          .is_patch = true,
+                                          .answer = answer_rotated});
         buf_done(&patch);
     }
     subscription_done(&subscription);

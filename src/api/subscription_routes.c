@@ -187,24 +187,12 @@ static void change(struct router *router, struct http_request *request, bool is_
 {
     struct slice name = http_request_segment(request, 2), properties;
     const struct scope *scope = find_scope(router, request);
-    struct buf url;
 
     if (scope == NULL || !changing_properties(request, &properties))
         return;
-    buf_init(&url, ID_MAX_BYTES);
-    http_request_add_url(&url, request);
-    struct changing *changing =
-        changing_new(router, request, slice_of(topic_scope(scope->topic)), name);
-    changing->answer = answer_changed;
-    changing_begun(changing,
-                   change_subscription(router_changes(router),
-                                       &(struct change_request){.scope = slice_of(changing->scope),
-                                                                .name = name,
-                                                                .properties = properties,
-                                                                .url = buf_slice(&url),
-                                                                .is_patch = is_patch},
-                                       &changing->change));
-    buf_done(&url);
+    changing_subscription(
+        router, request,
+        &(struct subscription_change){scope, name, properties, is_patch, answer_changed});
 }
 
 void subscription_put(struct router *router, struct http_request *request)
