@@ -29,6 +29,13 @@ char *slice_dup(struct slice s)
     return mem_dup(s.data, s.len);
 }
 
+struct slice slice_lower(struct slice s, char *room)
+{
+    for (size_t i = 0; i < s.len; i++)
+        room[i] = lower_of(s.data[i]);
+    return (struct slice){room, s.len};
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

@@ -57,6 +57,8 @@ bool slice_is_blank(struct slice s);
 /* slice_find_byte and slice_find give the position of the first hit, or s.len. */
 size_t slice_find_byte(struct slice s, char byte);
 size_t slice_find(struct slice s, struct slice what);
+/* slice_lower writes `s` in lower case (ASCII letters) to `room`, which holds s.len bytes. */
+struct slice slice_lower(struct slice s, char *room);
 /* slice_trim drops ASCII white space at both ends. */
 struct slice slice_trim(struct slice s);
 /* slice_cut takes the part before the next `separator` off `*rest`; the last part is what remains.

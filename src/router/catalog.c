@@ -330,19 +330,15 @@ static struct scope *scope_of(struct catalog *catalog, struct slice id)
 static void *find_nocase(const struct map *map, struct slice name)
 {
     char room[TEXT_MAX_BYTES];
-    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
-    buf_add_lower(&lower, slice_first(name, sizeof room));
-    return map_get(map, buf_slice(&lower));
+    return map_get(map, slice_lower(slice_first(name, sizeof room), room));
 }
 
 static void forget_name(struct catalog *catalog, const char *name)
 {
     char room[TEXT_MAX_BYTES];
-    struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
 
-    buf_add_lower(&lower, slice_first(slice_of(name), sizeof room));
-    (void)map_remove(&catalog->topics, buf_slice(&lower));
+    (void)map_remove(&catalog->topics, slice_lower(slice_first(slice_of(name), sizeof room), room));
 }
 
 static void drop_topic(struct scope *scope)
@@ -372,11 +368,13 @@ static void drop_if_empty(struct scope *scope)
     free(scope);
 }
 
-/* The scope whose topic is made by the document of this id. */
+/* The scope whose topic is made by the document of this id: its own, but for system topics. */
 static struct scope *scope_made_by(const struct catalog *catalog, struct slice id)
 {
-    struct scope *scope;
+    struct scope *scope = map_get(&catalog->scopes, id);
 
+    if (!resource_id_is_system(id))
+        return scope != NULL && scope->topic != NULL ? scope : NULL;
     for (size_t at = 0; catalog_next_scope(catalog, &at, &scope);)
         if (scope->topic != NULL && slice_eq_nocase(slice_of(scope->topic->id), id))
             return scope;
@@ -423,9 +421,8 @@ static void set_topic(struct catalog *catalog, struct slice id, struct slice nam
 
     if (err == E_OK) {
         char room[TEXT_MAX_BYTES];
-        struct buf lower = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
-        buf_add_lower(&lower, slice_of(topic_scope(topic)));
-        scope = scope_of(catalog, buf_slice(&lower));
+        struct slice source = slice_first(slice_of(topic_scope(topic)), sizeof room);
+        scope = scope_of(catalog, slice_lower(source, room));
         if (scope->topic != NULL && scope != before)
             err = cause_set(&why, E_EXISTS, "%s has a topic already, %s", scope->id,
                             scope->topic->id);

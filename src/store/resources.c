@@ -72,13 +72,6 @@ static void follow(struct resources *r);
 
 /* ---- documents ---- */
 
-static struct slice lower(struct slice id, char room[static RESOURCE_ID_MAX_BYTES])
-{
-    for (size_t i = 0; i < id.len; i++)
-        room[i] = lower_of(id.data[i]);
-    return (struct slice){room, id.len};
-}
-
 static void tell(struct resources *r, struct slice id, struct slice document)
 {
     r->options.changed(r->options.ctx, id, document);
@@ -129,7 +122,7 @@ static void forget_unseen(struct resources *r)
         void *value;
         while (gone.data == NULL && map_next(&r->documents, &at, &id, &value))
             if (((struct document *)value)->round != r->round)
-                gone = lower(id, room);
+                gone = slice_lower(id, room);
         if (gone.data == NULL)
             return;
         forget(r, gone);
@@ -394,8 +387,9 @@ struct resources *resources_start(const struct resources_options *options, struc
 struct slice resources_get(const struct resources *resources, struct slice id)
 {
     char room[RESOURCE_ID_MAX_BYTES];
-    const struct document *document =
-        id.len > 0 && id.len < sizeof room ? map_get(&resources->documents, lower(id, room)) : NULL;
+    const struct document *document = id.len > 0 && id.len < sizeof room
+                                          ? map_get(&resources->documents, slice_lower(id, room))
+                                          : NULL;
     return document != NULL ? document->text : SLICE_NONE;
 }
 
@@ -461,12 +455,12 @@ enum err resources_commit(struct resources *resources, const struct resource_com
         return err;
     if (resources->is_stopping)
         return E_CANCELED;
-    args[at++] = lower(slice_first(commit->absent, sizeof absent), absent);
+    args[at++] = slice_lower(slice_first(commit->absent, sizeof absent), absent);
     args[at++] = commit->replaced;
     args[at++] =
         (struct slice){count, (size_t)snprintf(count, sizeof count, "%zu", commit->change_count)};
     for (size_t i = 0; i < commit->change_count; i++) {
-        args[at++] = lower(commit->changes[i].id, ids[i]);
+        args[at++] = slice_lower(commit->changes[i].id, ids[i]);
         args[at++] = commit->changes[i].document;
     }
     for (size_t i = 0; i < commit->event_count; i++) {
