@@ -227,7 +227,7 @@ static void wait_for(const struct real *real, const char *commands, const char *
     buf_init(&answer, 1 << 20);
     while (!ask(real, commands, &answer) || strstr(buf_text(&answer), part) == NULL) {
         if (clock_now_ms() > end_ms || waitpid(real->pid, NULL, WNOHANG) != 0)
-            fail_msg("%s: no '%s' in %s", real->dir, part, buf_text(&answer));
+            fail_msg("%s/log: no '%s' in %s", real->dir, part, buf_text(&answer));
         nap();
     }
     buf_done(&answer);
@@ -288,10 +288,17 @@ static void stop(struct real *real)
     }
 }
 
-/* 127.77.0.1 and .2 share their port, as the members of a cache do. */
+/* 127.77.0.1 and .2 share their port, as the members of a cache do. It and the next two, for TLS
+ * and the cluster's bus, are free, and below those that the kernel gives to clients: another test's
+ * connection may take any of these at any time. */
 static uint16_t a_port(void)
 {
-    return port_free((uint16_t)(20000 + getpid() % 30000));
+    for (unsigned port = 10000 + (unsigned)getpid() % 15000; port < 26000; port += 3)
+        if (port_free((uint16_t)port) == port && port_free((uint16_t)(port + 1)) == port + 1 &&
+            port_free((uint16_t)(port + 2)) == port + 2)
+            return (uint16_t)port;
+    fail_msg("no three ports are free");
+    return 0;
 }
 
 static void clients_come_when_it_opens(const char *program)
