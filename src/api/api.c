@@ -1,12 +1,10 @@
 #include "api/api.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/answer.h"
 #include "api/apply_route.h"
+#include "api/caller.h"
 #include "api/deadletter_routes.h"
 #include "api/event_status.h"
 #include "api/event_tail.h"
@@ -412,58 +410,13 @@ static bool path_matches(const struct http_request *request, const char *path)
 
 static bool is_allowed(const struct api *api, const struct http_request *request)
 {
-    struct slice given = http_request_header(request, SLICE("Authorization"));
-
-    if (api->token == NULL)
-        return true;
-    given = slice_has_prefix_nocase(given, SLICE("Bearer "))
-                ? slice_trim(slice_from(given, 7))
-                : http_request_header(request, SLICE("X-IDENTITY-HEADER")); /* of Azure's SDKs */
-    return slice_eq_secret(given, slice_of(api->token));
+    return api->token == NULL || slice_eq_secret(caller_token(request), slice_of(api->token));
 }
 
-/* A page of another origin, open in the operator's browser, must not run functions: browsers name
- * the origin whenever they post. */
-static bool is_foreign_page(const struct http_request *request)
-{
-    struct slice origin = http_request_header(request, SLICE("Origin"));
-    struct slice host = http_request_header(request, SLICE("Host"));
-
-    if (origin.data == NULL)
-        return false;
-    for (size_t skip = 7; skip <= 8; skip++)
-        if (slice_has_prefix(origin, skip == 7 ? SLICE("http://") : SLICE("https://")) &&
-            slice_eq_nocase(slice_from(origin, skip), host))
-            return false;
-    return true;
-}
-
-/* Is it a name of this machine that nobody else can make lead elsewhere? */
-static bool is_own_name(struct slice host)
-{
-    char text[INET_ADDRSTRLEN];
-    struct in_addr address;
-    size_t colon = host.len;
-
-    while (colon > 0 && host.data[colon - 1] >= '0' && host.data[colon - 1] <= '9')
-        colon--;
-    if (colon > 0 && host.data[colon - 1] == ':')
-        host = slice_first(host, colon - 1);
-    if (slice_eq_nocase(host, SLICE("localhost")) || slice_eq(host, SLICE("[::1]")))
-        return true;
-    if (host.len >= sizeof text)
-        return false;
-    snprintf(text, sizeof text, "%.*s", SLICE_ARG(host));
-    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
-}
-
-/* Without a token only this machine is served, under its own names: any other name that leads here
- * is a page's attempt to be taken by the browser for one of this origin. */
+/* Without a token only this machine is served, under its own names. */
 static bool is_foreign_name(const struct api *api, const struct http_request *request)
 {
-    struct slice host = http_request_header(request, SLICE("Host"));
-
-    return api->token == NULL && host.len > 0 && !is_own_name(host);
+    return api->token == NULL && !caller_names_machine(request);
 }
 
 /* find_route adds the methods of that path to `allowed`; NULL if none is the request's. */
@@ -506,7 +459,7 @@ static bool may_go_on(const struct api *api, const struct route *route,
                      "send 'Authorization: Bearer TOKEN' with the setting listen.token");
         return false;
     }
-    if (route->access != ANYWHERE && !is_reading && is_foreign_page(request)) {
+    if (route->access != ANYWHERE && !is_reading && caller_is_foreign_page(request)) {
         answer_error(request, 403, "Forbidden", "not from a page of another origin");
         return false;
     }
