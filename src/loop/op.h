@@ -14,6 +14,7 @@ struct op {
     void (*abort)(struct op *op);              /* the runner's: end soon; NULL if it cannot */
     void *runner;                              /* the runner's: where its own state is */
     struct list_node node;                     /* the runner's: place in its queue */
+    void *owner;                               /* the owner's: whatever `done` wants to know */
     struct cause why;                          /* text behind err, valid until done returns */
     bool is_busy;                              /* set by op_begin, cleared by op_end; both assert */
 };
