@@ -85,6 +85,8 @@ static enum err read_parts(const struct slice parts[PART_COUNT], struct blob_acc
 {
     struct slice sas = parts[SAS];
 
+    if (sas.len > 0 && sas.data[0] == '?') /* as it is copied from a URL */
+        sas = slice_from(sas, 1);
     if (parts[NAME].len == 0 && parts[ENDPOINT].len == 0)
         return cause_set(why, E_BAD_INPUT, "AccountName: is missing");
     if ((parts[KEY].len == 0) == (sas.len == 0))
@@ -99,8 +101,6 @@ static enum err read_parts(const struct slice parts[PART_COUNT], struct blob_acc
         return cause_set(why, E_BAD_INPUT,
                          "BlobEndpoint: is not http://HOST[:PORT][/ACCOUNT] or https://..");
     account->name = slice_dup(parts[NAME].len > 0 ? parts[NAME] : name_of(&account->url));
-    if (sas.len > 0 && sas.data[0] == '?')
-        sas = slice_from(sas, 1);
     account->sas = sas.len > 0 ? slice_dup(sas) : NULL;
     account->key = parts[KEY].len > 0 ? slice_dup(parts[KEY]) : NULL;
     return E_OK;

@@ -83,6 +83,8 @@ static void accounts_are_read_from_connection_strings(void **state)
         {"hello", NULL, "is no connection string", NULL},
         {"AccountKey=QUJD", NULL, "AccountName: is missing", NULL},
         {"AccountName=a", NULL, "needs one of AccountKey and SharedAccessSignature", NULL},
+        {"AccountName=a;SharedAccessSignature=?", NULL,
+         "needs one of AccountKey and SharedAccessSignature", NULL},
         {"AccountName=a;AccountKey=secret!", NULL, "AccountKey: is not Base64", NULL},
         {"AccountName=a;AccountKey=QUJD;BlobEndpoint=ftp://x", NULL, "BlobEndpoint: ", NULL},
         {"AccountName=a;AccountKey=QUJD;BlobEndpoint=unix:///x", NULL, "BlobEndpoint: is not",
