@@ -99,7 +99,7 @@ static enum err check_bearer(const struct identity *identity, struct slice token
 {
     struct cause cause = {0};
 
-    if (identity_verify(identity, token, &cause) == E_OK)
+    if (identity_verify(identity, token, SLICE(TOKEN_AUDIENCE_PUBLISH), &cause) == E_OK)
         return E_OK;
     return refuse(why, REFUSAL_UNAUTHORIZED, "The bearer token is not accepted: %s", cause.text);
 }

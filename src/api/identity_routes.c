@@ -15,16 +15,12 @@
 /* What the token is for: of the query, or of a form. */
 static bool read_resource(const struct http_request *request, struct buf *ret)
 {
-    struct slice rest = http_request_body(request), field;
     struct slice given = http_request_parameter(request, SLICE("resource"));
 
     buf_add(ret, given);
-    while (given.data == NULL && slice_cut(&rest, '&', &field))
-        if (slice_has_prefix(field, SLICE("resource="))) {
-            given = field;
-            if (url_decode_form(ret, slice_from(field, 9)) != E_OK)
-                return false;
-        }
+    if (given.data == NULL &&
+        url_form_field(ret, http_request_body(request), SLICE("resource")) != E_OK)
+        return false;
     return ret->len > 0 && buf_err(ret) == E_OK;
 }
 
@@ -67,7 +63,7 @@ void identity_token(struct router *router, struct http_request *request)
         answer_token(router_identity(router), request, buf_slice(&resource));
     else
         answer_error(request, 400, "BadRequest",
-                     "resource: say what the token is for, as " IDENTITY_AUDIENCE
+                     "resource: say what the token is for, as " TOKEN_AUDIENCE_PUBLISH
                      " is for publishing");
     buf_done(&resource);
 }

@@ -240,17 +240,18 @@ static void read_redis(struct jx_view *view, struct destination *d)
         jx_view_error(view, field, d->key == NULL ? "is missing" : "is empty");
 }
 
-/* Whoever gets such a token could publish with it. */
+/* Whoever gets such a token could publish, or manage all there is, with it. */
 static void check_application(struct jx_view *view, const struct destination *d)
 {
     struct slice id = slice_of(d->application_id);
 
     if (id.len > 0 && id.data[id.len - 1] == '/')
         id.len--;
-    if (slice_eq_nocase(id, SLICE(TOKEN_AUDIENCE_PUBLISH)))
-        jx_view_error(
-            view, "azureActiveDirectoryApplicationIdOrUri",
-            "is who publishers' tokens are for: name the application behind the endpoint");
+    if (slice_eq_nocase(id, SLICE(TOKEN_AUDIENCE_PUBLISH)) ||
+        slice_eq_nocase(id, SLICE(TOKEN_AUDIENCE_MANAGE)))
+        jx_view_error(view, "azureActiveDirectoryApplicationIdOrUri",
+                      "is who the tokens of this server's own clients are for: name the "
+                      "application behind the endpoint");
     if (id.len > APPLICATION_MAX_BYTES)
         jx_view_error(view, "azureActiveDirectoryApplicationIdOrUri", "is longer than %d bytes",
                       APPLICATION_MAX_BYTES);

@@ -291,8 +291,13 @@ static void mistakes_name_their_field(void **state)
         {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
          "\"https://h/\",\"azureActiveDirectoryTenantId\":\"t\","
          "\"azureActiveDirectoryApplicationIdOrUri\":\"https://EVENTGRID.azure.net/\"}}}",
-         "destination.properties.azureActiveDirectoryApplicationIdOrUri: is who publishers' tokens "
-         "are for: name the application behind the endpoint"},
+         "destination.properties.azureActiveDirectoryApplicationIdOrUri: is who the tokens of this "
+         "server's own clients are for: name the application behind the endpoint"},
+        {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
+         "\"https://h/\",\"azureActiveDirectoryTenantId\":\"t\","
+         "\"azureActiveDirectoryApplicationIdOrUri\":\"https://management.azure.com\"}}}",
+         "destination.properties.azureActiveDirectoryApplicationIdOrUri: is who the tokens of this "
+         "server's own clients are for: name the application behind the endpoint"},
         {"{\"destination\":{\"endpointType\":\"WebHook\",\"properties\":{\"endpointUrl\":"
          "\"http://10.0.0.1\"}}}",
          "destination.properties.endpointUrl: is http:// and not on this machine; use https://, or "

@@ -9,6 +9,7 @@
 
 #define TOKEN_MAX_BYTES 4096
 #define TOKEN_AUDIENCE_PUBLISH "https://eventgrid.azure.net" /* of tokens that may publish */
+#define TOKEN_AUDIENCE_MANAGE "https://management.azure.com" /* ..that may manage resources */
 
 struct token_key;
 

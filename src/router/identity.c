@@ -146,8 +146,8 @@ struct slice identity_issuer(const struct identity *identity)
     return buf_slice(&identity->issuer);
 }
 
-enum err identity_verify(const struct identity *identity, struct slice token, struct cause *why)
+enum err identity_verify(const struct identity *identity, struct slice token, struct slice audience,
+                         struct cause *why)
 {
-    return token_verify(identity->key, token, SLICE(IDENTITY_AUDIENCE), clock_unix_ms() / 1000,
-                        why);
+    return token_verify(identity->key, token, audience, clock_unix_ms() / 1000, why);
 }

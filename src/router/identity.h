@@ -13,7 +13,6 @@ struct loop;
 struct op;
 struct redis;
 
-#define IDENTITY_AUDIENCE TOKEN_AUDIENCE_PUBLISH
 #define IDENTITY_TENANT "00000000-0000-0000-0000-000000000002"
 #define IDENTITY_CLIENT "00000000-0000-0000-0000-000000000003"
 #define IDENTITY_TOKEN_S 86400 /* how long one is in force */
@@ -44,8 +43,9 @@ unsigned identity_round(const struct identity *identity);
 void identity_write_keys(struct buf *out, const struct identity *identity);
 /* The issuer in tokens: "URL/adfs". */
 struct slice identity_issuer(const struct identity *identity);
-/* identity_verify: is it a token of this server for publishing, in force now? E_OK; or E_DENIED
+/* identity_verify: is it a token of this server for this audience, in force now? E_OK; or E_DENIED
  * with a text for the client. */
-enum err identity_verify(const struct identity *identity, struct slice token, struct cause *why);
+enum err identity_verify(const struct identity *identity, struct slice token, struct slice audience,
+                         struct cause *why);
 
 #endif

@@ -231,6 +231,16 @@ enum err url_decode_form(struct buf *out, struct slice text)
     return decode(out, text, true);
 }
 
+enum err url_form_field(struct buf *out, struct slice form, struct slice name)
+{
+    struct slice field;
+
+    while (slice_cut(&form, '&', &field))
+        if (slice_has_prefix(field, name) && field.len > name.len && field.data[name.len] == '=')
+            return url_decode_form(out, slice_from(field, name.len + 1));
+    return E_NOT_FOUND;
+}
+
 void url_add_escaped(struct buf *out, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {

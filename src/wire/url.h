@@ -36,6 +36,9 @@ void url_add_host(struct buf *out, const struct url *url);
  * NUL included. */
 enum err url_decode(struct buf *out, struct slice text);
 enum err url_decode_form(struct buf *out, struct slice text);
+/* url_form_field appends the unescaped value of the first field of that name in a form,
+ * "name=value&..": E_OK; E_NOT_FOUND if there is none; E_BAD_INPUT, E_LIMIT as url_decode(). */
+enum err url_form_field(struct buf *out, struct slice form, struct slice name);
 
 /* url_add_escaped appends `text` with all but letters, digits and -._~ escaped: one path segment,
  * or the name or value of a query. */

@@ -152,6 +152,32 @@ static void escapes_are_decoded(void **state)
     }
 }
 
+static void a_field_of_a_form_is_found_by_its_name(void **state)
+{
+    static const struct {
+        const char *form, *name;
+        enum err err;
+        const char *value;
+    } rows[] = {
+        {"a=1&b=x%2By+z&b=2", "a", E_OK, "1"},
+        {"a=1&b=x%2By+z&b=2", "b", E_OK, "x+y z"},
+        {"ab=1&a=", "a", E_OK, ""},
+        {"ab=1", "a", E_NOT_FOUND, ""},
+        {"a", "a", E_NOT_FOUND, ""},
+        {"", "a", E_NOT_FOUND, ""},
+        {"a=%2", "a", E_BAD_INPUT, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf out;
+        buf_init(&out, 100);
+        assert_int_equal(url_form_field(&out, slice_of(rows[i].form), slice_of(rows[i].name)),
+                         rows[i].err);
+        assert_slice(buf_slice(&out), rows[i].value);
+        buf_done(&out);
+    }
+}
+
 static void every_byte_survives_escaping(void **state)
 {
     (void)state;
@@ -205,6 +231,7 @@ int main(void)
         cmocka_unit_test(bad_urls_are_refused_with_a_reason),
         cmocka_unit_test(a_long_url_is_over_the_limit),
         cmocka_unit_test(escapes_are_decoded),
+        cmocka_unit_test(a_field_of_a_form_is_found_by_its_name),
         cmocka_unit_test(every_byte_survives_escaping),
         cmocka_unit_test(the_host_header_names_what_the_url_names),
     };
