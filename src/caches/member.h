@@ -156,13 +156,14 @@ struct member_door {              /* where clients come in */
     size_t count;
     bool is_key_refused; /* user default stays off */
 };
-/* member_open makes it a primary that clients reach: REPLICAOF NO ONE, the users, the addresses. */
-void member_open(struct member *member, const struct member_door *door, struct member_talk *talk);
-/* member_close takes the addresses away, then the users, then the connections, and asks for ROLE:
- * clients see a closed connection, or a refused one, nothing else. member_close_offset is its
+/* member_admit makes it a primary that clients reach: REPLICAOF NO ONE, the users, the addresses.
+ */
+void member_admit(struct member *member, const struct member_door *door, struct member_talk *talk);
+/* member_shut takes the addresses away, then the users, then the connections, and asks for ROLE:
+ * clients see a closed connection, or a refused one, nothing else. member_shut_offset is its
  * offset then, which does not grow any more; of a talk that ended with E_OK. */
-void member_close(struct member *member, struct member_talk *talk);
-uint64_t member_close_offset(const struct member_talk *talk);
+void member_shut(struct member *member, struct member_talk *talk);
+uint64_t member_shut_offset(const struct member_talk *talk);
 /* member_follow makes it a replica. */
 void member_follow(struct member *member, const char *address, uint16_t port,
                    struct member_talk *talk);
