@@ -37,6 +37,13 @@ struct http_client_options {
         *tls; /* for https; borrowed until the client is freed. NULL: https is refused */
 };
 
+/* Where a long body goes, piece by piece, instead of into memory. `take` is handed bytes of the
+ * body of a 2xx answer, borrowed until `op` ends; nothing more is read before that. Now: E_OK; or
+ * an error, and op.done never runs. An error, now or later, ends the call with it. */
+struct http_sink {
+    enum err (*take)(struct http_sink *sink, struct slice bytes, struct op *op);
+};
+
 struct http_call {
     struct op op;
 
@@ -47,12 +54,15 @@ struct http_call {
     size_t header_count;
     const struct slice *body;  /* parts, sent in order without a copy */
     size_t body_count;         /* at most HTTP_BODY_PARTS_MAX */
-    uint32_t timeout_ms;       /* for all of it, waiting for a connection included; 0 = none */
+    uint32_t timeout_ms;       /* for all of it, waiting for a connection included; 0 = none. With a
+                                  sink: from one piece to the next */
     size_t response_max_bytes; /* a longer body is E_LIMIT */
+    struct http_sink *sink;    /* NULL = `response` */
 
     /* The answer: set with E_OK, valid until op.done returns. Any status is E_OK. */
     int status;
-    struct slice response;
+    struct slice response; /* of at most HTTP_RESPONSE_MAX_BYTES if there is a sink; empty if that
+                              took it */
     const struct http1_head *head;
 
     /* The client's. */

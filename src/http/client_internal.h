@@ -46,13 +46,16 @@ struct http_connection {
     struct stream *stream; /* NULL once it is closing */
     struct stream_target target;
     struct op connect_op;
-    struct op read_op; /* busy from connect to close, so that a close is seen at once */
+    struct op read_op; /* busy from connect to close, so that a close is seen at once, unless the
+                          sink has something to take */
     struct op write_op;
+    struct op sink_op;      /* nothing is read while it is busy */
     struct http_call *call; /* NULL when idle */
     uint64_t unused_since_ms;
 
     bool is_reused;
     bool has_bytes;     /* some of the answer, a 1xx included, has come */
+    bool is_whole;      /* the sink has the last piece */
     bool is_complete;   /* the answer is all there, the request is not all sent */
     bool is_delivering; /* in the owner's callback */
     bool may_retry;
@@ -65,6 +68,7 @@ struct http_connection {
     size_t scanned;        /* bytes of the head that were looked at */
     size_t head_bytes;     /* 0 until the whole head is there */
     size_t body_end;       /* in `in`; what follows is still coded */
+    uint64_t sunk;         /* bytes of the body that the sink took, and that are not in `in` */
     const char *parsed_at; /* where `in` was when the head was parsed */
     struct http1_chunks chunks;
     struct http1_head head;

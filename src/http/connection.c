@@ -5,8 +5,9 @@
  *      +------------+--- error, abort, time is up, unasked bytes ---> closing --> freed
  *
  * A read is always under way, also when idle: a server that closes is seen before the next call,
- * and what comes unasked is never taken for an answer. Closing waits for the ops to come back,
- * since the parts of the request are borrowed until then; then the call ends, or is sent once more.
+ * and what comes unasked is never taken for an answer. Only a sink that has not taken its piece
+ * holds reading up. Closing waits for the ops to come back, since the parts of the request are
+ * borrowed until then; then the call ends, or is sent once more.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static void connection_gone(struct http_connection *c)
     struct http_client *client = origin->client;
     struct http_call *call = c->call;
 
-    if (c->connect_op.is_busy || c->read_op.is_busy || c->write_op.is_busy || c->is_delivering)
+    if (c->connect_op.is_busy || c->read_op.is_busy || c->write_op.is_busy || c->sink_op.is_busy ||
+        c->is_delivering)
         return;
     origin->connections--;
     client->stats.open--;
@@ -84,6 +86,7 @@ void connection_close(struct http_connection *c, enum err err, const struct caus
         if (why != NULL)
             c->call->op.why = *why;
     }
+    op_abort(&c->sink_op);
     stream_free(c->stream); /* its ops come back later */
     c->stream = NULL;
 }
@@ -155,20 +158,21 @@ static void send_request(struct http_connection *c)
 
 static void expect_answer(struct http_connection *c)
 {
-    size_t body_max = c->call->response_max_bytes;
+    size_t body_max = c->call->sink != NULL ? HTTP_RESPONSE_MAX_BYTES : c->call->response_max_bytes;
 
     c->in.max_bytes = HTTP_HEAD_MAX_BYTES + READ_LARGE_BYTES +
                       (body_max < SIZE_MAX / 2 ? body_max : SIZE_MAX / 2);
     c->scanned = c->head_bytes = c->body_end = 0;
     c->chunks = (struct http1_chunks){0};
-    c->is_complete = c->has_bytes = false;
+    c->sunk = 0;
+    c->is_whole = c->is_complete = c->has_bytes = false;
     c->may_retry = false;
     c->late_err = E_TIMEOUT;
 }
 
 static void read_more(struct http_connection *c)
 {
-    size_t chunk = c->in.len >= READ_BYTES ? READ_LARGE_BYTES : READ_BYTES;
+    size_t chunk = c->in.len >= READ_BYTES || c->sunk > 0 ? READ_LARGE_BYTES : READ_BYTES;
     enum err err = stream_read(c->stream, &c->in, chunk, &c->read_op);
     if (err)
         loop_later(client_of(c)->loop, &c->read_op, err);
@@ -176,9 +180,21 @@ static void read_more(struct http_connection *c)
 
 /* --- the answer --- */
 
-static size_t body_max_of(const struct http_connection *c)
+static bool has_sink(const struct http_connection *c)
 {
-    return c->call->response_max_bytes;
+    return c->call->sink != NULL && c->head.status <= 299;
+}
+
+static uint64_t body_max_of(const struct http_connection *c)
+{
+    bool is_kept = c->call->sink != NULL && !has_sink(c);
+    return is_kept ? HTTP_RESPONSE_MAX_BYTES : c->call->response_max_bytes;
+}
+
+/* Bytes of the body, the sunk ones included. */
+static uint64_t body_of(const struct http_connection *c)
+{
+    return c->sunk + (c->body_end - c->head_bytes);
 }
 
 /* Moves what the chunks hold together, so that the body is one piece. */
@@ -193,7 +209,7 @@ static enum err take_chunks(struct http_connection *c)
             http1_chunk_next(&c->chunks, slice_from(buf_slice(&c->in), at), &data, &used);
         if (err)
             return err;
-        if (data.len > body_max_of(c) - (c->body_end - c->head_bytes))
+        if (data.len > body_max_of(c) - body_of(c))
             return E_LIMIT;
         memmove(c->in.data + c->body_end, data.data, data.len);
         c->body_end += data.len;
@@ -209,14 +225,15 @@ static enum err take_chunks(struct http_connection *c)
 
 static enum err take_length(struct http_connection *c)
 {
+    uint64_t left = c->head.body_bytes - c->sunk;
     size_t have = c->in.len - c->head_bytes;
 
     if (c->head.body_bytes > body_max_of(c))
         return E_LIMIT;
-    if (have < c->head.body_bytes)
+    c->body_end = c->head_bytes + (have < left ? have : (size_t)left);
+    if (have < left)
         return E_MORE;
-    c->body_end = c->head_bytes + (size_t)c->head.body_bytes;
-    c->head.is_keep_alive &= have == c->head.body_bytes;
+    c->head.is_keep_alive &= have == left;
     return E_OK;
 }
 
@@ -232,7 +249,7 @@ static enum err take_body(struct http_connection *c)
         return take_chunks(c);
     case HTTP1_UNTIL_CLOSE:
         c->body_end = c->in.len;
-        return c->body_end - c->head_bytes > body_max_of(c) ? E_LIMIT : E_MORE;
+        return body_of(c) > body_max_of(c) ? E_LIMIT : E_MORE;
     }
     return E_BAD_WIRE;
 }
@@ -341,6 +358,48 @@ static void answer_complete(struct http_connection *c)
     call_limit(c->call, loop_now_ms(client_of(c)->loop) + LINGER_MS);
 }
 
+static void go_on(struct http_connection *c, bool is_whole)
+{
+    if (is_whole)
+        answer_complete(c);
+    else
+        read_more(c);
+}
+
+static void on_sunk(struct op *op, enum err err)
+{
+    struct http_connection *c = container_of(op, struct http_connection, sink_op);
+
+    if (is_closing(c)) {
+        connection_gone(c);
+        return;
+    }
+    if (err) {
+        connection_lost(c, err, &op->why);
+        return;
+    }
+    c->sunk += c->body_end - c->head_bytes;
+    c->in.len = c->body_end = c->head_bytes;
+    if (list_holds(&c->call->timed) && c->late_err == E_TIMEOUT)
+        c->call->expires_at_ms = loop_now_ms(client_of(c)->loop) + c->call->timeout_ms;
+    go_on(c, c->is_whole);
+}
+
+/* What came of the body is in one piece behind the head. */
+static void take_piece(struct http_connection *c, bool is_whole)
+{
+    struct slice piece = slice_from(slice_first(buf_slice(&c->in), c->body_end), c->head_bytes);
+
+    if (c->head_bytes == 0 || !has_sink(c) || piece.len == 0) {
+        go_on(c, is_whole);
+        return;
+    }
+    c->is_whole = is_whole;
+    enum err err = c->call->sink->take(c->call->sink, piece, &c->sink_op);
+    if (err)
+        connection_lost(c, err, &c->sink_op.why);
+}
+
 static void on_read(struct op *op, enum err err)
 {
     struct http_connection *c = container_of(op, struct http_connection, read_op);
@@ -363,12 +422,10 @@ static void on_read(struct op *op, enum err err)
     }
     c->has_bytes = true;
     err = take_answer(c);
-    if (err == E_OK)
-        answer_complete(c);
-    else if (err != E_MORE)
+    if (err != E_OK && err != E_MORE)
         connection_lost(c, err, NULL);
     else
-        read_more(c);
+        take_piece(c, err == E_OK);
 }
 
 static void on_written(struct op *op, enum err err)
@@ -424,6 +481,7 @@ void http_connection_open(struct http_origin *origin, struct http_call *call)
     c->connect_op.done = on_connected;
     c->read_op.done = on_read;
     c->write_op.done = on_written;
+    c->sink_op.done = on_sunk;
     buf_init(&c->out, 2 * HTTP_HEAD_MAX_BYTES);
     buf_init(&c->in, READ_LARGE_BYTES);
     c->target = (struct stream_target){
