@@ -36,6 +36,8 @@ struct api {
     struct router *router;
     char *token;
     struct api_program program;
+    void (*rest)(void *ctx, struct http_request *request); /* NULL = nobody */
+    void *rest_ctx;
 };
 
 /* A function run that somebody waits for. */
@@ -489,6 +491,10 @@ void api_handle(void *ctx, struct http_request *request)
         return;
     }
     const struct route *route = find_route(request, &allowed);
+    if (route == NULL && allowed.len == 0 && api->rest != NULL) {
+        api->rest(api->rest_ctx, request);
+        return;
+    }
     if ((route == NULL || route->access != ANYWHERE) && is_foreign_name(api, request))
         answer_error(request, 403, "Forbidden",
                      "call this server by localhost or its address, or set listen.token");
@@ -519,6 +525,8 @@ struct api *api_new(const struct api_options *options)
     api->logs = options->logs;
     api->tail = event_tail_new(options->loop);
     api->program = options->program;
+    api->rest = options->rest;
+    api->rest_ctx = options->rest_ctx;
     api_token(api, options->token);
     return api;
 }

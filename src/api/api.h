@@ -32,6 +32,9 @@ struct api_options {
     struct log_ring *logs;
     const char *token; /* NULL or "" = none is demanded */
     struct api_program program;
+    /* Answers what no route here does; NULL = 404. */
+    void (*rest)(void *ctx, struct http_request *request);
+    void *rest_ctx;
 };
 
 struct api *api_new(const struct api_options *options);

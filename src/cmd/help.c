@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "arm/arm.h"
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "cmd/pages.h"
@@ -26,8 +27,12 @@ static void write_metrics(struct buf *out)
 static void write_api(struct buf *out)
 {
     buf_add(out, SLICE("# HTTP interface\n\nMade by `redgrid help --api-md` from the tables in "
-                       "`src/api/`; a test fails when it is stale.\n\n"));
+                       "`src/api/` and `src/arm/`; a test fails when it is stale.\n\n"));
     api_write_docs(out);
+    buf_add(out, SLICE("\nThe control plane: the part of Azure Resource Manager that `az` and its "
+                       "SDKs need. Paths are taken in any case, any `api-version` is accepted, "
+                       "and the token is `listen.token`, if that is set.\n\n"));
+    arm_write_docs(out);
 }
 
 /* What is written from the tables; hidden, since only the build and the tests ask for it. */

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "api/answer.h"
-#include "api/api.h"
 #include "api/log_ring.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -32,6 +31,7 @@
 #include "redis/client.h"
 #include "router/router.h"
 #include "server/declared.h"
+#include "server/front.h"
 #include "server/listeners.h"
 #include "server/own.h"
 #include "server/places.h"
@@ -59,7 +59,7 @@ struct server {
     struct datadir *data;
     struct metrics *metrics;
     struct log_ring *logs;
-    struct api *api;
+    struct front front;
     struct listeners *listeners;
     struct http_client *client;   /* of custom handlers */
     struct http_client *webhooks; /* of deliveries */
@@ -101,6 +101,7 @@ static uint32_t number(const struct server *server, enum setting_id id)
 static void on_reasons(void *ctx, struct buf *ret);
 static void on_describe(void *ctx, struct buf *out);
 static void on_reload(void *ctx);
+static bool on_is_gone(void *ctx, struct slice node_id);
 
 static void on_refresh(void *ctx)
 {
@@ -121,17 +122,19 @@ static enum err begin(struct server *server, struct cause *why)
 
 static enum err open_http(struct server *server, struct cause *why)
 {
-    server->api = api_new(
+    front_open(
+        &server->front,
         &(struct api_options){.loop = server->loop,
                               .metrics = server->metrics,
                               .logs = server->logs,
                               .token = text(server, SETTING_LISTEN_TOKEN_ID),
-                              .program = {on_reasons, on_describe, on_refresh, on_reload, server}});
+                              .program = {on_reasons, on_describe, on_refresh, on_reload, server}},
+        server->id.text, on_is_gone);
     enum err err = listeners_open(&(struct listeners_options){.loop = server->loop,
                                                               .settings = server->settings,
                                                               .data = datadir_path(server->data),
                                                               .handler = api_handle,
-                                                              .ctx = server->api,
+                                                              .ctx = server->front.api,
                                                               .body_max_bytes = BODY_MAX_BYTES},
                                   &server->listeners, why);
     return err ? err : E_EMPTY;
@@ -184,6 +187,7 @@ static void on_node_died(void *ctx)
         host_node_died(server->host);
     if (server->router != NULL)
         router_node_died(server->router);
+    arm_node_died(server->front.arm);
 }
 
 static enum err join_nodes(struct server *server, struct cause *why)
@@ -301,7 +305,7 @@ static enum err open_router(struct server *server, struct cause *why)
 static enum err open_events(struct server *server, struct cause *why)
 {
     (void)why;
-    api_router(server->api, server->router);
+    front_router(&server->front, server->router);
     return E_EMPTY;
 }
 
@@ -350,7 +354,7 @@ static enum err start_apps(struct server *server, struct cause *why)
 {
     (void)why;
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
-    api_host(server->api, server->host);
+    front_host(&server->front, server->host);
     return E_EMPTY;
 }
 
@@ -463,7 +467,7 @@ static void on_reload(void *ctx)
             "SERVER-RESTART",
             "an app names a connection that no setting explains: the Redis for such is started "
             "with redgrid only; stop redgrid (SIGTERM) and start it again, or explain it");
-    api_token(server->api, text(server, SETTING_LISTEN_TOKEN_ID));
+    front_token(&server->front, text(server, SETTING_LISTEN_TOKEN_ID));
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
@@ -490,6 +494,7 @@ static enum err stop_router(struct server *server, struct cause *why)
     if (server->router == NULL)
         return E_EMPTY;
     declared_files_stop(server->declared);
+    arm_stop(server->front.arm);
     router_stop(server->router, number(server, SETTING_DRAIN_TIMEOUT_ID), &server->down);
     return E_OK;
 }
@@ -512,7 +517,7 @@ static enum err close_http(struct server *server, struct cause *why)
     (void)unlink(path); /* it was never written if the start failed */
     if (server->listeners == NULL)
         return E_EMPTY;
-    api_end_streams(server->api); /* they would keep their connections open */
+    api_end_streams(server->front.api); /* they would keep their connections open */
     listeners_close(server->listeners, HTTP_GRACE_MS, &server->down);
     server->listeners = NULL;
     return E_OK;
@@ -521,10 +526,9 @@ static enum err close_http(struct server *server, struct cause *why)
 static enum err close_clients(struct server *server, struct cause *why)
 {
     (void)why;
-    if (server->api != NULL) /* the address was refused before it was made */
-    {
-        api_host(server->api, NULL);
-        api_router(server->api, NULL);
+    if (server->front.api != NULL) { /* the address was refused before it was made */
+        front_host(&server->front, NULL);
+        front_router(&server->front, NULL);
     }
     if (server->host != NULL)
         host_free(server->host);
@@ -755,7 +759,7 @@ static void server_done(struct server *server)
 {
     for (size_t i = 0; i < COUNT_OF(server->watches); i++)
         signal_watch_free(server->watches[i]);
-    api_free(server->api);
+    front_close(&server->front);
     store_free(server->store);
     instance_free(server->cache);
     redis_hub_free(server->hub);

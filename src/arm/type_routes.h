@@ -1,0 +1,14 @@
+/* arm/type_routes.h - the kinds of resources that emit events, and their events (event/source.h);
+ * bodies as azure-api.md 7.4. */
+#ifndef ARM_TYPE_ROUTES_H
+#define ARM_TYPE_ROUTES_H
+
+struct arm_call;
+
+void arm_topic_types_get(const struct arm_call *call);
+void arm_topic_type_get(const struct arm_call *call);
+void arm_event_types_get(const struct arm_call *call);
+/* arm_scope_types_get: those of the resource {scope}. */
+void arm_scope_types_get(const struct arm_call *call);
+
+#endif
