@@ -1,9 +1,10 @@
-/* wire/http1.h - the bytes of an HTTP/1.1 response, and the checks on what goes into a request.
+/* wire/http1.h - the bytes of HTTP/1.1 responses and requests.
  * Pure: callable anywhere. Source: RFC 9112. Strict where leniency lets two readers disagree about
- * where a message ends: bare LF, folded lines, both Transfer-Encoding and Content-Length, differing
- * Content-Lengths, codings other than chunked, and odd chunk sizes are E_BAD_WIRE. Use: look for
- * the end of the head with http1_head_end(), read it with http1_head_parse(), then the body as
- * head.framing tells; a chunked one through http1_chunk_next(). */
+ * where a message ends: bare CR or LF, folded lines, both Transfer-Encoding and Content-Length,
+ * differing Content-Lengths, codings other than chunked, and odd chunk sizes are errors. Use: look
+ * for the end of the head with http1_head_end(), read it with http1_head_parse() or
+ * http1_request_parse(), then the body as framing tells; a chunked one through http1_chunk_next().
+ */
 #ifndef WIRE_HTTP1_H
 #define WIRE_HTTP1_H
 
@@ -44,6 +45,28 @@ enum err http1_head_parse(struct slice head, bool is_head, struct http1_head *re
 
 /* http1_head_find: the value of the first field of that name (any case), or SLICE_NONE. */
 struct slice http1_head_find(const struct http1_head *head, struct slice name);
+
+/* http1_field_find does the same in an array of fields. */
+struct slice http1_field_find(const struct http_header *fields, size_t count, struct slice name);
+
+struct http1_request {
+    struct slice method;
+    struct slice target; /* as sent */
+    bool is_http10;
+    bool is_keep_alive;
+    bool expects_continue;
+    enum http1_framing framing; /* never HTTP1_UNTIL_CLOSE */
+    uint64_t body_bytes;        /* of HTTP1_LENGTH, above 0 */
+    int refusal;                /* with an error: the status that says so */
+    size_t count;
+    struct http_header headers[HTTP1_HEADERS_MAX]; /* names as sent, values trimmed */
+};
+
+/* http1_request_parse reads a whole head, its empty line included. E_OK, and *ret points into
+ * `head`. Else only ret->refusal is set, and nobody knows where the next request begins:
+ * E_BAD_WIRE: 400, also for no Host or two; E_LIMIT: 431, too many fields; E_UNSUPPORTED: 501 (a
+ * coding other than chunked), 505 (a version other than 1.x), 417 (Expect). */
+enum err http1_request_parse(struct slice head, struct http1_request *ret);
 
 /* Where a chunked body was cut. Zeroed = at its start. */
 struct http1_chunks {
