@@ -246,6 +246,11 @@ enum err nodes_start(const struct nodes_options *options, struct nodes **ret, st
     return E_OK;
 }
 
+bool nodes_is_earlier(const struct nodes *nodes, struct slice id)
+{
+    return map_get(&nodes->earlier, id) != NULL;
+}
+
 bool nodes_is_dead(const struct nodes *nodes, struct slice id)
 {
     const struct seen *seen = map_get(&nodes->seen, id);

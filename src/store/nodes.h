@@ -34,6 +34,8 @@ struct nodes_options {
 /* nodes_start notes this run in DATA/nodes (blocks, fsync) and begins to beat. E_IO, E_DENIED. */
 enum err nodes_start(const struct nodes_options *options, struct nodes **ret, struct cause *why);
 bool nodes_is_dead(const struct nodes *nodes, struct slice id);
+/* nodes_is_earlier: a run of this very data folder before this one; no other node says yes. */
+bool nodes_is_earlier(const struct nodes *nodes, struct slice id);
 /* nodes_is_gone is the same for who holds something in this store, and so must have lived here: one
  * that was never seen (it left before we came, or long ago) is as if it had been seen just now. */
 bool nodes_is_gone(struct nodes *nodes, struct slice id);
