@@ -7,6 +7,7 @@
  * of them after process_free(). */
 #include "loop/process.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct process {
     int signal_number;
     int handles;     /* that libuv still holds */
     bool is_running; /* not waited for yet */
+    bool is_detached;
     bool is_freed;
 };
 
@@ -188,8 +190,10 @@ void process_left(uv_process_t *uv)
     struct process *process = container_of(uv, struct process, uv);
 
     process->is_running = false;
-    kill(-process->id, SIGKILL);
-    waitpid(process->id, NULL, 0);
+    if (!process->is_detached) {
+        kill(-process->id, SIGKILL);
+        waitpid(process->id, NULL, 0);
+    }
     uv_close((uv_handle_t *)uv, on_process_closed);
 }
 
@@ -227,6 +231,8 @@ static char **child_args(const struct process_options *options, const char *file
     size_t count = 0;
     int death_signal = options->death_signal > 0 ? options->death_signal : SIGKILL;
 
+    if (options->is_detached)
+        death_signal = 0;
     while (options->args[count] != NULL)
         count++;
     const char **args = mem_new_array(ARG_ARGS + count + 1, const char *);
@@ -243,14 +249,15 @@ static char **child_args(const struct process_options *options, const char *file
 }
 
 static int spawn(struct loop *loop, struct process *process, const struct process_options *options,
-                 const char *file, const int child_fds[2])
+                 const char *file, const int child_fds[3])
 {
     char numbers[3][16];
     char **args = child_args(options, file, numbers);
     uv_stdio_container_t stdio[4] = {
-        {.flags = UV_IGNORE}, /* the null device */
-        {.flags = UV_INHERIT_FD, .data.fd = child_fds[0]},
+        /* the null device, unless there is something to read */
+        {.flags = child_fds[0] >= 0 ? UV_INHERIT_FD : UV_IGNORE, .data.fd = child_fds[0]},
         {.flags = UV_INHERIT_FD, .data.fd = child_fds[1]},
+        {.flags = UV_INHERIT_FD, .data.fd = child_fds[2]},
         {.flags = UV_INHERIT_FD, .data.fd = options->fd},
     };
     uv_process_options_t uv = {
@@ -273,21 +280,25 @@ static int spawn(struct loop *loop, struct process *process, const struct proces
     }
     process->id = process->uv.pid;
     process->is_running = true;
+    process->is_detached = options->is_detached;
     return 0;
 }
 
 static int start(struct loop *loop, struct process *process, const struct process_options *options,
-                 const char *file)
+                 const char *file, int input)
 {
-    int child_fds[2] = {-1, -1}, status = 0;
+    int child_fds[3] = {input, options->output, options->output}, status = 0;
+    int pipes[2] = {-1, -1};
 
-    for (size_t i = 0; i < COUNT_OF(child_fds) && status == 0; i++)
-        status = open_output(loop, process, i, &child_fds[i]);
+    for (size_t i = 0; i < COUNT_OF(pipes) && status == 0 && options->output == 0; i++) {
+        status = open_output(loop, process, i, &pipes[i]);
+        child_fds[1 + i] = pipes[i];
+    }
     if (status == 0)
         status = spawn(loop, process, options, file, child_fds);
-    for (size_t i = 0; i < COUNT_OF(child_fds); i++)
-        if (child_fds[i] >= 0)
-            close(child_fds[i]);
+    for (size_t i = 0; i < COUNT_OF(pipes); i++)
+        if (pipes[i] >= 0)
+            close(pipes[i]);
     return status;
 }
 
@@ -295,17 +306,27 @@ enum err process_start(struct loop *loop, const struct process_options *options,
                        struct process **ret, struct cause *why)
 {
     char *file;
+    int input = -1;
 
+    assert(!options->is_detached || options->output > 0); /* nobody would read its pipes */
     enum err err = process_find(options, &file, why);
     if (err != E_OK)
         return err;
+    if (options->input.len > 0)
+        err = process_input(options->input, &input, why);
+    if (err != E_OK) {
+        free(file);
+        return cause_wrap(why, err, "%s", options->file);
+    }
     struct process *process = mem_new(struct process);
     process->line = options->line;
     process->exited = options->exited;
     process->ctx = options->ctx;
     process->drain = timer_new(loop, on_drain_timeout, process);
-    int status = start(loop, process, options, file);
+    int status = start(loop, process, options, file, input);
     free(file);
+    if (input >= 0)
+        close(input);
     if (status < 0) {
         process_free(process);
         return cause_set(why, E_IO, "%s: %s", options->file, uv_text(status));
@@ -331,7 +352,9 @@ void process_free(struct process *process)
         return;
     /* An open output after the exit is held by one of the group, whose id is thus not anew in use.
      */
-    if (process->is_running || (process->id > 0 && !is_drained(process)))
+    if (process->is_detached && process->is_running)
+        uv_unref((uv_handle_t *)&process->uv); /* its end is taken if we live to see it */
+    else if (process->is_running || (process->id > 0 && !is_drained(process)))
         kill(-process->id, SIGKILL);
     process->is_freed = true;
     for (size_t i = 0; i < COUNT_OF(process->outputs); i++)

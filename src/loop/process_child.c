@@ -20,6 +20,8 @@ static _Noreturn void fail(const char *file, const char *reason)
 
 static void die_with_parent(uint64_t parent, uint64_t death_signal)
 {
+    if (death_signal == 0)
+        return; /* detached */
     prctl(PR_SET_PDEATHSIG, (unsigned long)death_signal);
     if ((uint64_t)getppid() != parent)
         _exit(EXIT_NOT_EXECUTED); /* it died before we asked: nobody is left to read a reason */

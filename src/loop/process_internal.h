@@ -1,6 +1,6 @@
 /* loop/process_internal.h - how process_start() tells its child what to become. The hidden
- * arguments: CHILD_MODE, death signal, id of the parent, first descriptor to close, file, and then
- * the program's own. */
+ * arguments: CHILD_MODE, death signal (0 = none), id of the parent, first descriptor to close,
+ * file, and then the program's own. */
 #ifndef LOOP_PROCESS_INTERNAL_H
 #define LOOP_PROCESS_INTERNAL_H
 
@@ -12,5 +12,9 @@ enum child_arg { ARG_NAME, ARG_MODE, ARG_SIGNAL, ARG_PARENT, ARG_CLOSE_FROM, ARG
 
 /* process_find: the path to execute, free() ends it; or E_NOT_FOUND, E_DENIED. */
 enum err process_find(const struct process_options *options, char **ret, struct cause *why);
+
+/* process_input makes a sealed file in memory that holds `text`: E_OK and *ret_fd; E_IO, E_LIMIT.
+ */
+enum err process_input(struct slice text, int *ret_fd, struct cause *why);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "loop/loop.h"
+#include "loop/pid_watch.h"
 #include "loop/process.h"
 #include "loop/timer.h"
 
@@ -282,6 +284,48 @@ static void write_file(const char *name, const char *text, mode_t mode, char *pa
     fclose(file);
 }
 
+/* More than a pipe holds; nobody can change it, and it has no name. */
+static void a_child_reads_its_input_to_the_end(void **state)
+{
+    (void)state;
+    const char *args[] = {"sh", "-c", "cat | wc -c; readlink /proc/$$/fd/0", NULL};
+    struct child child;
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    while (text.len < 300000)
+        buf_add(&text, SLICE("some secret\n"));
+    child_init(&child, "sh", args);
+    child.options.input = buf_slice(&text);
+    child_start(&child);
+    buf_done(&text); /* it was copied */
+    child_wait_exit(&child);
+    assert_string_equal(buf_text(&child.lines[0]), "300000|/memfd:input (deleted)|");
+    child_done(&child);
+}
+
+static void the_output_may_be_a_file(void **state)
+{
+    (void)state;
+    const char *args[] = {"sh", "-c",
+                          "echo out; echo err >&2; ls /proc/$$/fd | tr '\\n' ' '; :", NULL};
+    struct child child;
+    char path[64], text[64] = "";
+
+    snprintf(path, sizeof path, "%s/output", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    child_init(&child, "sh", args);
+    child.options.output = fd;
+    child_start(&child);
+    child_wait_exit(&child);
+    assert_int_equal(child.line_count, 0);
+    assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
+    assert_string_equal(text, "out\nerr\n0 1 2 ");
+    child_done(&child);
+    close(fd);
+    unlink(path);
+}
+
 static void what_cannot_start_says_why(void **state)
 {
     (void)state;
@@ -399,6 +443,47 @@ static void a_grandchild_that_keeps_the_outputs_delays_the_exit_by_a_second(void
     wait_orphan(grandchild);
 }
 
+static void on_ended(void *ctx)
+{
+    ++*(int *)ctx;
+    loop_stop(loop);
+}
+
+/* Who is detached outlives process_free() and loop_free(), and a pid_watch still sees its end. */
+static void a_detached_child_lives_on(void **state)
+{
+    (void)state;
+    const char *args[] = {"sleep", "1000", NULL};
+    struct child child;
+    struct pid_watch *watch;
+    struct cause why;
+    int ends = 0, fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    child_init(&child, "sleep", args);
+    child.options.output = fd;
+    child.options.is_detached = true;
+    child_start(&child);
+    pid_t id = process_id(child.process);
+    child_done(&child);
+    timer_free(deadline);
+    loop_free(loop);
+    loop = loop_new();
+    deadline = timer_new(loop, on_deadline, NULL);
+    timer_set(deadline, DEADLINE_MS);
+    assert_int_equal(kill(id, 0), 0);
+    assert_int_not_equal(pid_start_time(id), 0);
+    assert_int_equal(pid_watch_new(loop, id, on_ended, &ends, &watch, &why), E_OK);
+    assert_int_equal(kill(id, SIGKILL), 0);
+    while (ends == 0)
+        loop_run(loop);
+    pid_watch_free(watch);
+    assert_int_equal(pid_start_time(id), 0); /* not even while it is a zombie */
+    assert_int_equal(wait_orphan(id), SIGKILL);
+    assert_int_equal(pid_watch_new(loop, id, on_ended, &ends, &watch, &why), E_NOT_FOUND);
+    assert_int_equal(ends, 1);
+    close(fd);
+}
+
 static void a_process_may_be_freed_in_its_callbacks(void **state)
 {
     (void)state;
@@ -488,11 +573,14 @@ int main(int argc, char **argv)
         ROW(environment_directory_and_arguments_are_as_given),
         ROW(a_child_holds_no_descriptor_but_its_own),
         ROW(a_descriptor_is_handed_over_as_3),
+        ROW(a_child_reads_its_input_to_the_end),
+        ROW(the_output_may_be_a_file),
         ROW(what_cannot_start_says_why),
         ROW(what_cannot_be_executed_after_all_exits_with_127),
         ROW(free_kills_the_group_grandchildren_too),
         ROW(signals_reach_the_whole_group),
         ROW(a_grandchild_that_keeps_the_outputs_delays_the_exit_by_a_second),
+        ROW(a_detached_child_lives_on),
         ROW(a_process_may_be_freed_in_its_callbacks),
         ROW(a_child_dies_with_its_parent_however_that_dies),
         ROW(signals_arrive_on_the_loop),

@@ -18,6 +18,7 @@
 #include "loop/timer.h"
 #include "store/datadir.h"
 #include "store/instance_files.h"
+#include "store/last_words.h"
 #include "store/probe.h"
 #include "store/server_find.h"
 
@@ -30,8 +31,6 @@
 #define STOP_KILL_AFTER_MS 10000
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 5000
-#define LAST_WORDS 3
-#define LAST_WORDS_BYTES 128
 
 enum state { FOLDER, PROBE, UP, PAUSE, FAILED, STOPPING, STOPPED };
 
@@ -56,8 +55,7 @@ struct instance {
     struct probe *probe;
     struct op probe_op;
     struct stream_target target;
-    char words[LAST_WORDS][LAST_WORDS_BYTES]; /* the server's last lines, a ring */
-    size_t word_count;
+    struct last_words words;
 };
 
 static void go(struct instance *instance, enum state state, uint64_t wait_ms)
@@ -108,30 +106,10 @@ static void pause_or_fail(struct instance *instance, enum err err, const struct 
 static void on_line(void *ctx, bool is_stderr, struct slice line)
 {
     struct instance *instance = ctx;
-    char *words = instance->words[instance->word_count++ % LAST_WORDS];
 
     (void)is_stderr;
-    snprintf(words, LAST_WORDS_BYTES, "%.*s", SLICE_ARG(slice_trim(line)));
+    last_words_add(&instance->words, line);
     log_debug("INSTANCE-SAYS", "%s: %.*s", instance->name, SLICE_ARG(line));
-}
-
-static void tell_end(const struct instance *instance, int exit_code, int signal_number,
-                     struct cause *why)
-{
-    struct buf words;
-
-    buf_init(&words, CAUSE_MAX_BYTES);
-    size_t first = instance->word_count > LAST_WORDS ? instance->word_count - LAST_WORDS : 0;
-    for (size_t i = first; i < instance->word_count; i++)
-        buf_addf(&words, "%s%s", i == first ? "; it said: " : " / ",
-                 instance->words[i % LAST_WORDS]);
-    if (signal_number != 0)
-        (void)cause_set(why, E_CRASHED, "%s ended by signal %d (%s)%s", instance->server,
-                        signal_number, strsignal(signal_number), buf_text(&words));
-    else
-        (void)cause_set(why, E_CRASHED, "%s ended with code %d%s", instance->server, exit_code,
-                        buf_text(&words));
-    buf_done(&words);
 }
 
 static void finish_stop(struct instance *instance)
@@ -162,7 +140,7 @@ static void on_exited(void *ctx, int exit_code, int signal_number)
         finish_stop(instance);
         return;
     }
-    tell_end(instance, exit_code, signal_number, &why);
+    (void)server_ended(&why, instance->server, exit_code, signal_number, &instance->words);
     if (was_up && instance->changed != NULL)
         instance->changed(instance->ctx, false);
     pause_or_fail(instance, E_CRASHED, &why);
@@ -175,7 +153,7 @@ static enum err spawn(struct instance *instance, int lock_fd, struct cause *why)
     const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL};
 
     snprintf(conf, sizeof conf, "%s/redis.conf", instance->directory);
-    instance->word_count = 0;
+    instance->words = (struct last_words){0};
     return process_start(instance->loop,
                          &(struct process_options){.file = instance->server,
                                                    .args = args,
@@ -219,7 +197,7 @@ static enum err start_server(struct instance *instance, int lock_fd, struct caus
 
 static void end_leftover(struct instance *instance)
 {
-    pid_t pid = leftover_pid(instance->directory);
+    pid_t pid = leftover_pid(instance->directory, INSTANCE_PID_FILE);
     uint64_t waited_ms = loop_now_ms(instance->loop) - instance->since_ms;
     bool is_late = waited_ms > LEFTOVER_KILL_AFTER_MS;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/datadir.h"
@@ -46,7 +47,7 @@ enum err instance_conf_write(const struct instance_conf *conf, struct cause *why
         conf_add_quoted(&text, "port 0\nunixsocketperm 700\nunixsocket", conf->socket);
     conf_add_quoted(&text, "appendfsync", conf->fsync);
     conf_add_quoted(&text, "dir", conf->directory);
-    snprintf(path, sizeof path, "%s/redis.pid", conf->directory);
+    snprintf(path, sizeof path, "%s/" INSTANCE_PID_FILE, conf->directory);
     conf_add_quoted(&text, "pidfile", path);
     if (conf->events != NULL)
         conf_add_quoted(&text, "notify-keyspace-events", conf->events);
@@ -64,7 +65,7 @@ enum err instance_lock(const char *directory, int *ret_fd, struct cause *why)
 {
     char path[PATH_BYTES];
 
-    snprintf(path, sizeof path, "%s/lock", directory);
+    snprintf(path, sizeof path, "%s/" INSTANCE_LOCK_FILE, directory);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(why, path);
@@ -78,23 +79,29 @@ enum err instance_lock(const char *directory, int *ret_fd, struct cause *why)
     return E_OK;
 }
 
-pid_t leftover_pid(const char *directory)
+pid_t recorded_pid(const char *directory, const char *pid_file)
 {
-    char path[PATH_BYTES], cwd[DATADIR_PATH_MAX_BYTES], text[32];
+    char path[PATH_BYTES], text[32];
     uint64_t pid;
 
-    snprintf(path, sizeof path, "%s/redis.pid", directory);
+    snprintf(path, sizeof path, "%s/%s", directory, pid_file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (fd >= 0)
         close(fd);
-    if (len <= 0 || !slice_to_u64(slice_trim((struct slice){text, (size_t)len}), &pid) ||
-        pid == 0 || pid > INT32_MAX)
-        return 0;
+    bool is_number = len > 0 && slice_to_u64(slice_trim((struct slice){text, (size_t)len}), &pid);
+    return is_number && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+pid_t leftover_pid(const char *directory, const char *pid_file)
+{
+    char path[PATH_BYTES];
+    struct stat at, folder;
+    pid_t pid = recorded_pid(directory, pid_file);
+
     snprintf(path, sizeof path, "/proc/%d/cwd", (int)pid);
-    len = readlink(path, cwd,
-                   sizeof cwd); /* a server works in its folder: another program does not */
-    if (len <= 0 || !slice_eq((struct slice){cwd, (size_t)len}, slice_of(directory)))
-        return 0;
-    return (pid_t)pid;
+    /* A server works in its folder: another program does not. */
+    bool is_there = pid > 0 && stat(path, &at) == 0 && stat(directory, &folder) == 0 &&
+                    at.st_dev == folder.st_dev && at.st_ino == folder.st_ino;
+    return is_there ? pid : 0;
 }

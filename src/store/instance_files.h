@@ -1,4 +1,5 @@
-/* store/instance_files.h - what a server's folder holds: its configuration, its lock, its pid. */
+/* store/instance_files.h - what a server's folder holds: its configuration, its lock, its pid. Used
+ * for every server that we run, those of caches too. */
 #ifndef STORE_INSTANCE_FILES_H
 #define STORE_INSTANCE_FILES_H
 
@@ -25,8 +26,13 @@ enum err instance_conf_write(const struct instance_conf *conf, struct cause *why
  * closes; E_EXISTS while another process has it; E_IO, E_DENIED. */
 enum err instance_lock(const char *directory, int *ret_fd, struct cause *why);
 
-/* leftover_pid is the server that a daemon before us left in this folder; 0 if there is none, also
- * when its number has gone to another program meanwhile. */
-pid_t leftover_pid(const char *directory);
+#define INSTANCE_LOCK_FILE "lock"
+#define INSTANCE_PID_FILE "redis.pid"
+
+/* leftover_pid is the server that a daemon before us left in this folder, by its pid file; 0 if
+ * there is none, also when its number has gone to another program meanwhile. */
+pid_t leftover_pid(const char *directory, const char *pid_file);
+/* recorded_pid is the number in the pid file, whoever has it now; 0 = none. */
+pid_t recorded_pid(const char *directory, const char *pid_file);
 
 #endif
