@@ -8,28 +8,38 @@
 
 #define URL_MAX_BYTES 4096
 
+#define NOT_STORED "ServiceUnavailable"
+
+/* Before anything was begun, a timeout is that of a confirmation by hand. */
+static const struct answer_row failures[] = {
+    {E_BAD_INPUT, 400, "BadRequest"},   {E_LIMIT, 400, "BadRequest"},
+    {E_UNSUPPORTED, 400, "BadRequest"}, {E_DENIED, 400, "Url validation"},
+    {E_TIMEOUT, 400, "Url validation"}, {E_NOT_FOUND, 404, "ResourceNotFound"},
+    {E_EXISTS, 409, "Conflict"},        {E_FULL, 403, "QuotaExceeded"},
+};
+
 static void tell_not_stored(struct http_request *request, enum err err, const struct cause *why)
 {
-    answer_error(request, 503, "ServiceUnavailable", "it could not be stored: %s; try again",
+    answer_error(request, 503, NOT_STORED, "it could not be stored: %s; try again",
                  cause_text(why, err));
 }
 
-/* Before anything was begun, a timeout is that of a confirmation by hand. */
-static void tell_failure(struct http_request *request, enum err err, const struct cause *why)
+void changing_failed(struct http_request *request, enum err err, const struct cause *why)
 {
-    static const struct answer_row rows[] = {
-        {E_BAD_INPUT, 400, "BadRequest"},   {E_LIMIT, 400, "BadRequest"},
-        {E_UNSUPPORTED, 400, "BadRequest"}, {E_DENIED, 400, "Url validation"},
-        {E_TIMEOUT, 400, "Url validation"}, {E_NOT_FOUND, 404, "ResourceNotFound"},
-        {E_EXISTS, 409, "Conflict"},        {E_FULL, 403, "QuotaExceeded"},
-    };
-
-    if (answer_failure(request, rows, COUNT_OF(rows), err, why))
+    if (answer_failure(request, failures, COUNT_OF(failures), err, why))
         return;
     if (err == E_CANCELED)
         answer_error(request, 503, "Stopping", "the server is stopping: try again");
     else
         tell_not_stored(request, err, why);
+}
+
+const char *changing_code(enum err err)
+{
+    for (size_t i = 0; i < COUNT_OF(failures); i++)
+        if (failures[i].err == err)
+            return failures[i].code;
+    return NOT_STORED;
 }
 
 static void changing_free(struct changing *changing)
@@ -46,7 +56,7 @@ static void on_changed(struct op *op, enum err err)
     if (err == E_TIMEOUT)
         tell_not_stored(changing->request, err, &op->why);
     else if (err != E_OK)
-        tell_failure(changing->request, err, &op->why);
+        changing_failed(changing->request, err, &op->why);
     else if (changing->answer != NULL)
         changing->answer(changing);
     else
@@ -71,7 +81,7 @@ void changing_begun(struct changing *changing, enum err err)
 {
     if (err == E_OK)
         return;
-    tell_failure(changing->request, err, &changing->change.op.why);
+    changing_failed(changing->request, err, &changing->change.op.why);
     changing_free(changing);
 }
 

@@ -36,6 +36,11 @@ struct subscription_change {
 void changing_subscription(struct router *router, struct http_request *request,
                            const struct subscription_change *change);
 
+/* changing_failed answers for a change that did not come about; changing_code is the code of such
+ * an answer. */
+void changing_failed(struct http_request *request, enum err err, const struct cause *why);
+const char *changing_code(enum err err);
+
 /* What the request asks for: `properties` of its body, or the whole of it if it has none; false,
  * and answered, if the body is no JSON object. */
 bool changing_properties(struct http_request *request, struct slice *ret);

@@ -4,30 +4,21 @@
 
 #include "api/answer.h"
 #include "api/changing.h"
+#include "api/subscription_json.h"
 #include "api/subscription_routes.h"
 #include "json/json.h"
 #include "json/scan.h"
 
 #define PATCH_MAX_BYTES 4096
 
-/* The subscription as its document has it; to be done with by subscription_done(). */
-static bool read_member(const struct member *member, struct subscription *ret)
-{
-    const struct subscription_rules rules = scope_stored_rules(member->scope);
-    struct slice document = slice_of(member->document);
-    struct cause why;
-
-    subscription_init(ret, SLICE("-"), &rules);
-    return subscription_read(ret, &rules, jx_scan_member(document, SLICE("properties")), &why) ==
-           E_OK;
-}
-
 static void answer_secrets(struct http_request *request, const struct member *member)
 {
     struct subscription subscription;
+    struct cause why;
     struct buf body;
 
-    if (!read_member(member, &subscription) || !subscription.destination.signing.is_enabled) {
+    if (subscription_json_read(member, &subscription, &why) != E_OK ||
+        !subscription.destination.signing.is_enabled) {
         answer_error(request, 409, "Conflict",
                      "its deliveries are not signed: `redgrid subscription update --sign yes`");
     } else {
@@ -116,11 +107,12 @@ void signing_rotate(struct router *router, struct http_request *request)
     const struct member *member = subscription_of(router, request);
     struct subscription subscription;
     struct rotation rotation;
+    struct cause why;
     struct buf patch;
 
     if (member == NULL || !read_rotation(request, &rotation))
         return;
-    bool is_read = read_member(member, &subscription);
+    bool is_read = subscription_json_read(member, &subscription, &why) == E_OK;
     if (!is_read || subscription.destination.kind != DESTINATION_WEBHOOK) {
         answer_error(request, 409, "Conflict", "only deliveries to webhooks are signed");
     } else {

@@ -7,6 +7,7 @@
 #include "api/event_status.h"
 #include "api/listing.h"
 #include "api/looking.h"
+#include "api/subscription_json.h"
 #include "base/clock.h"
 #include "router/document.h"
 #include "router/resource_id.h"
@@ -15,22 +16,6 @@
 #define ID_MAX_BYTES 4096
 
 /* ---- answers ---- */
-
-static void write_settings(struct buf *out, const struct scope *scope, struct slice name,
-                           struct slice document)
-{
-    const struct subscription_rules rules = scope_stored_rules(scope);
-    struct subscription subscription;
-    struct cause why;
-
-    subscription_init(&subscription, name, &rules);
-    if (subscription_read(&subscription, &rules, jx_scan_member(document, SLICE("properties")),
-                          &why) == E_OK)
-        subscription_write(out, &subscription, &rules);
-    else
-        member_text(out, "error", slice_of(why.text)); /* what it was made by is no longer valid */
-    subscription_done(&subscription);
-}
 
 /* With counts it is what is shown; without, what was set. */
 static void write_subscription(struct buf *out, const struct member *member, bool has_counts)
@@ -48,7 +33,7 @@ static void write_subscription(struct buf *out, const struct member *member, boo
     member_open(out, "properties");
     member_text(out, "topic", slice_of(topic_scope(scope->topic)));
     member_text(out, "provisioningState", slice_of(document_state(document, clock_unix_ms())));
-    write_settings(out, scope, slice_of(name), document);
+    subscription_json_settings(out, member);
     buf_add_byte(out, '}');
     if (has_counts) {
         member_open(out, "counts");

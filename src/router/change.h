@@ -14,6 +14,7 @@
 
 #include "base/id.h"
 #include "router/catalog.h"
+#include "router/labels.h"
 #include "router/validation.h"
 #include "store/resources.h"
 
@@ -51,6 +52,7 @@ struct change_request {
     struct slice scope;      /* of a topic: its own resource id; else what it belongs to */
     struct slice name;       /* of the topic or subscription */
     struct slice properties; /* a JSON object; empty = {} */
+    struct labels labels;    /* of a topic; what is SLICE_NONE stays as it is */
     struct slice url;        /* of this server, as the client knows it: "http://host:port" */
     bool is_patch;           /* changes what there is; else all is said, the rest is default */
 };
@@ -93,6 +95,9 @@ enum err change_topic_key(struct changes *changes, struct slice id, size_t which
                           struct change *change);
 enum err change_subscription(struct changes *changes, const struct change_request *request,
                              struct change *change);
+/* change_write_properties appends the members of `properties` that a subscription will have, as
+ * subscription_write() does; in the turn in which change_subscription() has begun. */
+void change_write_properties(struct buf *out, const struct change *change);
 /* change_confirm is what an endpoint's owner does by hand. E_DENIED: not with these; E_TIMEOUT: too
  * late. */
 struct confirmation {

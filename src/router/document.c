@@ -68,10 +68,11 @@ struct slice document_latest(struct slice document, uint64_t now_unix_ms)
     return jx_scan_member(document, SLICE("properties"));
 }
 
-void document_write_topic(struct buf *out, const struct topic *topic)
+void document_write_topic(struct buf *out, const struct topic *topic, const struct labels *labels)
 {
     member_text(out, "name", slice_of(topic->name));
     member_text(out, "id", slice_of(topic->id));
+    labels_write(out, labels);
     member_open(out, "properties");
     topic_write_stored(out, topic);
     buf_add_byte(out, '}');

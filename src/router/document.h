@@ -12,6 +12,7 @@
 #define ROUTER_DOCUMENT_H
 
 #include "event/topic.h"
+#include "router/labels.h"
 
 #define STATE_SUCCEEDED "Succeeded"
 #define STATE_AWAITING "AwaitingManualAction"
@@ -37,7 +38,7 @@ struct waiting {
 /* document_waiting reads it; false: nothing waits. The slices point into the document. */
 bool document_waiting(struct slice document, struct waiting *ret);
 
-void document_write_topic(struct buf *out, const struct topic *topic);
+void document_write_topic(struct buf *out, const struct topic *topic, const struct labels *labels);
 
 struct member_draft {
     struct slice name, id, queue;

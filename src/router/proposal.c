@@ -127,6 +127,8 @@ static enum err check_topic(struct change *c, const struct change_request *reque
 
 static enum err write_topic(struct change *c, const struct change_request *request, int renewed)
 {
+    const struct labels old = labels_read(change_document(c)),
+                        labels = labels_merge(&old, &request->labels);
     struct topic topic;
     enum err err = read_topic(c, request, change_document(c), &topic);
 
@@ -136,7 +138,7 @@ static enum err write_topic(struct change *c, const struct change_request *reque
         if (topic.keys.text[i][0] == '\0' || i == renewed)
             access_keys_renew(&topic.keys, (size_t)i);
     if (err == E_OK)
-        document_write_topic(&c->document, &topic);
+        document_write_topic(&c->document, &topic, &labels);
     topic_done(&topic);
     return err != E_OK ? err : buf_err(&c->document);
 }
@@ -318,6 +320,15 @@ void proposal_validate(struct change *c, struct op *op)
         &c->validation, op);
     buf_done(&callback);
     buf_done(&token);
+}
+
+void change_write_properties(struct buf *out, const struct change *c)
+{
+    const struct scope *scope =
+        catalog_scope(c->changes->options.catalog, slice_of(c->proposal->scope));
+    const struct subscription_rules rules = scope_rules(scope); /* it has just been asked */
+
+    subscription_write(out, &c->proposal->subscription, &rules);
 }
 
 static void write_member(struct change *c, const struct scope *scope, struct slice document)
