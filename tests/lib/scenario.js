@@ -5,8 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { makeApp } from './app.js';
+import { Caches } from './caches.js';
 import { Events } from './events.js';
 import { Hook } from './hook.js';
+import { Load } from './load.js';
 import { Node } from './node.js';
 import { RedisServer } from './redis-server.js';
 
@@ -68,6 +70,20 @@ class World {
   // Starts a node without functions, for topics and subscriptions.
   async events(options = {}) {
     return new Events(await this.node(options).start());
+  }
+
+  // Starts a node for caches, with ports and servers of its own.
+  async caches(options = {}) {
+    const port = 20000 + (process.pid % 500) * 20 + 4 * this.nodes.length;
+    const args = ['--caches-port', port, ...(options.args ?? [])].map(String);
+    return new Caches(await this.node({ https: '127.0.0.1:0', ...options, args }).start());
+  }
+
+  // Starts clients that write to a cache, as Load.on() has them.
+  async load(caches, name, options) {
+    const load = await Load.on(caches, name, options);
+    this.servers.push(load);
+    return load;
   }
 
   // Starts a webhook; options as for Hook.
