@@ -37,6 +37,10 @@ enum err settings_check(const struct settings *settings, struct cause *why)
         err = check_open(settings, SETTING_LISTEN_HTTPS_ID, why);
     if (err != E_OK)
         return err;
+    if ((settings_text(settings, SETTING_LISTEN_CERT_ID)[0] == '\0') !=
+        (settings_text(settings, SETTING_LISTEN_KEY_ID)[0] == '\0'))
+        return cause_set(why, E_BAD_INPUT,
+                         "listen.cert: needs listen.key, and the other way round");
     if (settings_number(settings, SETTING_WORKERS_MIN_ID) >
         settings_number(settings, SETTING_WORKERS_MAX_ID))
         return cause_set(why, E_BAD_INPUT, "workers.min: is above workers.max");

@@ -52,6 +52,12 @@ enum setting_type {
       "--listen-https", "ADDR:PORT",                                                               \
       "Address for HTTPS, with a certificate of DATA/tls/ca.crt; port 0 takes a free one; or "     \
       "off.")                                                                                      \
+    X(LISTEN_NAMES, "listen.names", NAMES, "", 0, 0, "", RESTART, "--listen-names", "NAME...",     \
+      "Names and addresses by which others reach listen_https, for its certificate.")              \
+    X(LISTEN_CERT, "listen.cert", PATH, "", 0, 0, "", RESTART, "--listen-cert", "FILE",            \
+      "Certificate of your own for listen_https, with its chain (PEM); empty makes one.")          \
+    X(LISTEN_KEY, "listen.key", PATH, "", 0, 0, "", RESTART, "--listen-key", "FILE",               \
+      "The key of listen.cert (PEM).")                                                             \
     X(PUBLIC_URL, "public_url", TEXT, "", 0, 0, "", RESTART, "--public-url", "URL",                \
       "How others reach this server, behind a proxy; empty takes what each request says.")         \
     X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", LIVE, "--listen-token", "TOKEN",         \

@@ -262,6 +262,7 @@ static void a_reload_takes_what_may_change_and_names_the_rest(void **state)
         {"log.level: warn\napp: [a]\ndata: elsewhere\nstore: s\n", "warn",
          "app, listen.token, log.level = warn", "data, store", ""},
         {"log.level: loud\nworkers.max: 5\n", "warn", "", "", ":1:12: log.level: 'loud'"},
+        {"listen.cert: a.pem\n", "warn", "", "", "listen.cert: needs listen.key"},
         {"workers.min: 5\nworkers.max: 2\n", "warn", "", "", "workers.min: is above"},
         {"workers.max: 8\nlog.level: debug\n", "debug", "app, log.level = debug", "", ""},
         {"", "info", "log.level = info", "", ""},

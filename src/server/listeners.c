@@ -67,22 +67,27 @@ static enum err open_one(struct listeners *listeners, enum setting_id id, const 
 
 /* ---- HTTPS ---- */
 
-/* What clients call this machine: the names of the loopback, and what it listens on. */
+/* What clients call this machine: the names of the loopback, what it listens on, and what the
+ * operator says. */
 static enum err make_certificate(const struct listeners *listeners, const char *folder,
                                  struct cause *why)
 {
+    const char *names[4 + SETTING_LIST_MAX + 1] = {"localhost", "127.0.0.1", "::1"};
+    const char *const *said = settings_list(listeners->options.settings, SETTING_LISTEN_NAMES_ID);
+    size_t count = 3;
     char *host = NULL;
     enum err err = folder_make(folder, why);
 
     if (err != E_OK)
         return err;
     (void)settings_address(slice_of(text(listeners, SETTING_LISTEN_HTTPS_ID)), &host, NULL);
-    const char *names[] = {"localhost", "127.0.0.1", "::1", host, NULL};
-    if (host == NULL || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
-        names[3] = NULL;
+    if (host != NULL && strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0)
+        names[count++] = host;
+    for (; *said != NULL; said++)
+        names[count++] = *said;
     err = authority_open(folder, names, why);
     free(host);
-    return err;
+    return err == E_BAD_INPUT || err == E_LIMIT ? cause_wrap(why, err, "listen.names") : err;
 }
 
 static bool is_optional(const struct listeners *listeners)
@@ -99,10 +104,13 @@ static enum err open_https(struct listeners *listeners, struct cause *why)
     snprintf(folder, sizeof folder, "%s/tls", listeners->options.data);
     snprintf(cert_file, sizeof cert_file, "%s/" AUTHORITY_CERTIFICATE, folder);
     snprintf(key_file, sizeof key_file, "%s/" AUTHORITY_KEY, folder);
-    enum err err = make_certificate(listeners, folder, why);
+    const char *own_cert = text(listeners, SETTING_LISTEN_CERT_ID);
+    bool is_own = own_cert[0] != '\0';
+    enum err err = is_own ? E_OK : make_certificate(listeners, folder, why);
     if (err == E_OK)
-        err = open_one(listeners, SETTING_LISTEN_HTTPS_ID, cert_file, key_file, &listeners->https,
-                       why);
+        err = open_one(listeners, SETTING_LISTEN_HTTPS_ID, is_own ? own_cert : cert_file,
+                       is_own ? text(listeners, SETTING_LISTEN_KEY_ID) : key_file,
+                       &listeners->https, why);
     if (err == E_EXISTS && is_optional(listeners)) {
         log_warn("SERVER-HTTPS", "nothing is served by HTTPS: %s", cause_text(why, err));
         return E_OK;

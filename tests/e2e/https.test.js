@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
+import { makeCertificate } from '../lib/certificate.js';
 import { Events, gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
 import { publisher } from '../lib/sdk.js';
@@ -55,6 +56,27 @@ scenario('The SDK publishes by HTTPS with a key', async (w) => {
   const event = { subject: 's', eventType: 'made', dataVersion: '1', data: {} };
   await publisher({ endpoint, key1 }, 'EventGrid', undefined, more).send([event]);
   await hook.gets(1);
+});
+
+scenario('A certificate has the names that the operator says, or is the operator\'s own', async (w) => {
+  const named = await w.events({ https: '127.0.0.1:0', args: ['--listen-names', 'grid.test', '10.1.2.3'] });
+  for (const servername of ['grid.test', 'localhost']) {
+    const { status } = await ask(named.node, 'GET', '/healthz', { servername, host: '127.0.0.1' });
+    assert.equal(status, 200);
+  }
+  await assert.rejects(ask(named.node, 'GET', '/healthz', { servername: 'other.test', host: '127.0.0.1' }));
+  const own = makeCertificate(w.path('own'), 'DNS:own.test');
+  const files = ['--listen-cert', own.file, '--listen-key', w.path('own', 'key.pem')];
+  const { node } = await w.events({ https: '127.0.0.1:0', args: files });
+  const more = { ca: own.cert, servername: 'own.test', host: '127.0.0.1' };
+  assert.equal((await ask(node, 'GET', '/healthz', more)).status, 200);
+  assert.ok(!fs.existsSync(path.join(node.data(), 'tls', 'ca.crt')));
+  const wrong = w.node({ https: '127.0.0.1:0', args: ['--listen-names', 'a name'] });
+  await assert.rejects(wrong.start());
+  assert.ok(wrong.has(/listen.names: 'a name' is no name of a host/));
+  const none = w.node({ https: '127.0.0.1:0', args: ['--listen-cert', w.path('none'), '--listen-key', own.file] });
+  await assert.rejects(none.start());
+  assert.ok(none.has(/none/), none.tail(5));
 });
 
 scenario('A restart keeps the authority', async (w) => {
