@@ -101,7 +101,7 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     if (stream == NULL || !wants_bytes(stream))
         return;
     if (stream->session != NULL)
-        session_room(stream->session, ret);
+        session_room(ret);
     else if ((room = room_of(stream)) > 0)
         *ret = (uv_buf_t){buf_reserve(stream->into, room), room};
 }
@@ -176,7 +176,8 @@ static void read_abort(struct op *op)
 
 enum err stream_read(struct stream *stream, struct buf *into, size_t chunk, struct op *op)
 {
-    assert(stream->read_op == NULL && stream->connect == NULL && chunk > 0);
+    assert(stream->read_op == NULL && stream->connect == NULL && stream->secure_op == NULL);
+    assert(chunk > 0);
     if (stream->transport == NULL)
         return cause_set(&op->why, E_CLOSED, "not connected");
     op_begin(op, read_abort, stream);
@@ -266,7 +267,7 @@ static void write_abort(struct op *op)
 
 enum err stream_write(struct stream *stream, const struct slice *parts, size_t count, struct op *op)
 {
-    assert(stream->write_op == NULL && stream->connect == NULL);
+    assert(stream->write_op == NULL && stream->connect == NULL && stream->secure_op == NULL);
     if (stream->transport == NULL)
         return cause_set(&op->why, E_CLOSED, "not connected");
     if (count > STREAM_PARTS_MAX)
@@ -278,6 +279,23 @@ enum err stream_write(struct stream *stream, const struct slice *parts, size_t c
     else
         write_plain(stream, parts, count);
     return E_OK;
+}
+
+static void on_shut_down(uv_shutdown_t *req, int status)
+{
+    (void)req, (void)status; /* libuv wants one; reading tells how the peer took it */
+}
+
+void stream_finish(struct stream *stream)
+{
+    struct transport *transport = stream->transport;
+
+    assert(stream->write_op == NULL);
+    if (transport == NULL || stream->is_finished)
+        return;
+    stream->is_finished = true;
+    session_finish(stream);
+    (void)uv_shutdown(&transport->shutdown, &transport->uv.stream, on_shut_down);
 }
 
 /* ---- life ---- */
@@ -329,6 +347,8 @@ void stream_free(struct stream *stream)
         return;
     if (stream->connect != NULL)
         stream_connect_cancel(stream);
+    if (stream->secure_op != NULL)
+        loop_end_later(stream->loop, stream->secure_op, E_CANCELED);
     loop_forget(&stream->read_late);
     loop_forget(&stream->write_late);
     turn_cancel(&stream->pause);

@@ -1,6 +1,7 @@
 /* loop/stream.h - a byte stream to a peer: TCP, unix socket, TLS over TCP, or a descriptor that is
- * open already. Rules: one connect, then at most one read and one write at a time. Reading is asked
- * for, so back-pressure is the absence of asking. Any error ends the stream's use: free it. */
+ * open already. Rules: one connect, or adopt and perhaps secure, then at most one read and one
+ * write at a time. Reading is asked for, so back-pressure is the absence of asking. Any error ends
+ * the stream's use: free it. */
 #ifndef LOOP_STREAM_H
 #define LOOP_STREAM_H
 
@@ -30,6 +31,11 @@ struct stream *stream_new(struct loop *loop);
  */
 enum err stream_adopt(struct loop *loop, int fd, struct stream **ret, struct cause *why);
 
+/* stream_secure makes an adopted stream, of which nothing was read or written yet, the server's
+ * side of TLS: later E_OK; or E_TLS, E_CLOSED, E_CANCELED. How long a client may take is the
+ * caller's to say, by op_abort(). `tls` is of tls_server_new(). */
+enum err stream_secure(struct stream *stream, const struct tls *tls, struct op *op);
+
 /* stream_connect: later E_OK; or E_DNS, E_DENIED (`reaches`), E_REFUSED, E_TIMEOUT, E_TLS,
  * E_CLOSED, E_CANCELED, with the peer's name in op->why. TCP_NODELAY is set. `target` is borrowed
  * until then, its tls until the stream is freed. */
@@ -38,7 +44,7 @@ enum err stream_connect(struct stream *stream, const struct stream_target *targe
 /* stream_read waits for bytes and appends at most what `into` has room for (it reserves; see
  * buf.h), at least one and up to `chunk` bytes. Later E_OK; E_CLOSED at the end of the stream;
  * E_LIMIT if `into` is full; other errors. Several chunks that are there may be appended at once.
- */
+ * Between turns nothing points into `into`: its owner may change or move its content meanwhile. */
 enum err stream_read(struct stream *stream, struct buf *into, size_t chunk, struct op *op);
 
 /* stream_write sends the parts in order. They are borrowed until done. At most STREAM_PARTS_MAX
@@ -46,6 +52,11 @@ enum err stream_read(struct stream *stream, struct buf *into, size_t chunk, stru
 #define STREAM_PARTS_MAX 1024
 enum err stream_write(struct stream *stream, const struct slice *parts, size_t count,
                       struct op *op);
+
+/* stream_finish tells the peer that nothing more will be sent, and reading goes on. For when no
+ * write is under way. Closing at once instead would take what was sent last away from a peer that
+ * is still sending. */
+void stream_finish(struct stream *stream);
 
 /* stream_free closes at once; a busy op ends with E_CANCELED, later. NULL is fine. In callbacks:
  * yes. */
@@ -64,5 +75,12 @@ struct tls_options {
 enum err tls_new(const struct tls_options *options, struct tls **ret,
                  struct cause *why); /* reads files: blocks */
 void tls_free(struct tls *tls);
+
+/* tls_server_new is the server's side: a certificate chain and its key, PEM; TLS 1.2 and 1.3. Reads
+ * files: blocks. E_OK; or E_TLS with the file named. */
+enum err tls_server_new(const char *cert_file, const char *key_file, struct tls **ret,
+                        struct cause *why);
+/* tls_server_reload reads the files again, for connections to come. A failure changes nothing. */
+enum err tls_server_reload(struct tls *tls, struct cause *why);
 
 #endif

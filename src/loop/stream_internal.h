@@ -19,6 +19,7 @@ struct transport {
     } uv;
     uv_connect_t connect;
     uv_write_t write;
+    uv_shutdown_t shutdown;
     struct stream *owner; /* NULL once the stream let go of it */
 };
 
@@ -27,6 +28,8 @@ struct stream {
     struct transport *transport; /* NULL before the connect and after an abort */
     struct connect *connect;     /* NULL when there is none under way */
     struct session *session;     /* TLS; NULL = plain */
+    struct op *secure_op;        /* who waits for a client's handshake, or NULL */
+    bool is_finished;            /* by stream_finish() */
 
     struct op *read_op;  /* who waits for bytes, or NULL */
     struct op read_late; /* ends read_op next turn */
@@ -51,6 +54,8 @@ void transport_drop(struct stream *stream);
 void stream_connect_cancel(struct stream *stream);
 /* stream_connect_secured is called by the session, from the loop, when the handshake ended. */
 void stream_connect_secured(struct stream *stream, enum err err, const char *text);
+/* stream_secured is the same for a stream that was adopted; its op ends next turn. */
+void stream_secured(struct stream *stream, enum err err, const char *text);
 
 /* stream_watch asks the socket for bytes. */
 enum err stream_watch(struct stream *stream);
@@ -59,12 +64,14 @@ enum err stream_watch(struct stream *stream);
 void stream_read_end(struct stream *stream, enum err err, const char *text);
 void stream_write_end(struct stream *stream, enum err err, const char *text);
 
-/* The same for TLS. They end the stream's ops as the plain functions do. */
+/* The same for TLS. They end the stream's ops as the plain functions do. session_start begins the
+ * handshake; `host` NULL = as the server, then stream_secured(), else stream_connect_secured(). */
 enum err session_start(struct stream *stream, const struct tls *tls, const char *host,
-                       struct cause *why); /* the handshake; then stream_connect_secured() */
-void session_free(struct stream *stream);  /* says goodbye if it can; none is fine */
+                       struct cause *why);
+void session_finish(struct stream *stream);              /* says goodbye if it can; none is fine */
+void session_free(struct stream *stream);                /* the same, and frees */
 bool session_wants_bytes(const struct session *session); /* the handshake does */
-void session_room(struct session *session, uv_buf_t *ret);
+void session_room(uv_buf_t *ret);
 void session_got(struct stream *stream, ssize_t got); /* bytes from the socket, or a uv error */
 void session_read(struct stream *stream);
 void session_write(struct stream *stream, const struct slice *parts, size_t count);

@@ -1,7 +1,7 @@
 /* The TLS half of a stream. OpenSSL works on two memory BIOs:
  *
- *   socket --> room --> in  BIO --> SSL_read  --> the reader's buf
- *   socket <-- sending <-- out BIO <-- SSL_write <-- the writer's parts
+ *   socket --> incoming --> in  BIO --> SSL_read  --> the reader's buf
+ *   socket <-- sending  <-- out BIO <-- SSL_write <-- the writer's parts
  *
  * A big write is encrypted in rounds of ROUND_BYTES, the next when the last is sent, so that it
  * does not stand in memory twice. OpenSSL may have something to send at any time (handshake, key
@@ -20,14 +20,17 @@
 struct session {
     SSL *ssl;
     bool is_handshaking;
-    bool is_broken;              /* OpenSSL must not be asked any more */
-    bool is_sending;             /* libuv holds `sending` */
-    struct buf sending;          /* encrypted */
-    const struct slice *parts;   /* of the write under way: the caller's, then `copied` */
-    struct slice *copied;        /* owned; NULL = none */
-    size_t count, at, offset;    /* parts, the current one, and how much of it is encrypted */
-    char room[2 * RECORD_BYTES]; /* what the socket gave, before it goes into the BIO */
+    bool is_broken;            /* OpenSSL must not be asked any more */
+    bool is_sending;           /* libuv holds `sending` */
+    struct buf sending;        /* encrypted */
+    const struct slice *parts; /* of the write under way: the caller's, then `copied` */
+    struct slice *copied;      /* owned; NULL = none */
+    size_t count, at, offset;  /* parts, the current one, and how much of it is encrypted */
 };
+
+/* What the socket gave, before it goes into the BIO. One for all sessions, since libuv asks for
+ * room, reads and hands over in one go. */
+static char incoming[2 * RECORD_BYTES];
 
 enum progress { FINISHED, UNDER_WAY, FAILED };
 
@@ -235,6 +238,14 @@ void session_read(struct stream *stream)
         loop_later(stream->loop, &stream->read_late, stream->read_err);
 }
 
+static void secured(struct stream *stream, enum err err, const char *text)
+{
+    if (SSL_is_server(stream->session->ssl))
+        stream_secured(stream, err, text);
+    else
+        stream_connect_secured(stream, err, text);
+}
+
 static void shake(struct stream *stream)
 {
     struct session *session = stream->session;
@@ -246,11 +257,11 @@ static void shake(struct stream *stream)
     session->is_broken = result != 1 && ssl_error != SSL_ERROR_WANT_READ;
     (void)flush(stream); /* the alert too, so that the peer knows; if it fails, reading tells */
     if (result == 1)
-        stream_connect_secured(stream, E_OK, "");
+        secured(stream, E_OK, "");
     else if (session->is_broken)
-        stream_connect_secured(stream, E_TLS, tls_reason(session->ssl));
+        secured(stream, E_TLS, tls_reason(session->ssl));
     else if (stream_watch(stream) != E_OK)
-        stream_connect_secured(stream, stream->read_err, stream->read_text);
+        secured(stream, stream->read_err, stream->read_text);
 }
 
 void session_got(struct stream *stream, ssize_t got)
@@ -258,12 +269,12 @@ void session_got(struct stream *stream, ssize_t got)
     struct session *session = stream->session;
 
     if (got > 0)
-        BIO_write(SSL_get_rbio(session->ssl), session->room, (int)got);
+        BIO_write(SSL_get_rbio(session->ssl), incoming, (int)got);
     if (session->is_handshaking) {
         if (got > 0)
             shake(stream);
         else
-            stream_connect_secured(stream, stream->read_err, "closed in the TLS handshake");
+            secured(stream, stream->read_err, "closed in the TLS handshake");
         return;
     }
     if (stream->read_op == NULL || stream->read_late.is_busy)
@@ -275,9 +286,9 @@ void session_got(struct stream *stream, ssize_t got)
         stream_read_end(stream, stream->read_err, stream->read_text);
 }
 
-void session_room(struct session *session, uv_buf_t *ret)
+void session_room(uv_buf_t *ret)
 {
-    *ret = (uv_buf_t){session->room, sizeof session->room};
+    *ret = (uv_buf_t){incoming, sizeof incoming};
 }
 
 bool session_wants_bytes(const struct session *session)
@@ -302,17 +313,26 @@ enum err session_start(struct stream *stream, const struct tls *tls, const char 
     return E_OK;
 }
 
+/* So that the peer can tell an end from a cut. */
+void session_finish(struct stream *stream)
+{
+    struct session *session = stream->session;
+
+    if (session == NULL || stream->transport == NULL || session->is_handshaking ||
+        session->is_broken || stream->write_op != NULL ||
+        (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) != 0)
+        return;
+    SSL_shutdown(session->ssl);
+    (void)flush(stream);
+}
+
 void session_free(struct stream *stream)
 {
     struct session *session = stream->session;
 
     if (session == NULL)
         return;
-    if (stream->transport != NULL && !session->is_handshaking && !session->is_broken &&
-        stream->write_op == NULL) {
-        SSL_shutdown(session->ssl); /* so that the peer can tell an end from a cut */
-        (void)flush(stream);
-    }
+    session_finish(stream);
     stream->session = NULL;
     SSL_free(session->ssl);
     buf_done(&session->sending);

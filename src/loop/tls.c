@@ -13,6 +13,7 @@
 
 struct tls {
     SSL_CTX *ctx;
+    char *cert_file, *key_file; /* of a server, to be read again; else NULL */
 };
 
 const char *tls_reason(const SSL *ssl)
@@ -116,8 +117,62 @@ void tls_free(struct tls *tls)
     if (tls == NULL)
         return;
     SSL_CTX_free(tls->ctx);
+    free(tls->cert_file);
+    free(tls->key_file);
     free(tls);
 }
+
+/* ---- a server's ---- */
+
+static enum err server_ctx_new(const char *cert_file, const char *key_file, SSL_CTX **ret,
+                               struct cause *why)
+{
+    const struct tls_options options = {.cert_file = cert_file, .key_file = key_file};
+
+    ERR_clear_error();
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (ctx == NULL)
+        return cause_set(why, E_TLS, "%s", tls_reason(NULL));
+    set_modes(ctx, &options);
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    enum err err = load_identity(ctx, &options, why);
+    if (err != E_OK) {
+        SSL_CTX_free(ctx);
+        return err;
+    }
+    *ret = ctx;
+    return E_OK;
+}
+
+enum err tls_server_new(const char *cert_file, const char *key_file, struct tls **ret,
+                        struct cause *why)
+{
+    SSL_CTX *ctx;
+    enum err err = server_ctx_new(cert_file, key_file, &ctx, why);
+
+    if (err != E_OK)
+        return err;
+    struct tls *tls = mem_new(struct tls);
+    tls->ctx = ctx;
+    tls->cert_file = slice_dup(slice_of(cert_file));
+    tls->key_file = slice_dup(slice_of(key_file));
+    *ret = tls;
+    return E_OK;
+}
+
+enum err tls_server_reload(struct tls *tls, struct cause *why)
+{
+    SSL_CTX *ctx;
+    enum err err = server_ctx_new(tls->cert_file, tls->key_file, &ctx, why);
+
+    if (err != E_OK)
+        return err;
+    SSL_CTX_free(tls->ctx); /* sessions hold it on */
+    tls->ctx = ctx;
+    return E_OK;
+}
+
+/* ---- sessions ---- */
 
 static bool is_address(const char *host)
 {
@@ -144,7 +199,7 @@ SSL *tls_open(const struct tls *tls, const char *host, struct cause *why)
     SSL *ssl = SSL_new(tls->ctx);
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
 
-    if (ssl == NULL || in == NULL || out == NULL || !set_host(ssl, host)) {
+    if (ssl == NULL || in == NULL || out == NULL || (host != NULL && !set_host(ssl, host))) {
         (void)cause_set(why, E_TLS, "%s", tls_reason(NULL));
         BIO_free(in);
         BIO_free(out);
@@ -152,6 +207,9 @@ SSL *tls_open(const struct tls *tls, const char *host, struct cause *why)
         return NULL;
     }
     SSL_set_bio(ssl, in, out);
-    SSL_set_connect_state(ssl);
+    if (host != NULL)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
     return ssl;
 }
