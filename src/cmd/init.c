@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cmd/commands.h"
 #include "cmd/init_templates.h"
+#include "cmd/shell.h"
 #include "json/member.h"
 
 #define PATH_BYTES_MAX 4096
@@ -137,34 +138,13 @@ static int each_file(const struct app *app, bool is_dry)
     return code;
 }
 
-/* add_word writes a word as a shell has to see it. */
-static void add_word(struct buf *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_./-+,:@%";
-
-    if (word[0] == '-')
-        buf_add(out, SLICE("./"));
-    if (word[strspn(word, plain)] == '\0') {
-        buf_add(out, slice_of(word));
-        return;
-    }
-    buf_add_byte(out, '\'');
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            buf_add(out, SLICE("'\\''"));
-        else
-            buf_add_byte(out, *word);
-    buf_add_byte(out, '\'');
-}
-
 static void add_send(struct buf *out, struct app *app, const char *program)
 {
     for (const char *text = app->trigger->send; *text != '\0'; text++)
         if (*text == '$')
-            add_word(out, program);
+            shell_add_word(out, program);
         else if (*text == '^')
-            add_word(out, buf_text(&app->full_name));
+            shell_add_word(out, buf_text(&app->full_name));
         else if (*text == '@')
             buf_add(out, slice_of(app->name));
         else
@@ -183,13 +163,13 @@ static int tell_next(struct app *app)
              app->language->name);
     add_named(&out, app->trigger->source, app->name);
     buf_add(&out, SLICE(".\n\nNext:\n  "));
-    add_word(&out, program);
+    shell_add_word(&out, program);
     buf_add(&out, SLICE(" up --app "));
-    add_word(&out, app->folder);
+    shell_add_word(&out, app->folder);
     buf_add(&out, SLICE("\n  "));
     add_send(&out, app, program);
     buf_add(&out, SLICE("\n  "));
-    add_word(&out, program);
+    shell_add_word(&out, program);
     buf_addf(&out, " function logs %s --follow\n", app->name);
     if (app->trigger->is_redis)
         buf_addf(

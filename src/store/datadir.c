@@ -135,13 +135,14 @@ static bool write_all(int fd, struct slice bytes)
     return true;
 }
 
-enum err datadir_replace(const struct datadir *data, const char *name, struct slice bytes,
-                         struct cause *why)
+enum err folder_replace(const char *folder, const char *name, struct slice bytes, struct cause *why)
 {
     char path[DATADIR_PATH_MAX_BYTES];
     char temporary[DATADIR_PATH_MAX_BYTES + 8];
 
-    snprintf(path, sizeof path, "%s/%s", data->path, name);
+    int len = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return cause_set(why, E_LIMIT, "%.64s...: the path is too long", folder);
     snprintf(temporary, sizeof temporary, "%s.new", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
@@ -151,13 +152,19 @@ enum err datadir_replace(const struct datadir *data, const char *name, struct sl
     close(fd);
     if (err == E_OK && rename(temporary, path) != 0)
         err = failed(why, path);
-    int folder = err == E_OK ? open(data->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (folder >= 0) {
+    int folder_fd = err == E_OK ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder_fd >= 0) {
         (void)fsync(
-            folder); /* some file systems refuse it: then the rename is as safe as it gets */
-        close(folder);
+            folder_fd); /* some file systems refuse it: then the rename is as safe as it gets */
+        close(folder_fd);
     }
     return err;
+}
+
+enum err datadir_replace(const struct datadir *data, const char *name, struct slice bytes,
+                         struct cause *why)
+{
+    return folder_replace(data->path, name, bytes, why);
 }
 
 /* A hash that is the same in every process, unlike slice_hash(): FNV-1a. */

@@ -23,6 +23,9 @@ const char *datadir_path(const struct datadir *data); /* absolute */
 enum err datadir_replace(const struct datadir *data, const char *name, struct slice bytes,
                          struct cause *why);
 
+/* folder_replace does the same in any folder; only this user can read the file. */
+enum err folder_replace(const char *folder, const char *name, struct slice bytes,
+                        struct cause *why);
 /* folder_make makes a folder and its parents, 0700; E_OK too if it is there already. */
 enum err folder_make(const char *path, struct cause *why);
 
