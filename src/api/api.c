@@ -8,7 +8,6 @@
 #include "api/deadletter_routes.h"
 #include "api/event_status.h"
 #include "api/event_tail.h"
-#include "api/identity_routes.h"
 #include "api/log_ring.h"
 #include "api/looking.h"
 #include "api/signing_routes.h"
@@ -382,14 +381,6 @@ static const struct route {
     {"POST", "/api/apply", WITH_TOKEN, NULL, declaration_post,
      "Brings topics and subscriptions to what the body says: "
      "`{\"topics\":[..],\"subscriptions\":[..]}`; ?dryRun=yes only tells, ?prune=yes removes too."},
-    {"GET", "/msi/token", WITH_TOKEN, NULL, identity_token,
-     "A bearer token for publishing, ?resource=https://eventgrid.azure.net, as SDKs ask for one."},
-    {"POST", "/msi/token", WITH_TOKEN, NULL, identity_token,
-     "The same, with the resource in a form."},
-    {"GET", "/adfs/discovery/keys", ANYWHERE, NULL, identity_keys,
-     "The public keys by which receivers check bearer tokens."},
-    {"GET", "/adfs/.well-known/openid-configuration", ANYWHERE, NULL, identity_configuration,
-     "Where these are, as OpenID Connect Discovery has it."},
     {"GET", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,
      "What the owner of an endpoint opens to confirm it by hand."},
     {"POST", "/eventsubscriptions/{name}/validate", ANYWHERE, NULL, subscription_confirm,

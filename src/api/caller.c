@@ -27,22 +27,32 @@ bool caller_is_foreign_page(const struct http_request *request)
     return true;
 }
 
-bool caller_names_machine(const struct http_request *request)
+size_t caller_find_port(struct slice host)
 {
-    struct slice host = http_request_header(request, SLICE("Host"));
+    size_t at = host.len;
+
+    while (at > 0 && host.data[at - 1] >= '0' && host.data[at - 1] <= '9')
+        at--;
+    return at > 0 && host.data[at - 1] == ':' ? at - 1 : host.len;
+}
+
+bool caller_is_machine(struct slice host)
+{
     char text[INET_ADDRSTRLEN];
     struct in_addr address;
-    size_t colon = host.len;
 
-    while (colon > 0 && host.data[colon - 1] >= '0' && host.data[colon - 1] <= '9')
-        colon--;
-    if (colon > 0 && host.data[colon - 1] == ':')
-        host = slice_first(host, colon - 1);
-    if (host.len == 0 || slice_eq_nocase(host, SLICE("localhost")) ||
+    if (slice_eq_nocase(host, SLICE("localhost")) || slice_eq(host, SLICE("::1")) ||
         slice_eq(host, SLICE("[::1]")))
         return true;
     if (host.len >= sizeof text)
         return false;
     snprintf(text, sizeof text, "%.*s", SLICE_ARG(host));
     return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+bool caller_names_machine(const struct http_request *request)
+{
+    struct slice host = http_request_header(request, SLICE("Host"));
+
+    return host.len == 0 || caller_is_machine(slice_first(host, caller_find_port(host)));
 }

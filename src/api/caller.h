@@ -15,5 +15,9 @@ bool caller_is_foreign_page(const struct http_request *request);
  * elsewhere? Any other name that leads here may be a page's attempt to be taken by the browser for
  * one of this origin. True without a name. */
 bool caller_names_machine(const struct http_request *request);
+/* caller_is_machine: is it such a name or address, without a port? */
+bool caller_is_machine(struct slice host);
+/* caller_find_port gives the place of the colon in "HOST:PORT"; the length if there is none. */
+size_t caller_find_port(struct slice host);
 
 #endif

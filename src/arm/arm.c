@@ -4,10 +4,13 @@
 
 #include "api/caller.h"
 #include "arm/arm_internal.h"
+#include "arm/cloud_routes.h"
+#include "arm/identity_routes.h"
 #include "arm/type_routes.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "http/server.h"
+#include "router/router.h"
 
 #define ALLOWED_MAX_BYTES 128
 
@@ -27,6 +30,31 @@ static const struct route {
     void (*handle)(const struct arm_call *call);
     const char *description;
 } routes[] = {
+    {"GET", "/metadata/endpoints", ANYWHERE, arm_metadata_get,
+     "Where the endpoints of this cloud are, as `az cloud register` asks."},
+    {"GET", "/api/azure", CHECKED, arm_azure_get,
+     "What `redgrid az-env` makes a configuration of, the client's secret included."},
+    {"POST", "/{tenant}/oauth2/token", OPEN, arm_identity_login,
+     "A bearer token for a client with its secret, in a form; of every tenant, adfs too."},
+    {"POST", "/{tenant}/oauth2/v2.0/token", OPEN, arm_identity_login, "The same."},
+    {"POST", "/adfs/{tenant}/oauth2/token", OPEN, arm_identity_login, "The same."},
+    {"GET", "/msi/token", CHECKED, arm_identity_token,
+     "A bearer token of a managed identity, ?resource=https://eventgrid.azure.net for publishing; "
+     "SDKs show listen.token as IDENTITY_HEADER or MSI_SECRET."},
+    {"POST", "/msi/token", CHECKED, arm_identity_token, "The same, with the resource in a form."},
+    {"GET", "/adfs/discovery/keys", ANYWHERE, arm_identity_keys,
+     "The public keys by which receivers check bearer tokens."},
+    {"GET", "/{tenant}/.well-known/openid-configuration", ANYWHERE, arm_identity_configuration,
+     "Where these are, as OpenID Connect Discovery has it; of every tenant, adfs too."},
+    {"GET", "/{tenant}/v2.0/.well-known/openid-configuration", ANYWHERE, arm_identity_configuration,
+     "The same."},
+    {"GET", "/adfs/{tenant}/.well-known/openid-configuration", ANYWHERE, arm_identity_configuration,
+     "The same."},
+    {"GET", "/tenants", CHECKED, arm_tenants_get, "The tenants: there is one."},
+    {"GET", "/subscriptions", CHECKED, arm_subscriptions_get,
+     "The subscriptions: there is one, but every id is taken."},
+    {"GET", S, CHECKED, arm_subscription_get, "One of them."},
+    {"GET", S "/locations", CHECKED, arm_locations_get, "Where resources may be."},
     {"GET", EG "/topicTypes", CHECKED, arm_topic_types_get,
      "The kinds of resources that emit events."},
     {"GET", EG "/topicTypes/{type}", CHECKED, arm_topic_type_get, "One of them."},
@@ -36,40 +64,36 @@ static const struct route {
 
 /* ---- who may ---- */
 
-static bool is_allowed(const struct arm *arm, const struct http_request *request)
-{
-    return arm->token == NULL || slice_eq_secret(caller_token(request), slice_of(arm->token));
-}
-
-static void answer_denied(struct http_request *request)
+static void answer_denied(const struct arm *arm, struct http_request *request,
+                          const struct cause *why)
 {
     struct buf challenge;
 
     buf_init(&challenge, ARM_PATH_MAX_BYTES);
     buf_add(&challenge, SLICE("Bearer authorization_uri=\""));
-    http_request_add_url(&challenge, request);
+    arm_place_add(&challenge, &arm->place, request);
     buf_add(&challenge, SLICE("/adfs\", error=\"invalid_token\""));
     (void)http_reply_header(request, SLICE("WWW-Authenticate"), buf_slice(&challenge));
     buf_done(&challenge);
-    answer_error(request, 401, "AuthenticationFailed",
-                 "Authentication failed. Send 'Authorization: Bearer TOKEN' with a token of this "
-                 "server, or with the setting listen.token.");
+    answer_error(request, 401, "AuthenticationFailed", "%s", why->text);
 }
 
 /* may_go_on answers the request itself if it may not. */
 static bool may_go_on(const struct arm *arm, enum access access, struct http_request *request)
 {
     bool is_reading = slice_eq(http_request_method(request), SLICE("GET"));
+    struct cause why = {0};
 
     if (access == ANYWHERE)
         return true;
-    if (arm->token == NULL && !caller_names_machine(request)) {
+    if (!principal_is_demanded(&arm->principal) && !caller_names_machine(request)) {
         answer_error(request, 403, "AuthorizationFailed",
                      "call this server by localhost or its address, or set listen.token");
         return false;
     }
-    if (access == CHECKED && !is_allowed(arm, request)) {
-        answer_denied(request);
+    if (access == CHECKED && principal_admits(&arm->principal, router_identity(arm->router),
+                                              caller_token(request), &why) != E_OK) {
+        answer_denied(arm, request, &why);
         return false;
     }
     if (!is_reading && caller_is_foreign_page(request)) {
@@ -111,13 +135,11 @@ static void answer_route(struct arm *arm, const struct route *route, const struc
     struct id id = id_next();
 
     (void)http_reply_header(call->request, SLICE("x-ms-request-id"), id_slice(&id));
-    if (!may_go_on(arm, route->access, call->request))
-        return;
-    if (arm->router != NULL)
-        route->handle(call);
-    else
+    if (arm->router == NULL)
         answer_error(call->request, 503, "ServiceUnavailable",
                      "the server has not started yet: try again");
+    else if (may_go_on(arm, route->access, call->request))
+        route->handle(call);
 }
 
 void arm_handle(void *ctx, struct http_request *request)
@@ -151,14 +173,18 @@ struct arm *arm_new(const struct arm_options *options)
     struct arm *arm = mem_new(struct arm);
 
     arm->options = *options;
-    arm_token(arm, options->token);
+    arm_principal(arm, &options->principal);
     return arm;
 }
 
-void arm_token(struct arm *arm, const char *token)
+void arm_principal(struct arm *arm, const struct principal_settings *settings)
 {
-    free(arm->token);
-    arm->token = token != NULL && token[0] != '\0' ? slice_dup(slice_of(token)) : NULL;
+    principal_set(&arm->principal, settings);
+}
+
+void arm_ports(struct arm *arm, uint16_t http_port, uint16_t https_port)
+{
+    arm->place = (struct arm_place){.http_port = http_port, .https_port = https_port};
 }
 
 void arm_router(struct arm *arm, struct router *router)
@@ -180,7 +206,7 @@ void arm_free(struct arm *arm)
 {
     if (arm == NULL)
         return;
-    free(arm->token);
+    principal_done(&arm->principal);
     free(arm);
 }
 

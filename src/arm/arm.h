@@ -3,13 +3,14 @@
  * Rules: one table of routes (arm.c); to add one, a row and a handler, which gets an arm_call
  * (call.h). Paths are read in any spelling (path.h). What takes longer is an operation, which any
  * node answers for and the next start ends (task.h). Errors are {"error":{"code","message"}}.
- * Who may: with a token set, who shows it; without, programs that call this machine by its own
- * names, with any bearer token or none. */
+ * Who may: who has a bearer token of this server, by its secret or listen.token (principal.h); with
+ * neither set, programs that call this machine by its own names, with any bearer token or none. */
 #ifndef ARM_ARM_H
 #define ARM_ARM_H
 
 #include <stdbool.h>
 
+#include "arm/principal.h"
 #include "base/buf.h"
 
 struct arm;
@@ -19,16 +20,19 @@ struct router;
 
 struct arm_options {
     struct loop *loop;
-    const char *node;  /* of this run */
-    const char *token; /* NULL or "" = none is demanded */
+    const char *node; /* of this run */
+    const char *data; /* the folder */
+    struct principal_settings principal;
     /* Does that node live no more? What it had begun is ours to end. */
     bool (*is_gone)(void *ctx, struct slice node);
     void *ctx;
 };
 
 struct arm *arm_new(const struct arm_options *options);
-/* arm_token changes what callers must send. */
-void arm_token(struct arm *arm, const char *token);
+/* arm_principal changes what callers must show. */
+void arm_principal(struct arm *arm, const struct principal_settings *settings);
+/* arm_ports tells at which ports clients reach it; 0 = not served. */
+void arm_ports(struct arm *arm, uint16_t http_port, uint16_t https_port);
 /* arm_router tells which router there is; NULL before it has loaded what there is, and after it is
  * gone. With one, operations go on that nobody ends. */
 void arm_router(struct arm *arm, struct router *router);

@@ -4,11 +4,14 @@
 
 #include "arm/arm.h"
 #include "arm/call.h"
+#include "arm/place.h"
+#include "arm/principal.h"
 
 struct arm {
     struct arm_options options;
     struct router *router; /* NULL: not there */
-    char *token;           /* NULL: none is demanded */
+    struct principal principal;
+    struct arm_place place;
     bool is_stopping;
 };
 

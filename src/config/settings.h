@@ -62,6 +62,11 @@ enum setting_type {
       "How others reach this server, behind a proxy; empty takes what each request says.")         \
     X(LISTEN_TOKEN, "listen.token", SECRET, "", 0, 0, "", LIVE, "--listen-token", "TOKEN",         \
       "What callers must send as 'Authorization: Bearer TOKEN'; empty demands nothing.")           \
+    X(AZURE_CLIENT_ID, "azure.client_id", TEXT, "00000000-0000-0000-0000-000000000003", 0, 0, "",  \
+      LIVE, "--azure-client-id", "ID",                                                             \
+      "Client id of the service principal that az and Azure's SDKs log in as.")                    \
+    X(AZURE_CLIENT_SECRET, "azure.client_secret", SECRET, "", 0, 0, "", LIVE,                      \
+      "--azure-client-secret", "SECRET", "Its secret; empty: listen.token is its secret.")         \
     X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "trace debug info warn error none", LIVE,      \
       "--log-level", "LEVEL", "Lowest level of log lines that is written.")                        \
     X(LOG_FORMAT, "log.format", CHOICE, "human", 0, 0, "human json", LIVE, "--log", "FORMAT",      \

@@ -5,7 +5,8 @@
 
 #include "base/buf.h"
 
-#define RESOURCE_GROUP "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/redgrid"
+#define RESOURCE_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
+#define RESOURCE_GROUP "/subscriptions/" RESOURCE_SUBSCRIPTION "/resourceGroups/redgrid"
 
 /* resource_id_topic appends the id of a topic in RESOURCE_GROUP. */
 void resource_id_topic(struct buf *out, struct slice name);

@@ -1,18 +1,50 @@
 #include "server/front.h"
 
-void front_open(struct front *front, const struct api_options *api, const char *node,
-                bool (*is_gone)(void *ctx, struct slice node))
-{
-    struct api_options options = *api;
+#include "config/settings.h"
 
-    front->arm = arm_new(&(struct arm_options){.loop = api->loop,
-                                               .node = node,
-                                               .token = api->token,
-                                               .is_gone = is_gone,
-                                               .ctx = api->program.ctx});
-    options.rest = arm_handle;
-    options.rest_ctx = front->arm;
-    front->api = api_new(&options);
+static struct principal_settings principal_of(const struct settings *settings)
+{
+    return (struct principal_settings){
+        .client = settings_text(settings, SETTING_AZURE_CLIENT_ID_ID),
+        .secret = settings_text(settings, SETTING_AZURE_CLIENT_SECRET_ID),
+        .token = settings_text(settings, SETTING_LISTEN_TOKEN_ID)};
+}
+
+void front_open(struct front *front, const struct front_options *options)
+{
+    struct api_options api = options->api;
+
+    front->arm = arm_new(&(struct arm_options){.loop = api.loop,
+                                               .node = options->node,
+                                               .data = options->data,
+                                               .principal = principal_of(options->settings),
+                                               .is_gone = options->is_gone,
+                                               .ctx = api.program.ctx});
+    api.token = settings_text(options->settings, SETTING_LISTEN_TOKEN_ID);
+    api.rest = arm_handle;
+    api.rest_ctx = front->arm;
+    front->api = api_new(&api);
+}
+
+enum err front_listen(const struct front *front, const struct listeners_options *options,
+                      struct listeners **ret, struct cause *why)
+{
+    struct listeners_options own = *options;
+
+    own.handler = api_handle;
+    own.ctx = front->api;
+    enum err err = listeners_open(&own, ret, why);
+    if (err == E_OK)
+        arm_ports(front->arm, listeners_http_port(*ret), listeners_https_port(*ret));
+    return err;
+}
+
+void front_settings(const struct front *front, const struct settings *settings)
+{
+    struct principal_settings principal = principal_of(settings);
+
+    api_token(front->api, principal.token);
+    arm_principal(front->arm, &principal);
 }
 
 void front_host(const struct front *front, struct host *host)
@@ -24,12 +56,6 @@ void front_router(const struct front *front, struct router *router)
 {
     api_router(front->api, router);
     arm_router(front->arm, router);
-}
-
-void front_token(const struct front *front, const char *token)
-{
-    api_token(front->api, token);
-    arm_token(front->arm, token);
 }
 
 void front_close(struct front *front)

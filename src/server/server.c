@@ -122,21 +122,22 @@ static enum err begin(struct server *server, struct cause *why)
 
 static enum err open_http(struct server *server, struct cause *why)
 {
-    front_open(
-        &server->front,
-        &(struct api_options){.loop = server->loop,
-                              .metrics = server->metrics,
-                              .logs = server->logs,
-                              .token = text(server, SETTING_LISTEN_TOKEN_ID),
-                              .program = {on_reasons, on_describe, on_refresh, on_reload, server}},
-        server->id.text, on_is_gone);
-    enum err err = listeners_open(&(struct listeners_options){.loop = server->loop,
-                                                              .settings = server->settings,
-                                                              .data = datadir_path(server->data),
-                                                              .handler = api_handle,
-                                                              .ctx = server->front.api,
-                                                              .body_max_bytes = BODY_MAX_BYTES},
-                                  &server->listeners, why);
+    front_open(&server->front,
+               &(struct front_options){
+                   .api = {.loop = server->loop,
+                           .metrics = server->metrics,
+                           .logs = server->logs,
+                           .program = {on_reasons, on_describe, on_refresh, on_reload, server}},
+                   .settings = server->settings,
+                   .node = server->id.text,
+                   .data = datadir_path(server->data),
+                   .is_gone = on_is_gone});
+    enum err err = front_listen(&server->front,
+                                &(struct listeners_options){.loop = server->loop,
+                                                            .settings = server->settings,
+                                                            .data = datadir_path(server->data),
+                                                            .body_max_bytes = BODY_MAX_BYTES},
+                                &server->listeners, why);
     return err ? err : E_EMPTY;
 }
 
@@ -467,7 +468,7 @@ static void on_reload(void *ctx)
             "SERVER-RESTART",
             "an app names a connection that no setting explains: the Redis for such is started "
             "with redgrid only; stop redgrid (SIGTERM) and start it again, or explain it");
-    front_token(&server->front, text(server, SETTING_LISTEN_TOKEN_ID));
+    front_settings(&server->front, server->settings);
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));
