@@ -28,6 +28,7 @@ const struct command *const commands[] = {
     &deadletter_purge_command,
     &apply_command,
     &events_tail_command,
+    &az_env_command,
     &init_command,
     &doctor_command,
     &help_command,

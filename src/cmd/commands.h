@@ -5,6 +5,7 @@
 #include "cmd/cmdline.h"
 
 extern const struct command apply_command;
+extern const struct command az_env_command;
 extern const struct command deadletter_list_command;
 extern const struct command deadletter_purge_command;
 extern const struct command deadletter_redrive_command;
