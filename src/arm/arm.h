@@ -20,8 +20,9 @@ struct router;
 
 struct arm_options {
     struct loop *loop;
-    const char *node; /* of this run */
-    const char *data; /* the folder */
+    const char *node;  /* of this run */
+    const char *data;  /* the folder */
+    bool is_certified; /* by somebody else than the authority in there */
     struct principal_settings principal;
     /* Does that node live no more? What it had begun is ours to end. */
     bool (*is_gone)(void *ctx, struct slice node);

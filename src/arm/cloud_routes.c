@@ -1,14 +1,15 @@
 #include "arm/cloud_routes.h"
 
 #include "arm/arm_internal.h"
+#include "loop/authority.h"
 #include "router/identity.h"
 #include "router/resource_id.h"
 #include "wire/url.h"
 #include "json/json.h"
 #include "json/member.h"
 
-#define TEXT_MAX_BYTES (URL_MAX_BYTES + 64)
-#define CLOUD "Local" /* AzureCloud would send az to the Internet */
+#define TEXT_MAX_BYTES (URL_MAX_BYTES + 64) /* a path fits in too */
+#define CLOUD "Local"                       /* AzureCloud would send az to the Internet */
 
 /* ---- endpoints ---- */
 
@@ -91,6 +92,8 @@ void arm_azure_get(const struct arm_call *call)
     member_text(&body, "clientId", slice_of(arm->principal.client));
     member_text(&body, "clientSecret", principal_secret(&arm->principal));
     member_text(&body, "data", slice_of(arm->options.data));
+    if (!arm->options.is_certified)
+        member_joined(&body, "authority", slice_of(arm->options.data), SLICE("/tls/" AUTHORITY_CA));
     buf_add(&body, SLICE("}\n"));
     buf_done(&base);
     (void)http_reply_header(call->request, SLICE("Cache-Control"), SLICE("no-store"));

@@ -136,13 +136,13 @@ static bool read_login(const struct arm_call *call, struct login *login)
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         buf_init(fields[i].value, FIELD_MAX_BYTES);
         enum err err = url_form_field(fields[i].value, form, slice_of(fields[i].name));
-        if (err == E_NOT_FOUND &&
-            fields[i].value == &login->scope) /* as the first version had it */
-            err = url_form_field(&login->scope, form, SLICE("resource"));
         if ((err != E_OK && err != E_NOT_FOUND) || buf_err(fields[i].value))
             return false;
     }
-    return true;
+    if (login->scope.len > 0)
+        return true;
+    enum err err = url_form_field(&login->scope, form, SLICE("resource")); /* as it was once */
+    return err == E_OK || err == E_NOT_FOUND;
 }
 
 static void login_done(struct login *login)

@@ -27,7 +27,7 @@ static const struct option options[] = {
      .description = "Where to write the configuration [DATA/azure of the server]."},
     {.flag = "--ca",
      .takes = "FILE",
-     .description = "The server's certificate authority [DATA/tls/ca.crt of the server]."},
+     .description = "Who signed the server's certificate [DATA/tls/ca.crt of the server]."},
     {.flag = "--sdk",
      .description = "Print too what Azure's SDKs read, with the client's secret in it."},
 };
@@ -173,17 +173,17 @@ static void add_others(struct buf *out, const struct az *az)
 
 static int read_authority(const struct cmdline *line, const struct az *az, struct buf *ret)
 {
-    const char *data = field_text(az->answer.json, "data", "");
+    const char *own = field_text(az->answer.json, "authority", NULL);
     const char *given = cmdline_value(line, "--ca");
-    char path[PATH_BYTES_MAX + 64];
 
     if (given != NULL)
         return input_read(given, ret);
-    snprintf(path, sizeof path, "%s/tls/ca.crt", data);
-    if (access(path, R_OK) == 0)
-        return input_read(path, ret);
+    if (own == NULL) /* the operator's own certificate: the system knows who signed it */
+        return EXIT_OK;
+    if (access(own, R_OK) == 0)
+        return input_read(own, ret);
     return complain(EXIT_FAILED,
-                    "%s: %s: copy this file of the server, and name the copy with --ca", path,
+                    "%s: %s: copy this file of the server, and name the copy with --ca", own,
                     strerror(errno));
 }
 

@@ -13,10 +13,12 @@ static struct principal_settings principal_of(const struct settings *settings)
 void front_open(struct front *front, const struct front_options *options)
 {
     struct api_options api = options->api;
+    bool is_certified = settings_text(options->settings, SETTING_LISTEN_CERT_ID)[0] != '\0';
 
     front->arm = arm_new(&(struct arm_options){.loop = api.loop,
                                                .node = options->node,
                                                .data = options->data,
+                                               .is_certified = is_certified,
                                                .principal = principal_of(options->settings),
                                                .is_gone = options->is_gone,
                                                .ctx = api.program.ctx});

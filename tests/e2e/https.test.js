@@ -7,40 +7,23 @@ import net from 'node:net';
 import path from 'node:path';
 import { makeCertificate } from '../lib/certificate.js';
 import { Events, gridEvent } from '../lib/events.js';
+import { askHttps, authority } from '../lib/https.js';
 import { scenario } from '../lib/scenario.js';
 import { publisher } from '../lib/sdk.js';
 import { until } from '../lib/until.js';
 
-const authority = (node) => fs.readFileSync(path.join(node.data(), 'tls', 'ca.crt'), 'utf8');
-
-function ask(node, method, where, { body, host = 'localhost', ca = authority(node), ...more } = {}) {
-  return new Promise((resolve, reject) => {
-    const options = { host, port: node.ports().https, path: where, method, ca, ...more };
-    const request = https.request(options, (response) => {
-      const chunks = [];
-      response.on('data', (chunk) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode, text, json: JSON.parse(text || 'null') });
-      });
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
 scenario('All that HTTP has is there by HTTPS, under every name of this machine', async (w) => {
   const { node } = await w.events({ https: '127.0.0.1:0' });
   for (const host of ['localhost', '127.0.0.1']) {
-    const { status } = await ask(node, 'GET', '/healthz', { host });
+    const { status } = await askHttps(node, 'GET', '/healthz', { host });
     assert.equal(status, 200);
   }
-  const { json } = await ask(node, 'PUT', '/api/topics/orders', { body: '{}' });
+  const { json } = await askHttps(node, 'PUT', '/api/topics/orders', { body: '{}' });
   const { https: port } = node.ports();
   assert.equal(json.properties.endpoint, `https://localhost:${port}/topics/orders/api/events`);
   assert.ok(node.has(new RegExp(`http://127.0.0.1:${node.port()}, https://127.0.0.1:${port}`)));
-  await assert.rejects(ask(node, 'GET', '/healthz', { ca: null }), /self-signed|unable to|verify/);
-  await assert.rejects(ask(node, 'GET', '/healthz', { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
+  await assert.rejects(askHttps(node, 'GET', '/healthz', { ca: null }), /self-signed|unable to|verify/);
+  await assert.rejects(askHttps(node, 'GET', '/healthz', { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
   const { mode } = fs.statSync(path.join(node.data(), 'tls', 'server.key'));
   assert.equal(mode & 0o777, 0o600);
 });
@@ -61,15 +44,15 @@ scenario('The SDK publishes by HTTPS with a key', async (w) => {
 scenario('A certificate has the names that the operator says, or is the operator\'s own', async (w) => {
   const named = await w.events({ https: '127.0.0.1:0', args: ['--listen-names', 'grid.test', '10.1.2.3'] });
   for (const servername of ['grid.test', 'localhost']) {
-    const { status } = await ask(named.node, 'GET', '/healthz', { servername, host: '127.0.0.1' });
+    const { status } = await askHttps(named.node, 'GET', '/healthz', { servername, host: '127.0.0.1' });
     assert.equal(status, 200);
   }
-  await assert.rejects(ask(named.node, 'GET', '/healthz', { servername: 'other.test', host: '127.0.0.1' }));
+  await assert.rejects(askHttps(named.node, 'GET', '/healthz', { servername: 'other.test', host: '127.0.0.1' }));
   const own = makeCertificate(w.path('own'), 'DNS:own.test');
   const files = ['--listen-cert', own.file, '--listen-key', w.path('own', 'key.pem')];
   const { node } = await w.events({ https: '127.0.0.1:0', args: files });
   const more = { ca: own.cert, servername: 'own.test', host: '127.0.0.1' };
-  assert.equal((await ask(node, 'GET', '/healthz', more)).status, 200);
+  assert.equal((await askHttps(node, 'GET', '/healthz', more)).status, 200);
   assert.ok(!fs.existsSync(path.join(node.data(), 'tls', 'ca.crt')));
   const wrong = w.node({ https: '127.0.0.1:0', args: ['--listen-names', 'a name'] });
   await assert.rejects(wrong.start());
@@ -85,7 +68,7 @@ scenario('A restart keeps the authority', async (w) => {
   await node.stop();
   await node.start();
   assert.equal(authority(node), before);
-  assert.equal((await ask(node, 'GET', '/healthz', { ca: before })).status, 200);
+  assert.equal((await askHttps(node, 'GET', '/healthz', { ca: before })).status, 200);
 });
 
 scenario('A proxy in front may speak TLS for us', async (w) => {
