@@ -121,6 +121,52 @@ enum err blob_account_read(struct slice connection, struct blob_account *ret, st
     return err;
 }
 
+/* Names of containers need no escapes. */
+static bool is_container(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '$')
+            return false;
+    }
+    return name.len > 0;
+}
+
+enum err blob_account_read_url(struct slice text, struct blob_account *ret,
+                               struct slice *ret_container, struct cause *why)
+{
+    struct url url;
+    enum err err = url_parse(text, &url, why);
+
+    if (err)
+        return err;
+    struct slice path = url.path;
+    while (path.len > 1 && path.data[path.len - 1] == '/')
+        path.len--;
+    size_t start = path.len;
+    while (start > 1 && path.data[start - 1] != '/')
+        start--;
+    struct slice container = slice_from(path, start);
+    if (url.scheme == URL_UNIX || !is_container(container))
+        return cause_set(why, E_BAD_INPUT, "is not https://HOST/CONTAINER?SAS");
+    if (url.query.len < 2)
+        return cause_set(why, E_BAD_INPUT, "has no SAS: https://HOST/CONTAINER?SAS");
+    struct slice endpoint = {text.data, (size_t)(container.data - text.data)};
+    while (endpoint.data[endpoint.len - 1] == '/')
+        endpoint.len--;
+    struct blob_account account = {.endpoint = slice_dup(endpoint)};
+    err = url_parse(slice_of(account.endpoint), &account.url, why);
+    account.name = slice_dup(err == E_OK ? name_of(&account.url) : SLICE_NONE);
+    account.sas = slice_dup(slice_from(url.query, 1));
+    if (err)
+        blob_account_done(&account);
+    else {
+        *ret = account;
+        *ret_container = container;
+    }
+    return err;
+}
+
 static void free_secret(char *secret)
 {
     if (secret != NULL)

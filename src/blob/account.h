@@ -22,6 +22,12 @@ struct blob_account {
 enum err blob_account_read(struct slice connection, struct blob_account *ret, struct cause *why);
 void blob_account_done(struct blob_account *account); /* leaves zeroes */
 
+/* blob_account_read_url reads the URL of a container with a SAS:
+ * `https://HOST[/ACCOUNT]/CONTAINER?SAS`. E_OK, *ret, and *ret_container, which is in `text`; or
+ * E_BAD_INPUT, E_LIMIT with what is wrong in `why`. */
+enum err blob_account_read_url(struct slice text, struct blob_account *ret,
+                               struct slice *ret_container, struct cause *why);
+
 /* All that the settings name. A zeroed one has none. */
 struct blob_accounts {
     struct blob_account *rows;

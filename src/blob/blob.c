@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "event/date.h"
@@ -11,6 +12,8 @@
 #define TEXT_MAX_BYTES 32768
 #define META "x-ms-meta-"
 #define META_NAME_BYTES 64
+#define BLOCK_ID_MAX_BYTES 64           /* before Base64 */
+#define BLOCK_LIST_MAX_BYTES (8u << 20) /* BLOB_BLOCKS_MAX of about 80 */
 
 /* One request on its way. */
 struct sending {
@@ -21,7 +24,7 @@ struct sending {
     const char *endpoint;
     struct blob_request request;
     struct slice body;
-    struct buf path, url, date, authorization;
+    struct buf path, url, date, authorization, block; /* one's name, or the list of all */
     struct http_header headers[BLOB_HEADERS_MAX + 2];
     char meta_names[BLOB_METADATA_MAX][META_NAME_BYTES];
     char count[24];
@@ -33,6 +36,7 @@ static void sending_free(struct sending *s)
     buf_done(&s->url);
     buf_done(&s->date);
     buf_done(&s->authorization);
+    buf_done(&s->block);
     free(s);
 }
 
@@ -168,7 +172,8 @@ static enum err send(struct sending *s)
     s->http.method = s->request.method;
     s->http.body = &s->body;
     s->http.body_count = s->body.len > 0 ? 1 : 0;
-    s->http.timeout_ms = BLOB_TIMEOUT_MS;
+    if (s->http.timeout_ms == 0)
+        s->http.timeout_ms = BLOB_TIMEOUT_MS;
     s->http.response_max_bytes = BLOB_MAX_BYTES;
     err = buf_err(&s->path) != E_OK || buf_err(&s->url) != E_OK ? E_LIMIT : write_head(s);
     if (err == E_OK)
@@ -208,6 +213,52 @@ enum err blob_put(const struct blob_place *place, const struct blob_writing *wri
                  SLICE_ARG(writing->metadata[i].name));
         add_header(s, slice_of(s->meta_names[i]), writing->metadata[i].value);
     }
+    return send(s);
+}
+
+/* All of a blob must be equally long. */
+static void add_block_id(struct buf *out, const struct blob_blocks *blocks, uint32_t index)
+{
+    char id[BLOCK_ID_MAX_BYTES];
+
+    snprintf(id, sizeof id, "%.*s-%06u", SLICE_ARG(blocks->set), index);
+    base64_add(out, slice_of(id));
+}
+
+enum err blob_put_block(const struct blob_place *place, const struct blob_blocks *blocks,
+                        uint32_t index, struct slice body, struct blob_call *call)
+{
+    struct sending *s = sending_new(place, "PUT", call);
+
+    add_name(s, blocks->name);
+    buf_init(&s->block, TEXT_MAX_BYTES);
+    add_block_id(&s->block, blocks, index);
+    s->body = body;
+    s->http.timeout_ms = BLOB_BLOCK_TIMEOUT_MS;
+    add_header(s, SLICE("x-ms-date"), buf_slice(&s->date));
+    add_parameter(s, "blockid", buf_slice(&s->block));
+    add_parameter(s, "comp", SLICE("block"));
+    return send(s);
+}
+
+enum err blob_commit(const struct blob_place *place, const struct blob_blocks *blocks,
+                     uint32_t count, struct blob_call *call)
+{
+    struct sending *s = sending_new(place, "PUT", call);
+
+    add_name(s, blocks->name);
+    buf_init(&s->block, BLOCK_LIST_MAX_BYTES);
+    buf_add(&s->block, SLICE("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"));
+    for (uint32_t i = 0; i < count; i++) {
+        buf_add(&s->block, SLICE("<Latest>"));
+        add_block_id(&s->block, blocks, i);
+        buf_add(&s->block, SLICE("</Latest>"));
+    }
+    buf_add(&s->block, SLICE("</BlockList>"));
+    s->body = buf_slice(&s->block);
+    add_header(s, SLICE("x-ms-blob-content-type"), SLICE("application/octet-stream"));
+    add_header(s, SLICE("x-ms-date"), buf_slice(&s->date));
+    add_parameter(s, "comp", SLICE("blocklist"));
     return send(s);
 }
 

@@ -14,6 +14,8 @@
 #define BLOB_VERSION "2021-08-06"
 #define BLOB_TIMEOUT_MS 30000
 #define BLOB_MAX_BYTES (16 * 1024 * 1024) /* of one that is read */
+#define BLOB_BLOCK_TIMEOUT_MS 120000
+#define BLOB_BLOCKS_MAX 50000
 
 struct http_call;
 struct http_client;
@@ -49,6 +51,18 @@ struct blob_writing {
 };
 enum err blob_put(const struct blob_place *place, const struct blob_writing *writing,
                   struct blob_call *call);
+/* A large blob, in blocks that are put one after the other. Nobody sees it before all of them are
+ * committed at once, in place of a blob of that name; until then, any block may be put again, and
+ * what is never committed is forgotten. `set` (at most 40 bytes) tells these blocks from those of
+ * another attempt. blob_commit asks for `count` of them (1..BLOB_BLOCKS_MAX), and may be repeated.
+ */
+struct blob_blocks {
+    struct slice name, set;
+};
+enum err blob_put_block(const struct blob_place *place, const struct blob_blocks *blocks,
+                        uint32_t index, struct slice body, struct blob_call *call);
+enum err blob_commit(const struct blob_place *place, const struct blob_blocks *blocks,
+                     uint32_t count, struct blob_call *call);
 enum err blob_get(const struct blob_place *place, struct slice name, struct blob_call *call);
 enum err blob_delete(const struct blob_place *place, struct slice name, struct blob_call *call);
 /* blob_list brings XML for blob_listing_read(): up to `count` (1..BLOB_ITEMS_MAX) whose names begin

@@ -112,6 +112,45 @@ static void accounts_are_read_from_connection_strings(void **state)
     }
 }
 
+static void accounts_are_read_from_urls_of_containers(void **state)
+{
+    static const struct {
+        const char *text, *name, *endpoint, *container; /* name NULL: refused */
+    } rows[] = {
+        {"https://acc.blob.core.windows.net/box?sv=1&sig=a%3D", "acc",
+         "https://acc.blob.core.windows.net", "box"},
+        {"http://127.0.0.1:10000/dev/my-box/?sv=1&sig=a%3D", "dev", "http://127.0.0.1:10000/dev",
+         "my-box"},
+        {"https://acc.blob.core.windows.net/$root?sv=1&sig=a%3D", "acc",
+         "https://acc.blob.core.windows.net", "$root"},
+        {"https://acc.blob.core.windows.net/box", NULL, NULL, NULL},
+        {"https://acc.blob.core.windows.net/box?", NULL, NULL, NULL},
+        {"https://acc.blob.core.windows.net?sig=geheim", NULL, NULL, NULL},
+        {"https://acc.blob.core.windows.net//?sig=geheim", NULL, NULL, NULL},
+        {"https://acc.blob.core.windows.net/a%20b?sig=geheim", NULL, NULL, NULL},
+        {"unix:///x:/box?sig=geheim", NULL, NULL, NULL},
+        {"box?sig=geheim", NULL, NULL, NULL},
+    };
+    struct blob_account account;
+    struct slice container;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct cause why = {0};
+        enum err err = blob_account_read_url(slice_of(rows[i].text), &account, &container, &why);
+        assert_int_equal(err == E_OK, rows[i].name != NULL);
+        assert_null(strstr(why.text, "geheim"));
+        if (err)
+            continue;
+        assert_string_equal(account.name, rows[i].name);
+        assert_string_equal(account.endpoint, rows[i].endpoint);
+        assert_string_equal(account.sas, "sv=1&sig=a%3D");
+        assert_null(account.key);
+        assert_true(slice_eq(container, slice_of(rows[i].container)));
+        blob_account_done(&account);
+    }
+}
+
 static void an_account_is_found_by_the_end_of_its_resource_id(void **state)
 {
     struct blob_accounts accounts = {0};
@@ -136,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_signature_is_that_of_the_specification),
         cmocka_unit_test(parameters_are_signed_and_a_host_has_the_account_once),
         cmocka_unit_test(accounts_are_read_from_connection_strings),
+        cmocka_unit_test(accounts_are_read_from_urls_of_containers),
         cmocka_unit_test(an_account_is_found_by_the_end_of_its_resource_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
