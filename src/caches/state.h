@@ -50,6 +50,8 @@ struct cache_member {
     int64_t pid;         /* 0 = none */
     uint64_t start_time; /* of that process, as /proc/PID/stat has it: tells it from a later one */
     bool is_in_sync;     /* counts as a copy; of the primary without a meaning */
+    bool is_side;        /* of an import, which alone works on it: no copy of its shard, follows
+                            nobody, is neither opened nor started again by anybody else */
     enum member_state state;
 };
 

@@ -66,6 +66,7 @@ static void read_member(struct jx_view *view, struct cache_member *member)
     (void)jx_i64(view, "pid", (struct jx_range){0, INT32_MAX}, &member->pid);
     read_u64(view, "startTime", &member->start_time);
     (void)jx_bool(view, "isInSync", &member->is_in_sync);
+    (void)jx_bool(view, "isSide", &member->is_side);
     if (jx_word(view, "state", member_states, &state))
         member->state = (enum member_state)state;
 }
@@ -199,6 +200,8 @@ static void write_member(struct buf *out, const struct cache_member *member)
     member_i64(out, "pid", member->pid);
     member_u64(out, "startTime", member->start_time);
     member_bool(out, "isInSync", member->is_in_sync);
+    if (member->is_side)
+        member_bool(out, "isSide", true);
     member_text(out, "state", slice_of(member_states[member->state]));
     buf_add_byte(out, '}');
 }
