@@ -79,8 +79,8 @@ enum member_stop {
 /* member_stop asks the server to end, kills its group after 10 s (STOP_SAVE: and 1 ms more for
  * every 10 KB that it holds), and waits until the lock is free. No `down` comes. Later: E_OK, also
  * when none was running; E_REDIS with its words: STOP_SAVE only, it could not save and runs on, as
- * before; E_TIMEOUT: the lock is still held. Also ends a server that is not adopted, by its pid
- * file, so it may be called on a member that was just made. */
+ * before; E_TIMEOUT: the lock is still held. Aborted: it is killed now. Also ends a server that is
+ * not adopted, by its pid file, so it may be called on a member that was just made. */
 void member_stop(struct member *member, enum member_stop how, struct op *op);
 /* member_kill kills the server's group at once; `down` comes as after any end. */
 void member_kill(struct member *member);
@@ -106,9 +106,10 @@ struct redis *member_redis(const struct member *member);
 /* ---- talks: several commands, one write ---- */
 
 struct member_command {
-    const struct slice *args; /* those longer than REDIS_COPY_MAX bytes: borrowed until the end */
+    const struct slice *args; /* copied */
     size_t count;
-    bool may_fail; /* an error of this one does not end the talk badly */
+    uint32_t timeout_ms; /* 0 = hang_ms; for those that take long */
+    bool may_fail;       /* an error of this one does not end the talk badly */
 };
 /* COMMAND(SLICE("CONFIG"), SLICE("SET"), ..) in an array of commands. */
 #define COMMAND(...)                                                                               \
@@ -125,6 +126,7 @@ struct member_talk {
     size_t count, left;
     struct op ready;
     struct timer *limit;
+    bool is_late, is_aborted;
     enum err err;
     struct cause why;
 };

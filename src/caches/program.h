@@ -27,6 +27,8 @@ struct program {
  * E_IO; E_CANCELED: aborted. The program is named in each. */
 void program_check(struct loop *loop, const char *path, struct program *ret, struct op *op);
 
+/* program_version reads "7.0.15" as 0x07000f; 0 if it is none. Pure. */
+uint32_t program_version(struct slice text);
 /* program_read reads the answer to --version; has_tls is not known from that. E_OK; E_UNSUPPORTED
  * as above. Pure. */
 enum err program_read(struct slice answer, struct program *ret, struct cause *why);

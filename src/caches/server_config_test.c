@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "caches/testing.h"
+#include "caches/testing_servers.h"
 #include "loop/authority.h"
-#include "store/server_find.h"
 
-#define DEADLINE_MS 30000
 #define KEY_HASH_1 "#8174099687a26621f4e2cdd7cc03b3dacedb3fb962255b1aafd033cabe831530"
 #define KEY_HASH_2 "#b10253764c8b233fb37542e23401c7b450e5a6f9751f3b5a014f6f67e8bc999d"
 #define ADMIN_HASH "#8c6976e5b5410415bde908bd4dee15dfb167a9c873fc4bb8a81f6f2ab448a918"
@@ -173,11 +169,6 @@ struct real {
     struct cache_member member;
 };
 
-static void nap(void)
-{
-    (void)poll(NULL, 0, 5);
-}
-
 /* What a server answers to all of the commands, which end with QUIT; false if it is not there. */
 static bool talk(int family, const struct sockaddr *address, socklen_t len, const char *commands,
                  struct buf *ret)
@@ -286,19 +277,6 @@ static void stop(struct real *real)
         assert_true(clock_now_ms() < end_ms);
         nap();
     }
-}
-
-/* 127.77.0.1 and .2 share their port, as the members of a cache do. It and the next two, for TLS
- * and the cluster's bus, are free, and below those that the kernel gives to clients: another test's
- * connection may take any of these at any time. */
-static uint16_t a_port(void)
-{
-    for (unsigned port = 10000 + (unsigned)getpid() % 15000; port < 26000; port += 3)
-        if (port_free((uint16_t)port) == port && port_free((uint16_t)(port + 1)) == port + 1 &&
-            port_free((uint16_t)(port + 2)) == port + 2)
-            return (uint16_t)port;
-    fail_msg("no three ports are free");
-    return 0;
 }
 
 static void clients_come_when_it_opens(const char *program)
@@ -410,25 +388,6 @@ static void clusters_and_side_servers_start(const char *program)
     stop(&real);
     cache_spec_done(&spec);
     buf_done(&answer);
-}
-
-static void with_each_server(void (*test)(const char *program))
-{
-    static const char *const programs[] = {"redis-server", "valkey-server"};
-    size_t found = 0;
-
-    for (size_t i = 0; i < COUNT_OF(programs); i++) {
-        char *path = server_find(programs[i]);
-        if (path == NULL)
-            continue;
-        test(path);
-        free(path);
-        found++;
-    }
-    if (found > 0)
-        return;
-    print_message("no redis-server or valkey-server in PATH\n");
-    skip();
 }
 
 static void real_clients_come_when_it_opens(void **state)
