@@ -5,7 +5,14 @@
 #include "api/caller.h"
 #include "arm/arm_internal.h"
 #include "arm/cloud_routes.h"
+#include "arm/deployment_routes.h"
+#include "arm/errand.h"
+#include "arm/group_routes.h"
 #include "arm/identity_routes.h"
+#include "arm/operation_routes.h"
+#include "arm/provider_routes.h"
+#include "arm/subscription_routes.h"
+#include "arm/topic_routes.h"
 #include "arm/type_routes.h"
 #include "base/id.h"
 #include "base/mem.h"
@@ -15,7 +22,13 @@
 #define ALLOWED_MAX_BYTES 128
 
 #define S "/subscriptions/{subscription}"
+#define RG S "/resourceGroups/{group}"
 #define EG "/providers/Microsoft.EventGrid"
+#define TOPIC RG EG "/topics/{topic}"
+#define SYSTEM_TOPIC RG EG "/systemTopics/{topic}"
+#define ES "{scope}" EG "/eventSubscriptions/{name}"
+#define DEPLOYMENTS RG "/providers/Microsoft.Resources/deployments"
+#define OPERATION S "/providers/{provider}/locations/{location}"
 
 enum access {
     CHECKED,  /* as arm.h says */
@@ -55,6 +68,72 @@ static const struct route {
      "The subscriptions: there is one, but every id is taken."},
     {"GET", S, CHECKED, arm_subscription_get, "One of them."},
     {"GET", S "/locations", CHECKED, arm_locations_get, "Where resources may be."},
+    {"GET", S "/providers", CHECKED, arm_providers_get, "The resource providers."},
+    {"GET", S "/providers/{provider}", CHECKED, arm_provider_get, "One of them."},
+    {"POST", S "/providers/{provider}/register", CHECKED, arm_provider_register,
+     "Answers that it is registered."},
+    {"GET", "/providers/{provider}/operations", CHECKED, arm_provider_operations_get,
+     "An empty list."},
+    {"GET", OPERATION "/operationsStatus/{operation}", CHECKED, arm_operation_status,
+     "How an operation is."},
+    {"GET", OPERATION "/asyncOperations/{operation}", CHECKED, arm_operation_status, "The same."},
+    {"GET", OPERATION "/operationResults/{operation}", CHECKED, arm_operation_result,
+     "The same, 202 as long as it goes on."},
+    {"GET", S "/resourceGroups", CHECKED, arm_groups_get, "The resource groups."},
+    {"GET", RG, CHECKED, arm_group_get, "One of them."},
+    {"HEAD", RG, CHECKED, arm_group_head, "204 if it is there, else 404."},
+    {"PUT", RG, CHECKED, arm_group_put, "Makes one, `{\"location\":..}`, or changes it."},
+    {"PATCH", RG, CHECKED, arm_group_patch, "Changes its tags."},
+    {"DELETE", RG, CHECKED, arm_group_delete, "Removes it with all that it contains."},
+    {"GET", "{scope}/resources", CHECKED, arm_resources_get,
+     "What there is in a subscription or a group."},
+    {"GET", DEPLOYMENTS, CHECKED, arm_deployments_get, "An empty list."},
+    {"GET", DEPLOYMENTS "/{deployment}", CHECKED, arm_deployment_get,
+     "404: templates are not deployed."},
+    {"PUT", DEPLOYMENTS "/{deployment}", CHECKED, arm_deployment_put,
+     "Accepts a template, and says that nothing is deployed."},
+    {"POST", DEPLOYMENTS "/{deployment}/validate", CHECKED, arm_deployment_validate, "The same."},
+    {"GET", DEPLOYMENTS "/{deployment}/operations", CHECKED, arm_deployments_get, "An empty list."},
+    {"GET", "{scope}" EG "/topics", CHECKED, arm_topics_get,
+     "The topics of a subscription or a group."},
+    {"GET", TOPIC, CHECKED, arm_topic_get, "A topic."},
+    {"PUT", TOPIC, CHECKED, arm_topic_put, "Makes a topic, or says anew what it is."},
+    {"PATCH", TOPIC, CHECKED, arm_topic_patch,
+     "Changes of a topic what the body names: `{\"tags\":{..},\"properties\":{..}}`."},
+    {"DELETE", TOPIC, CHECKED, arm_topic_delete, "Removes a topic with its event subscriptions."},
+    {"POST", TOPIC "/listKeys", CHECKED, arm_topic_keys, "The two keys of publishers."},
+    {"POST", TOPIC "/regenerateKey", CHECKED, arm_topic_renew_key,
+     "Makes a key anew, `{\"keyName\":\"key1\"}`."},
+    {"GET", "{scope}" EG "/systemTopics", CHECKED, arm_system_topics_get,
+     "The topics of resources that emit events."},
+    {"GET", SYSTEM_TOPIC, CHECKED, arm_topic_get, "One of them."},
+    {"PUT", SYSTEM_TOPIC, CHECKED, arm_topic_put,
+     "Makes one, `{\"properties\":{\"source\":ID,\"topicType\":TYPE}}`."},
+    {"PATCH", SYSTEM_TOPIC, CHECKED, arm_topic_patch, "Changes its tags."},
+    {"DELETE", SYSTEM_TOPIC, CHECKED, arm_topic_delete,
+     "Removes one with its event subscriptions."},
+    {"GET", ES, CHECKED, arm_event_subscription_get,
+     "An event subscription of a resource. That of a topic or system topic is found at "
+     "`TOPIC/eventSubscriptions/{name}` too, here and below."},
+    {"PUT", ES, CHECKED, arm_event_subscription_put,
+     "Makes one, or says anew what it is; the operation ends when its endpoint was asked."},
+    {"PATCH", ES, CHECKED, arm_event_subscription_patch,
+     "Changes of one what the body names, which is the properties alone."},
+    {"DELETE", ES, CHECKED, arm_event_subscription_delete, "Removes one."},
+    {"POST", ES "/getFullUrl", CHECKED, arm_event_subscription_url,
+     "The whole URL of its endpoint."},
+    {"POST", ES "/getDeliveryAttributes", CHECKED, arm_event_subscription_attributes,
+     "Its delivery attributes with the secret ones."},
+    {"GET", "{scope}" EG "/eventSubscriptions", CHECKED, arm_event_subscriptions_get,
+     "Those of a resource; or all in a group or a subscription, here and below."},
+    {"GET", "{scope}" EG "/locations/{location}/eventSubscriptions", CHECKED,
+     arm_event_subscriptions_get, "Those of one location."},
+    {"GET", "{scope}" EG "/topicTypes/{type}/eventSubscriptions", CHECKED,
+     arm_event_subscriptions_get, "Those of one type of topics."},
+    {"GET", "{scope}" EG "/locations/{location}/topicTypes/{type}/eventSubscriptions", CHECKED,
+     arm_event_subscriptions_get, "Those of both."},
+    {"GET", "{scope}" EG "/eventTypes", CHECKED, arm_scope_types_get,
+     "The events that a resource emits."},
     {"GET", EG "/topicTypes", CHECKED, arm_topic_types_get,
      "The kinds of resources that emit events."},
     {"GET", EG "/topicTypes/{type}", CHECKED, arm_topic_type_get, "One of them."},
@@ -173,6 +252,7 @@ struct arm *arm_new(const struct arm_options *options)
     struct arm *arm = mem_new(struct arm);
 
     arm->options = *options;
+    list_init(&arm->errands);
     arm_principal(arm, &options->principal);
     return arm;
 }
@@ -190,16 +270,18 @@ void arm_ports(struct arm *arm, uint16_t http_port, uint16_t https_port)
 void arm_router(struct arm *arm, struct router *router)
 {
     arm->router = router;
+    errands_resume(arm);
 }
 
 void arm_node_died(struct arm *arm)
 {
-    (void)arm;
+    errands_resume(arm);
 }
 
 void arm_stop(struct arm *arm)
 {
     arm->is_stopping = true;
+    errands_stop(arm);
 }
 
 void arm_free(struct arm *arm)

@@ -2,7 +2,7 @@
  * commands need for resource groups, topics, event subscriptions and caches (azure-api.md).
  * Rules: one table of routes (arm.c); to add one, a row and a handler, which gets an arm_call
  * (call.h). Paths are read in any spelling (path.h). What takes longer is an operation, which any
- * node answers for and the next start ends (task.h). Errors are {"error":{"code","message"}}.
+ * node answers for and the next start ends (errand.h). Errors are {"error":{"code","message"}}.
  * Who may: who has a bearer token of this server, by its secret or listen.token (principal.h); with
  * neither set, programs that call this machine by its own names, with any bearer token or none. */
 #ifndef ARM_ARM_H

@@ -6,12 +6,14 @@
 #include "arm/call.h"
 #include "arm/place.h"
 #include "arm/principal.h"
+#include "base/list.h"
 
 struct arm {
     struct arm_options options;
     struct router *router; /* NULL: not there */
     struct principal principal;
     struct arm_place place;
+    struct list errands; /* struct errand, under way here */
     bool is_stopping;
 };
 

@@ -16,6 +16,13 @@ struct slice arm_id(const struct arm_call *call)
     return buf_slice(&call->path->text);
 }
 
+struct slice arm_parent(const struct arm_call *call)
+{
+    struct slice id = arm_id(call), last = arm_id_name(id);
+
+    return slice_first(id, id.len - last.len - 1);
+}
+
 struct slice arm_document(struct router *router, struct slice id)
 {
     char room[RESOURCE_ID_MAX_BYTES];

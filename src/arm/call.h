@@ -21,6 +21,8 @@ struct arm_call {
 struct slice arm_name(const struct arm_call *call, const char *name);
 /* arm_id is the path: the id of the resource that is meant. */
 struct slice arm_id(const struct arm_call *call);
+/* arm_parent is the path without its last segment, of an action or a collection. */
+struct slice arm_parent(const struct arm_call *call);
 /* arm_document is what the store has for an id, in any case; SLICE_NONE. */
 struct slice arm_document(struct router *router, struct slice id);
 

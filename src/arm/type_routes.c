@@ -2,6 +2,7 @@
 
 #include "arm/call.h"
 #include "event/source.h"
+#include "event/topic.h"
 
 #define CUSTOM_TYPE "Microsoft.EventGrid.Topics" /* of topics that anybody publishes to */
 #define TYPES_ID "providers/Microsoft.EventGrid/topicTypes/"
@@ -130,4 +131,9 @@ void arm_scope_types_get(const struct arm_call *call)
     const struct event_source *source = event_source_of(arm_name(call, "scope"));
 
     answer_kinds(call, source != NULL ? source : &custom);
+}
+
+bool arm_topic_type_is(struct slice type, const struct topic *topic)
+{
+    return slice_eq_nocase(type, topic->type != NULL ? slice_of(topic->type) : SLICE(CUSTOM_TYPE));
 }
