@@ -239,7 +239,7 @@ static char **child_args(const struct process_options *options, const char *file
     snprintf(numbers[0], sizeof numbers[0], "%d", death_signal);
     snprintf(numbers[1], sizeof numbers[1], "%d", (int)getpid());
     snprintf(numbers[2], sizeof numbers[2], "%d", options->fd >= 0 ? 4 : 3);
-    args[ARG_NAME] = "redgrid-child";
+    args[ARG_NAME] = CHILD_NAME;
     args[ARG_MODE] = CHILD_MODE;
     for (size_t i = 0; i < 3; i++)
         args[ARG_SIGNAL + i] = numbers[i];
@@ -309,6 +309,8 @@ enum err process_start(struct loop *loop, const struct process_options *options,
     int input = -1;
 
     assert(!options->is_detached || options->output > 0); /* nobody would read its pipes */
+    /* A main() without process_child_main() starts itself, which starts itself, without end. */
+    assert(strcmp(program_invocation_name, CHILD_NAME) != 0);
     enum err err = process_find(options, &file, why);
     if (err != E_OK)
         return err;

@@ -307,8 +307,7 @@ static void a_child_reads_its_input_to_the_end(void **state)
 static void the_output_may_be_a_file(void **state)
 {
     (void)state;
-    const char *args[] = {"sh", "-c",
-                          "echo out; echo err >&2; ls /proc/$$/fd | tr '\\n' ' '; :", NULL};
+    const char *args[] = {"sh", "-c", "echo out; echo err >&2; ls /proc/$$/fd; :", NULL};
     struct child child;
     char path[64], text[64] = "";
 
@@ -320,7 +319,7 @@ static void the_output_may_be_a_file(void **state)
     child_wait_exit(&child);
     assert_int_equal(child.line_count, 0);
     assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
-    assert_string_equal(text, "out\nerr\n0 1 2 ");
+    assert_string_equal(text, "out\nerr\n0\n1\n2\n");
     child_done(&child);
     close(fd);
     unlink(path);
@@ -542,6 +541,26 @@ static void on_signal(void *ctx)
     loop_stop(loop);
 }
 
+/* As if main() had passed over the child's arguments. */
+static void a_main_that_knows_no_children_ends_at_once(void **state)
+{
+    int status = 0;
+
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *const args[] = {"true", NULL};
+        struct process_options options = {.file = "true", .args = args, .fd = -1};
+        struct process *process;
+        static char name[] = "redgrid-child";
+        program_invocation_name = name;
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+        _exit(process_start(loop, &options, &process, NULL) == E_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static void signals_arrive_on_the_loop(void **state)
 {
     (void)state;
@@ -583,6 +602,7 @@ int main(int argc, char **argv)
         ROW(a_detached_child_lives_on),
         ROW(a_process_may_be_freed_in_its_callbacks),
         ROW(a_child_dies_with_its_parent_however_that_dies),
+        ROW(a_main_that_knows_no_children_ends_at_once),
         ROW(signals_arrive_on_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
