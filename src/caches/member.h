@@ -44,7 +44,7 @@ struct member_options {
     bool is_detached; /* caches.detach: the server outlives us; else it gets SIGTERM when we die */
     /* It ended, and nobody had asked it to: once per run that member_start() or member_adopt() had
      * ended well. All talks have ended or will with E_CLOSED. In it: member_start() yes,
-     * member_free() yes. */
+     * member_free() yes, if no talk is under way. */
     void (*down)(void *ctx, struct member *member, const struct member_end *end);
     void *ctx;
 };

@@ -37,6 +37,9 @@ static enum stage again(struct sync *sync, uint32_t stage)
 {
     struct routine *routine = &sync->routine;
 
+    if (!member_is_up(sync->primary)) /* nobody to follow: no use in waiting */
+        return routine_end(
+            routine, cause_set(&routine->why, E_CLOSED, "%s: no server runs", sync->primary->name));
     if (loop_now_ms(sync->replica->loop) >= sync->limit_at_ms)
         return routine_end(routine, cause_set(&routine->why, E_TIMEOUT,
                                               "%s: not in sync with %s in time: link %s, %" PRIu64

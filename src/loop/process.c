@@ -308,6 +308,7 @@ enum err process_start(struct loop *loop, const struct process_options *options,
     char *file;
     int input = -1;
 
+    assert(process_child_was_asked);
     assert(!options->is_detached || options->output > 0); /* nobody would read its pipes */
     /* A main() without process_child_main() starts itself, which starts itself, without end. */
     assert(strcmp(program_invocation_name, CHILD_NAME) != 0);

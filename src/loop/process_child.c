@@ -46,10 +46,13 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+bool process_child_was_asked;
+
 void process_child_main(int argc, char **argv)
 {
     uint64_t numbers[3];
 
+    process_child_was_asked = true;
     if (argc <= ARG_FILE || strcmp(argv[ARG_MODE], CHILD_MODE) != 0)
         return;
     for (size_t i = 0; i < COUNT_OF(numbers); i++)

@@ -14,6 +14,10 @@ enum child_arg { ARG_NAME, ARG_MODE, ARG_SIGNAL, ARG_PARENT, ARG_CLOSE_FROM, ARG
 /* process_find: the path to execute, free() ends it; or E_NOT_FOUND, E_DENIED. */
 enum err process_find(const struct process_options *options, char **ret, struct cause *why);
 
+/* main() has called process_child_main(). One that has not would run as its own child, which would
+ * start children in its turn, without end. */
+extern bool process_child_was_asked;
+
 /* process_input makes a sealed file in memory that holds `text`: E_OK and *ret_fd; E_IO, E_LIMIT.
  */
 enum err process_input(struct slice text, int *ret_fd, struct cause *why);
