@@ -12,9 +12,9 @@
 #ifndef CACHES_CACHE_H
 #define CACHES_CACHE_H
 
+#include "caches/announcer.h"
 #include "caches/lifecycle.h"
 #include "caches/member.h"
-#include "caches/notice.h"
 #include "caches/operation.h"
 #include "caches/server_config.h"
 #include "caches/spec.h"
@@ -38,6 +38,7 @@ struct cache {
     struct cache_host host;      /* the settings that count; addresses are the options' */
     struct server_tls tls;       /* its certificate; NULL members = no TLS ports */
     struct operation *operation; /* that runs; NULL = none */
+    struct announcer *announcer; /* tells clients of maintenance */
 
     struct cache_work *work; /* private: cache.c, cache_record.c, cache_members.c */
 };
@@ -46,9 +47,16 @@ struct cache {
 
 /* cache_primary: the record of a shard's primary; NULL if there is none yet. */
 struct cache_member *cache_primary(const struct cache *cache, uint32_t shard);
+/* cache_shard_of finds a shard by its id, cache_shard_with by a member of it; NULL. */
+struct cache_shard *cache_shard_of(const struct cache *cache, uint32_t shard);
+struct cache_shard *cache_shard_with(const struct cache *cache, const char *member);
+bool cache_is_up(const struct cache *cache, const char *member); /* does it live and answer? */
 /* cache_server: the process of a member, made but not started if need be; NULL if there is no such
  * record. Ask member_is_up() whether it lives. Borrowed until the record goes. */
 struct member *cache_server(struct cache *cache, const char *name);
+/* cache_seat_renew: of one that does not live, the process is made anew of its record, which was
+ * changed: another program. */
+void cache_seat_renew(struct cache *cache, const char *name);
 /* cache_best_replica: of a shard, the replica in sync that lives; NULL if there is none. Which of
  * several: the first; who needs the highest offset asks them (cache_crash.c does). */
 struct cache_member *cache_best_replica(struct cache *cache, uint32_t shard);
@@ -74,15 +82,19 @@ struct member_task {
     struct cache *cache;
     char name[MEMBER_NAME_MAX_BYTES];
     struct member_talk talk;
-    struct op op;
+    uint64_t offset; /* of a closed one, the last: what a successor must have reached */
+
+    struct op op; /* the rest is private */
+    struct member_info info;
+    uint64_t used_bytes;
     bool keeps_files;
     enum member_stop how;
-    uint64_t offset; /* of a closed one, the last: what a successor must have reached */
 };
 
 /* cache_add_member makes the record of a new member: name, address, ports, folder, state starting;
  * nothing is stored yet. E_OK and *ret; E_FULL, E_LIMIT (memory budget, addresses used up),
- * E_EXISTS (no port is free): the numbers in `why`. `program` is copied. */
+ * E_EXISTS (no port is free), E_NOT_FOUND (the program): the numbers in `why`. `program` is copied;
+ * NULL = that of the cache. */
 enum err cache_add_member(struct cache *cache, uint32_t shard, const char *program,
                           struct cache_member **ret, struct cause *why);
 /* START: records it as starting, starts or adopts it closed, and, if its shard has another primary,
@@ -105,17 +117,10 @@ enum err cache_close_member(struct cache *cache, const char *name, struct member
 enum err cache_follow_member(struct cache *cache, const char *name, struct member_task *task);
 void member_task_done(struct member_task *task); /* not under way */
 
-/* cache_config_write: the configuration that a member is started with. */
+/* cache_config_write_member: the configuration that a member is started with. */
 void cache_config_write_member(struct cache *cache, const struct cache_member *member,
                                struct buf *out);
 /* cache_sync_limit_ms: how long a replica of this cache may take. */
 uint64_t cache_sync_limit_ms(const struct cache *cache, uint64_t used_bytes);
-
-/* ---- telling ---- */
-
-/* cache_notice tells clients on AzureRedisEvents, through the primary of the shard of `member`;
- * nobody waits for it. start_ms: from now, of those that have a time. */
-void cache_notice(struct cache *cache, enum notice_kind kind, const char *member,
-                  uint64_t start_ms);
 
 #endif

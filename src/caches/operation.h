@@ -55,8 +55,9 @@ struct operation {
     json_t *arguments;              /* an object: what was asked for, as `accept` wrote it */
     json_t *work;                   /* an object of the kind: how far it is. Steps change it, and
                                        cache_record() stores it; empty at first */
-    bool has_before;                /* the user changes the spec: */
-    struct cache_spec before;       /* what it was */
+    const struct cache_spec *spec;  /* what the user wants; &cache->spec once it is accepted */
+    bool has_before;                /* that differs from: */
+    struct cache_spec before;       /* what it was; while it is undone it means nothing */
     void *scratch;                  /* kind->scratch_bytes */
     bool is_failed;                 /* operation_fail() was called */
 };
@@ -83,6 +84,7 @@ struct operation_kind {
     size_t no_return;     /* the first step from which there is no way back; step_count: up to
                              the end there is one */
     size_t scratch_bytes; /* 0 = none */
+    void (*scratch_done)(void *scratch); /* what it holds goes: talks, tasks; NULL = nothing */
 
     /* accept: may this be done? E_OK, and the arguments, as the operation keeps them, an object, in
      * `ret` (empty = none); or E_BAD_INPUT with the member named in `why`: 400. Pure. NULL: yes. */

@@ -50,6 +50,17 @@ void operation_record_done(struct operation_record *record)
     *record = (struct operation_record){0};
 }
 
+void operation_record_error(struct operation_record *record, const char *code, const char *text)
+{
+    char *new_code = code != NULL ? slice_dup(slice_of(code)) : NULL;
+    char *new_text = code != NULL ? slice_dup(slice_of(text != NULL ? text : "")) : NULL;
+
+    free(record->error_code);
+    free(record->error_text);
+    record->error_code = new_code;
+    record->error_text = new_text;
+}
+
 void operation_record_end(struct operation_record *record, const char *error_code,
                           const char *error_text)
 {
@@ -58,10 +69,7 @@ void operation_record_end(struct operation_record *record, const char *error_cod
     record->arguments = record->work = NULL;
     record->status = error_code != NULL ? OPERATION_FAILED : OPERATION_SUCCEEDED;
     record->ended_unix_ms = clock_unix_ms();
-    if (error_code == NULL)
-        return;
-    record->error_code = slice_dup(slice_of(error_code));
-    record->error_text = slice_dup(slice_of(error_text != NULL ? error_text : ""));
+    operation_record_error(record, error_code, error_text);
 }
 
 static void read_time(struct jx_view *view, const char *field, uint64_t *ret)

@@ -44,6 +44,8 @@ struct operation_record {
 void operation_record_init(struct operation_record *record, struct slice resource,
                            const char *kind);
 void operation_record_done(struct operation_record *record); /* leaves zeroes */
+/* operation_record_error notes what it will end with, NULL = well; its own texts may be given. */
+void operation_record_error(struct operation_record *record, const char *code, const char *text);
 /* operation_record_end: it has ended now, well or (with a code) badly; what only its work needed is
  * forgotten. */
 void operation_record_end(struct operation_record *record, const char *error_code,
