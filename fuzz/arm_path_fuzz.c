@@ -8,8 +8,8 @@
 
 static void check_piece(struct slice piece, const struct buf *whole)
 {
-    assert(piece.data == NULL || (piece.data >= whole->data &&
-                                  piece.data + piece.len <= whole->data + whole->len));
+    assert(piece.data == NULL ||
+           (piece.data >= whole->data && piece.data + piece.len <= whole->data + whole->len));
 }
 
 static void check_matches(const struct arm_path *path)

@@ -227,13 +227,18 @@ static void begin(struct errand *errand)
 
 const struct errand_kind subscription_errand = {.name = "putEventSubscription", .run = begin};
 
+/* The body stays, for those who ask before it has ended. */
 static void answer(struct errand *errand)
 {
-    buf_add_byte(&errand->body, '\n');
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    buf_add(&body, buf_slice(&errand->body));
+    buf_add_byte(&body, '\n');
     accepted_answer(errand->request,
                     &(struct accepted){ACCEPTED_PUT, 201, slice_of(errand->record.resource),
                                        slice_of(errand->record.id)},
-                    &errand->body);
+                    &body);
 }
 
 void subscription_errand_start(const struct arm_call *call, const struct subscription_asked *asked)

@@ -50,6 +50,7 @@ static bool answer_coming(const struct arm_call *call)
         return false;
     buf_init(&body, ANSWER_MAX_BYTES);
     buf_add(&body, buf_slice(&errand->body));
+    buf_add_byte(&body, '\n');
     arm_ok(call, &body);
     return true;
 }
