@@ -109,6 +109,41 @@ enum setting_type {
     X(STORAGE_ACCOUNTS, "storage.accounts", SECRETS, "", 0, 0, "", RESTART, "--storage-accounts",  \
       "CONNECTION...",                                                                             \
       "Storage accounts for dead letters: connection strings, AccountName=..;AccountKey=..;..")    \
+    X(CACHES_ADDRESS, "caches.address", NAMES, "", 0, 0, "", RESTART, "--caches-address",          \
+      "ADDR...",                                                                                   \
+      "Addresses of this machine at which clients reach managed caches; empty is 127.0.0.1.")      \
+    X(CACHES_HOST_NAME, "caches.host_name", TEXT, "", 0, 0, "", RESTART, "--caches-host-name",     \
+      "NAME", "Name by which clients reach managed caches; empty is the first address.")           \
+    X(CACHES_PORT, "caches.port", NUMBER, "6379", 1, 65000, "", RESTART, "--caches-port", "PORT",  \
+      "The first port that is tried for a managed cache.")                                         \
+    X(CACHES_NODE_NETWORK, "caches.node_network", TEXT, "127.77.0.0/16", 0, 0, "", RESTART,        \
+      "--caches-node-network", "NETWORK",                                                          \
+      "Internal addresses of the servers of managed caches, one each.")                            \
+    X(CACHES_SERVER, "caches.server", TEXT, "", 0, 0, "", RESTART, "--caches-server", "PROGRAM",   \
+      "Server program of managed caches; empty takes redis-server or valkey-server from the "      \
+      "PATH.")                                                                                     \
+    X(CACHES_MAX_MEMORY, "caches.max_memory_mb", NUMBER, "1024", 0, 16777216, "MB", RESTART,       \
+      "--caches-max-memory", "MB",                                                                 \
+      "What one server of a managed cache may hold, whatever its size says; 0 = its size.")        \
+    X(CACHES_MEMORY_BUDGET, "caches.memory_budget", NUMBER, "75", 0, 1000, "percent", RESTART,     \
+      "--caches-memory-budget", "PERCENT",                                                         \
+      "What all servers of managed caches may hold, of the physical memory; 0 = no limit.")        \
+    X(CACHES_DETACH, "caches.detach", BOOL, "false", 0, 0, "", RESTART, "--caches-detach",         \
+      "YES|NO", "Let the servers of managed caches outlive this server.")                          \
+    X(CACHES_TLS, "caches.tls", BOOL, "true", 0, 0, "", RESTART, "--caches-tls", "YES|NO",         \
+      "Give managed caches a TLS port beside the plain one.")                                      \
+    X(CACHES_NOTICE, "caches.notice_ms", NUMBER, "0", 0, 3600000, "ms", RESTART,                   \
+      "--caches-notice", "MS", "How long before maintenance the clients of a cache are told.")     \
+    X(CACHES_HANG, "caches.hang_ms", NUMBER, "15000", 1000, 600000, "ms", RESTART,                 \
+      "--caches-hang", "MS", "A server that says nothing for this long is killed.")                \
+    X(CACHES_SYNC_TIMEOUT, "caches.sync_timeout_ms", NUMBER, "60000", 1000, 86400000, "ms",        \
+      RESTART, "--caches-sync-timeout", "MS",                                                      \
+      "How long a replica may take to get in sync, and 1 ms more for each 10 KB.")                 \
+    X(CACHES_FILE_DIRS, "caches.file_dirs", PATHS, "", 0, 0, "", RESTART, "--caches-file-dirs",    \
+      "DIR...", "Folders that file: URLs of import and export may name.")                          \
+    X(CACHES_PATCH, "caches.patch", CHOICE, "manual", 0, 0, "manual window", RESTART,              \
+      "--caches-patch", "WHEN",                                                                    \
+      "window: a changed server program is rolled out in the patch window of each cache.")         \
     X(NODES_HEARTBEAT, "nodes.heartbeat_ms", NUMBER, "1000", 100, 60000, "ms", RESTART,            \
       "--nodes-heartbeat", "MS", "How often this server says in the store that it lives.")         \
     X(NODES_DEAD, "nodes.dead_ms", NUMBER, "3000", 300, 600000, "ms", RESTART, "--nodes-dead",     \

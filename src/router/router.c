@@ -19,6 +19,8 @@ static void on_changed(void *ctx, struct slice id, struct slice document)
     if (router->is_stopping)
         return;
     catalog_set(router->catalog, id, document);
+    if (router->options.changed != NULL)
+        router->options.changed(router->options.ctx, id, document);
     if (router->is_loaded) /* an event may have come with it */
         emitter_wake(router->emitter);
 }

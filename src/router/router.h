@@ -35,6 +35,8 @@ struct router_options {
     struct redis_hub *hub;    /* for Redis destinations; borrowed */
     /* As in struct targets. */
     enum err (*connection)(void *ctx, const char *name, char **ret, struct cause *why);
+    /* Each document that comes, changes or goes, for others; NULL = nobody wants to know. */
+    void (*changed)(void *ctx, struct slice id, struct slice document);
     void *ctx;
     bool allows_http;
     uint32_t timeout_ms;      /* of a delivery to a webhook; 0 = WEBHOOK_TIMEOUT_MS */

@@ -69,22 +69,27 @@ static enum err open_one(struct listeners *listeners, enum setting_id id, const 
 
 /* What clients call this machine: the names of the loopback, what it listens on, and what the
  * operator says. */
-static enum err make_certificate(const struct listeners *listeners, const char *folder,
-                                 struct cause *why)
+enum err listeners_certificate(const struct settings *settings, const char *folder,
+                               struct cause *why)
 {
-    const char *names[4 + SETTING_LIST_MAX + 1] = {"localhost", "127.0.0.1", "::1"};
-    const char *const *said = settings_list(listeners->options.settings, SETTING_LISTEN_NAMES_ID);
+    const char *names[5 + 2 * SETTING_LIST_MAX + 1] = {"localhost", "127.0.0.1", "::1"};
+    const char *const *said = settings_list(settings, SETTING_LISTEN_NAMES_ID);
+    const char *const *caches = settings_list(settings, SETTING_CACHES_ADDRESS_ID);
     size_t count = 3;
     char *host = NULL;
     enum err err = folder_make(folder, why);
 
     if (err != E_OK)
         return err;
-    (void)settings_address(slice_of(text(listeners, SETTING_LISTEN_HTTPS_ID)), &host, NULL);
+    (void)settings_address(slice_of(settings_text(settings, SETTING_LISTEN_HTTPS_ID)), &host, NULL);
     if (host != NULL && strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0)
         names[count++] = host;
     for (; *said != NULL; said++)
         names[count++] = *said;
+    for (; *caches != NULL; caches++)
+        names[count++] = *caches;
+    if (settings_text(settings, SETTING_CACHES_HOST_NAME_ID)[0] != '\0')
+        names[count++] = settings_text(settings, SETTING_CACHES_HOST_NAME_ID);
     err = authority_open(folder, names, why);
     free(host);
     return err == E_BAD_INPUT || err == E_LIMIT ? cause_wrap(why, err, "listen.names") : err;
@@ -106,7 +111,7 @@ static enum err open_https(struct listeners *listeners, struct cause *why)
     snprintf(key_file, sizeof key_file, "%s/" AUTHORITY_KEY, folder);
     const char *own_cert = text(listeners, SETTING_LISTEN_CERT_ID);
     bool is_own = own_cert[0] != '\0';
-    enum err err = is_own ? E_OK : make_certificate(listeners, folder, why);
+    enum err err = is_own ? E_OK : listeners_certificate(listeners->options.settings, folder, why);
     if (err == E_OK)
         err = open_one(listeners, SETTING_LISTEN_HTTPS_ID, is_own ? own_cert : cert_file,
                        is_own ? text(listeners, SETTING_LISTEN_KEY_ID) : key_file,

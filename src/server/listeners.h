@@ -24,6 +24,10 @@ struct listeners_options {
 /* listeners_open blocks on the disk. E_OK and *ret; or an error that names the setting. */
 enum err listeners_open(const struct listeners_options *options, struct listeners **ret,
                         struct cause *why);
+/* listeners_certificate makes the certificate of this server in `folder`, for all names by which
+ * clients know it or its caches. Blocks. Errors as of authority_open(), the setting named. */
+enum err listeners_certificate(const struct settings *settings, const char *folder,
+                               struct cause *why);
 uint16_t listeners_http_port(const struct listeners *listeners);
 uint16_t listeners_https_port(const struct listeners *listeners); /* 0 = not served */
 /* listeners_write_url appends the URL of HTTP, or what the setting public_url says. */

@@ -7,8 +7,13 @@
 #include "apps/app.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "blob/account.h"
+#include "http/client.h"
+#include "loop/address.h"
+#include "loop/stream.h"
 
 #define FILES_MAX 65536
+#define WEBHOOK_CONNECTIONS 10000 /* each subscription's window limits them */
 
 void own_start_log(const struct settings *settings)
 {
@@ -63,5 +68,40 @@ enum err own_redis(const char *const *environment, const char *cache, const char
                          "environment explains: set ConnectionStrings__NAME or NAME there",
                          name);
     *ret = slice_dup(slice_of(cache));
+    return E_OK;
+}
+
+struct http_client *own_webhooks(struct loop *loop, const struct settings *settings,
+                                 struct tls **ret_tls)
+{
+    unsigned own = settings_bool(settings, SETTING_DELIVERY_ALLOW_PRIVATE_ID)
+                       ? ADDRESS_LOOPBACK | ADDRESS_PRIVATE
+                       : ADDRESS_LOOPBACK;
+    struct cause why = {0};
+    enum err err = tls_new(&(struct tls_options){0}, ret_tls, &why);
+
+    if (err)
+        log_warn("DELIVERY-TLS", "webhooks at https:// cannot be called: %s",
+                 cause_text(&why, err));
+    return http_client_new(
+        loop, &(struct http_client_options){
+                  .connections_max = WEBHOOK_CONNECTIONS,
+                  .tls = *ret_tls,
+                  .tls_reaches = own | ADDRESS_PUBLIC,
+                  .plain_reaches = settings_bool(settings, SETTING_DELIVERY_ALLOW_HTTP_ID)
+                                       ? own | ADDRESS_PUBLIC
+                                       : ADDRESS_LOOPBACK});
+}
+
+enum err own_accounts(const struct settings *settings, struct blob_accounts *accounts,
+                      struct cause *why)
+{
+    const char *const *said = settings_list(settings, SETTING_STORAGE_ACCOUNTS_ID);
+
+    for (; *said != NULL; said++) {
+        enum err err = blob_accounts_add(accounts, slice_of(*said), why);
+        if (err)
+            return cause_wrap(why, err, "storage.accounts");
+    }
     return E_OK;
 }

@@ -18,4 +18,16 @@ void own_raise_file_limit(void);
 enum err own_redis(const char *const *environment, const char *cache, const char *name, char **ret,
                    struct cause *why);
 
+struct blob_accounts;
+struct http_client;
+struct loop;
+struct tls;
+
+/* own_webhooks makes the client of deliveries, and its TLS (NULL, and a warning: there is none). */
+struct http_client *own_webhooks(struct loop *loop, const struct settings *settings,
+                                 struct tls **ret_tls);
+/* own_accounts reads storage.accounts; E_BAD_INPUT names it. */
+enum err own_accounts(const struct settings *settings, struct blob_accounts *accounts,
+                      struct cause *why);
+
 #endif

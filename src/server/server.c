@@ -5,12 +5,10 @@
  * skipped there. */
 #include "server/server.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/answer.h"
@@ -23,7 +21,6 @@
 #include "config/settings.h"
 #include "functions/host.h"
 #include "http/client.h"
-#include "loop/address.h"
 #include "loop/loop.h"
 #include "loop/process.h"
 #include "loop/stream.h"
@@ -33,6 +30,7 @@
 #include "server/declared.h"
 #include "server/front.h"
 #include "server/listeners.h"
+#include "server/managed.h"
 #include "server/own.h"
 #include "server/places.h"
 #include "store/datadir.h"
@@ -41,12 +39,12 @@
 #include "store/store.h"
 
 #define HTTP_GRACE_MS 1000
+#define MANAGED_STOP_MS 60000                     /* of servers that save what they hold */
 #define BODY_MAX_BYTES ((size_t)16 * 1024 * 1024) /* as `redgrid function invoke --file` sends */
 #define SAME_SIGNAL_MS 100 /* timeout(1) tells a process, then its group: one stop, not two */
 #define PORTS_FILE "ports.json"
 #define PORTS_MAX_BYTES 4096
 #define HANDLER_CONNECTIONS 10000 /* the trigger limits them: what waited here would time out */
-#define WEBHOOK_CONNECTIONS 10000 /* each subscription's window limits them */
 #define CHANGES_MAX_BYTES 4096
 #define URL_MAX_BYTES 8192
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
@@ -67,6 +65,7 @@ struct server {
     struct blob_accounts accounts;
     struct tls *tls;
     struct router *router;
+    struct managed managed;
     struct declared_files *declared;
     struct redis_hub *hub;
     struct store *store;
@@ -220,28 +219,6 @@ static bool on_is_gone(void *ctx, struct slice node_id)
     return server->nodes != NULL && nodes_is_gone(server->nodes, node_id);
 }
 
-static void open_webhooks(struct server *server)
-{
-    unsigned own = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_PRIVATE_ID)
-                       ? ADDRESS_LOOPBACK | ADDRESS_PRIVATE
-                       : ADDRESS_LOOPBACK;
-    struct cause why = {0};
-    enum err err = tls_new(&(struct tls_options){0}, &server->tls, &why);
-
-    if (err)
-        log_warn("DELIVERY-TLS", "webhooks at https:// cannot be called: %s",
-                 cause_text(&why, err));
-    server->webhooks = http_client_new(
-        server->loop,
-        &(struct http_client_options){
-            .connections_max = WEBHOOK_CONNECTIONS,
-            .tls = server->tls,
-            .tls_reaches = own | ADDRESS_PUBLIC,
-            .plain_reaches = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID)
-                                 ? own | ADDRESS_PUBLIC
-                                 : ADDRESS_LOOPBACK});
-}
-
 static enum err on_connection(void *ctx, const char *name, char **ret, struct cause *why)
 {
     const struct server *server = ctx;
@@ -250,15 +227,17 @@ static enum err on_connection(void *ctx, const char *name, char **ret, struct ca
     return own_redis(server->environment, cache, name, ret, why);
 }
 
+static void on_document(void *ctx, struct slice id, struct slice document)
+{
+    managed_changed(&((struct server *)ctx)->managed, id, document);
+}
+
 static enum err open_storage(struct server *server, struct cause *why)
 {
-    const char *const *accounts = settings_list(server->settings, SETTING_STORAGE_ACCOUNTS_ID);
+    enum err err = own_accounts(server->settings, &server->accounts, why);
 
-    for (; *accounts != NULL; accounts++) {
-        enum err err = blob_accounts_add(&server->accounts, slice_of(*accounts), why);
-        if (err)
-            return cause_wrap(why, err, "storage.accounts");
-    }
+    if (err)
+        return err;
     server->storage =
         http_client_new(server->loop, &(struct http_client_options){.tls = server->tls});
     return E_OK;
@@ -268,7 +247,7 @@ static enum err open_router(struct server *server, struct cause *why)
 {
     struct buf url;
 
-    open_webhooks(server);
+    server->webhooks = own_webhooks(server->loop, server->settings, &server->tls);
     enum err err = open_storage(server, why);
     if (err)
         return err;
@@ -289,6 +268,7 @@ static enum err open_router(struct server *server, struct cause *why)
             .functions = host_target(server->host),
             .hub = server->hub,
             .connection = on_connection,
+            .changed = on_document,
             .ctx = server,
             .allows_http = settings_bool(server->settings, SETTING_DELIVERY_ALLOW_HTTP_ID),
             .topics_max = number(server, SETTING_TOPICS_MAX_ID),
@@ -308,6 +288,27 @@ static enum err open_events(struct server *server, struct cause *why)
     (void)why;
     front_router(&server->front, server->router);
     return E_EMPTY;
+}
+
+static enum err open_caches(struct server *server, struct cause *why)
+{
+    enum err err =
+        managed_start(&server->managed,
+                      &(struct managed_options){.loop = server->loop,
+                                                .hub = server->hub,
+                                                .resources = router_resources(server->router),
+                                                .nodes = server->nodes,
+                                                .settings = server->settings,
+                                                .node = server->id.text,
+                                                .data = datadir_path(server->data)},
+                      why);
+    return err ? err : E_EMPTY;
+}
+
+static enum err stop_caches(struct server *server, struct cause *why)
+{
+    (void)why;
+    return managed_stop(&server->managed, MANAGED_STOP_MS, &server->down);
 }
 
 static struct host_limits limits_of(const struct server *server)
@@ -537,6 +538,7 @@ static enum err close_clients(struct server *server, struct cause *why)
     nodes_free(server->nodes);
     server->nodes = NULL;
     declared_files_free(server->declared);
+    managed_free(&server->managed);
     router_free(server->router);
     server->router = NULL;
     http_client_free(server->webhooks);
@@ -579,15 +581,15 @@ struct step {
     enum err (*start)(struct server *server, struct cause *why);
 };
 static const struct step up_steps[] = {
-    {"begin", begin},        {"http", open_http},           {"store", open_store},
-    {"cache", open_cache},   {"nodes", join_nodes},         {"host", open_host},
-    {"router", open_router}, {"events", open_events},       {"functions", start_apps},
-    {"banner", show_banner}, {"resources", apply_declared},
+    {"begin", begin},          {"http", open_http},     {"store", open_store},
+    {"cache", open_cache},     {"nodes", join_nodes},   {"host", open_host},
+    {"router", open_router},   {"caches", open_caches}, {"events", open_events},
+    {"functions", start_apps}, {"banner", show_banner}, {"resources", apply_declared},
 };
 static const struct step down_steps[] = {
-    {"functions", drain_host}, {"router", stop_router},    {"nodes", leave_nodes},
-    {"http", close_http},      {"clients", close_clients}, {"cache", close_cache},
-    {"store", close_store},    {"loop", end_loop},
+    {"functions", drain_host}, {"caches", stop_caches}, {"router", stop_router},
+    {"nodes", leave_nodes},    {"http", close_http},    {"clients", close_clients},
+    {"cache", close_cache},    {"store", close_store},  {"loop", end_loop},
 };
 
 /* walk goes on from server->step until a step waits for its op. */
