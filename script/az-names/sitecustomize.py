@@ -1,7 +1,8 @@
 """Lets Debian 12's azure-cli load its commands for event subscriptions and topics.
 
-Its `az eventgrid` imports classes for partner topics that Debian's python3-azure does not have, and so ends in an
-ImportError before it does anything. They are only ever used for partner topics; an empty class of that name is enough.
+Its `az eventgrid` imports classes that Debian's python3-azure does not have, and so ends in an ImportError before it
+does anything. Most are for partner topics; what the others hold, the library does not send. So a class of that name
+with nothing behind it is enough.
 
     PYTHONPATH=script/az-names az eventgrid topic list
 
@@ -28,10 +29,15 @@ NAMES = (
 )
 
 
+class Anything:
+    def __init__(self, **members):
+        vars(self).update(members)
+
+
 def add_names(module):
     for name in NAMES:
         if not hasattr(module, name):
-            setattr(module, name, type(name, (), {}))
+            setattr(module, name, type(name, (Anything,), {}))
 
 
 class Finder:

@@ -1,4 +1,5 @@
 // scenario('N1 ..', async (w) => ..): one test in a world of its own, which is cleared afterwards.
+// w.skip(why) ends it as skipped.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -14,6 +15,8 @@ import { RedisServer } from './redis-server.js';
 
 const TEST_TIMEOUT_MS = 90000;
 
+class Skip extends Error {}
+
 class World {
   constructor() {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'redgrid-e2e-'));
@@ -25,6 +28,10 @@ class World {
 
   path(...names) {
     return path.join(this.folder, ...names);
+  }
+
+  skip(why) {
+    throw new Skip(why);
   }
 
   // Starts a server; the first one is what the setting `redis` of every app names.
@@ -152,13 +159,14 @@ class World {
 export function scenario(name, ...rest) {
   const body = rest.pop();
   const { timeout = TEST_TIMEOUT_MS, ...options } = rest[0] ?? {};
-  test(name, { timeout, ...options }, async () => {
+  test(name, { timeout, ...options }, async (t) => {
     const world = new World();
     try {
       await body(world);
       await world.stop();
       world.assertSound();
     } catch (error) {
+      if (error instanceof Skip) return t.skip(error.message);
       error.message += `\n${world.tails()}`;
       throw error;
     } finally {
