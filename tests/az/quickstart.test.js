@@ -383,7 +383,7 @@ scenario('K11 Secrets are shown to who asks for them', OPTIONS, async (w) => {
     assert.equal(shown.destination.deliveryAttributeMappings[0].value, 'Hidden');
     const whole = await look();
     assert.equal(whole.destination.endpointUrl, hook.url('/first?code=s3cret'));
-    assert.equal(whole.destination.deliveryAttributeMappings[0].value, 'v4lue');
+    assert.equal(whole.destination.deliveryAttributeMappings.value[0].value, 'v4lue');
   };
   await check();
   await az.must(...on(topic.id, 'update', '--labels', 'l1'));
