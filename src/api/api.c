@@ -495,6 +495,21 @@ void api_handle(void *ctx, struct http_request *request)
         answer_route(api, route, request);
 }
 
+void api_begin(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
+    char room[ALLOWED_MAX_BYTES];
+    struct buf allowed = {.data = room, .cap = sizeof room, .max_bytes = sizeof room};
+
+    if (topics_is_path(request)) {
+        topics_begin(api->router, request);
+        return;
+    }
+    const struct route *route = find_route(request, &allowed);
+    if (route != NULL)
+        (void)may_go_on(api, route, request);
+}
+
 void api_router(struct api *api, struct router *router)
 {
     api->router = router;

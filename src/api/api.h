@@ -47,6 +47,8 @@ void api_router(struct api *api, struct router *router);
 /* api_end_streams ends the answers that go on, about events and of the log, whose connections would
  * stay open: before the HTTP server is closed. */
 void api_end_streams(struct api *api);
+/* api_begin refuses a request that may not go on, before its body is read; the begin of one. */
+void api_begin(void *ctx, struct http_request *request);
 /* api_handle answers one request; the handler of an http_server, with the api as its ctx. */
 void api_handle(void *ctx, struct http_request *request);
 /* api_free: runs that were asked for must have ended (the host drained). NULL is fine. */

@@ -268,6 +268,29 @@ void topics_handle(struct router *router, struct http_request *request)
         refuse_request(router, &exchange, &why);
 }
 
+/* A body may be of 16 MiB: whoever has no credential shall not fill memory with it. */
+void topics_begin(struct router *router, struct http_request *request)
+{
+    struct slice topic = http_request_segment(request, 1);
+    struct exchange exchange;
+    struct pull_path path;
+    struct refusal why;
+
+    exchange_init(&exchange, request, VERSION);
+    if (pull_read_path(request, &path)) {
+        exchange.versions = PULL_VERSIONS;
+        topic = path.topic;
+    } else if (!is_events_path(request)) {
+        topic = SLICE_NONE;
+    }
+    const struct scope *scope =
+        router != NULL && topic.data != NULL ? catalog_topic(router_catalog(router), topic) : NULL;
+    if (scope == NULL || !slice_eq(http_request_method(request), SLICE("POST")))
+        topics_handle(router, request); /* without looking at the body */
+    else if (credential_check(request, scope->topic, router_identity(router), &why) != E_OK)
+        refuse_request(router, &exchange, &why);
+}
+
 void topics_write_docs(struct buf *out)
 {
     buf_add(out, SLICE("| method | path | what it does |\n|---|---|---|\n"

@@ -14,6 +14,8 @@ struct router;
 
 /* topics_is_path: does the request go here? */
 bool topics_is_path(const struct http_request *request);
+/* topics_begin sees it before its body has come, and answers what is refused whatever that is. */
+void topics_begin(struct router *router, struct http_request *request);
 /* topics_handle answers it, now or when the events are stored. `router` NULL: 503. */
 void topics_handle(struct router *router, struct http_request *request);
 void topics_write_docs(struct buf *out); /* a table in Markdown */

@@ -1,52 +1,42 @@
 #include "http/request.h"
 
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "http/server_internal.h"
 #include "wire/url.h"
 
 #define FIELDS_MAX_BYTES (16 * 1024)
-#define KEPT_BODY_BYTES (64 * 1024) /* a larger buffer is not kept for the next request */
+#define KEPT_BYTES (16 * 1024) /* a larger buffer is not kept for the next request */
 
-struct http_request *request_new(struct http_server *server,
-                                 const struct http_server_options *options)
+struct http_request *request_new(struct http_server *server, size_t bytes_max)
 {
     struct http_request *request = mem_new(struct http_request);
 
     request->server = server;
-    request->url = options->url != NULL && options->url[0] != '\0' ? options->url : NULL;
-    request->is_tls = options->cert_file != NULL;
-    buf_init(&request->target, HTTP_REQUEST_HEAD_MAX_BYTES);
+    buf_init(&request->bytes, bytes_max);
     buf_init(&request->text, HTTP_REQUEST_HEAD_MAX_BYTES);
     buf_init(&request->fields, FIELDS_MAX_BYTES);
-    buf_init(&request->body, options->body_max_bytes);
     return request;
 }
 
 void request_reset(struct http_request *request)
 {
-    size_t body_max_bytes = request->body.max_bytes;
+    size_t bytes_max = request->bytes.max_bytes;
 
-    free(request->reply);
-    request->reply = NULL;
-    request->reply_bytes = 0;
-    request->stream = NULL;
-    request->connection = NULL;
-    request->discarded_bytes = 0;
-    request->refused_status = 0;
-    request->is_live = request->is_answered = request->is_cut = request->is_let_go = false;
-    request->method[0] = 0;
-    request->segment_count = request->parameter_count = 0;
-    buf_clear(&request->target);
-    buf_clear(&request->text);
+    request->caller = NULL;
+    request->is_held = request->is_head = false;
+    request->parsed_at = NULL;
+    request->reserved_bytes = 0;
+    request->gone = NULL;
+    request->body = SLICE_NONE;
     buf_clear(&request->fields);
-    buf_clear(&request->body);
-    if (request->body.cap > KEPT_BODY_BYTES) {
-        buf_done(&request->body);
-        buf_init(&request->body, body_max_bytes);
+    buf_clear(&request->bytes);
+    if (request->bytes.cap > KEPT_BYTES) {
+        buf_done(&request->bytes);
+        buf_init(&request->bytes, bytes_max);
     }
 }
 
@@ -54,25 +44,33 @@ void request_free(struct http_request *request)
 {
     if (request == NULL)
         return;
-    free(request->reply);
-    buf_done(&request->target);
+    buf_done(&request->bytes);
     buf_done(&request->text);
     buf_done(&request->fields);
-    buf_done(&request->body);
     free(request);
 }
 
-/* Unescapes into request->text, which has room for all of the target: the slice stays valid. */
+static bool is_plain(struct slice escaped, bool is_form)
+{
+    return slice_find_byte(escaped, '%') == escaped.len &&
+           (!is_form || slice_find_byte(escaped, '+') == escaped.len);
+}
+
+/* Unescapes into request->text, which has room for all of the target: the slice stays valid. What
+ * has nothing to unescape stays where it is. */
 static enum err decode(struct http_request *request, struct slice escaped, bool is_form,
                        struct slice *ret)
 {
     size_t start = request->text.len;
-    enum err err =
-        is_form ? url_decode_form(&request->text, escaped) : url_decode(&request->text, escaped);
+    struct slice text = escaped.data != NULL ? escaped : SLICE("");
 
-    if (err)
-        return err;
-    struct slice text = slice_from(buf_slice(&request->text), start);
+    if (!is_plain(escaped, is_form)) {
+        enum err err = is_form ? url_decode_form(&request->text, escaped)
+                               : url_decode(&request->text, escaped);
+        if (err)
+            return err;
+        text = slice_from(buf_slice(&request->text), start);
+    }
     if (!utf8_is_valid(text) || slice_find_byte(text, 0) < text.len)
         return E_BAD_INPUT;
     *ret = text;
@@ -123,38 +121,48 @@ static struct slice origin_form(struct slice target)
 {
     size_t scheme_end = slice_find(target, SLICE("://"));
 
-    if (target.len == 0 || target.data[0] == '/' || scheme_end == target.len)
+    if (target.data[0] == '/' || scheme_end == target.len)
         return target;
     target = slice_from(target, scheme_end + 3);
     target = slice_from(target, slice_find_byte(target, '/'));
     return target.len > 0 ? target : SLICE("/");
 }
 
-static bool is_target_text(struct slice target)
+static enum err split_target(struct http_request *request)
 {
-    for (size_t i = 0; i < target.len; i++)
-        if ((unsigned char)target.data[i] <= ' ' || target.data[i] == 0x7f)
-            return false;
-    return target.len > 0;
-}
-
-enum err request_set_target(struct http_request *request, struct slice target)
-{
-    buf_add(&request->target, target);
-    if (buf_err(&request->target) || buf_reserve(&request->text, target.len + 1) == NULL)
-        return E_LIMIT;
-    target = origin_form(buf_slice(&request->target));
-    if (!is_target_text(target))
-        return E_BAD_INPUT;
+    struct slice target = origin_form(request->head.target);
     size_t question = slice_find_byte(target, '?');
+
+    buf_clear(&request->text);
+    request->segment_count = request->parameter_count = 0;
+    if (buf_reserve(&request->text, target.len + 1) == NULL)
+        return E_LIMIT;
     request->path = slice_first(target, question);
     enum err err = split_path(request);
     return err ? err : split_query(request, slice_from(target, question + 1));
 }
 
+enum err request_read(struct http_request *request, struct slice head, int *ret_status,
+                      bool *ret_is_framed)
+{
+    enum err err = http1_request_parse(head, &request->head);
+
+    *ret_is_framed = err == E_OK;
+    if (err) {
+        *ret_status = request->head.refusal;
+        return err;
+    }
+    request->parsed_at = head.data;
+    request->is_head = slice_eq(request->head.method, SLICE("HEAD"));
+    err = split_target(request);
+    if (err)
+        *ret_status = err == E_LIMIT ? 414 : 400;
+    return err;
+}
+
 struct slice http_request_method(const struct http_request *request)
 {
-    return slice_of(request->method);
+    return request->head.method;
 }
 
 struct slice http_request_path(const struct http_request *request)
@@ -182,60 +190,37 @@ struct slice http_request_parameter(const struct http_request *request, struct s
 
 struct slice http_request_header(const struct http_request *request, struct slice name)
 {
-    const char *value = NULL;
-    size_t len = 0;
-
-    if (request->is_cut ||
-        MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name.data, name.len,
-                                      &value, &len) != MHD_YES)
-        return SLICE_NONE;
-    return value == NULL ? SLICE("") : (struct slice){value, len};
+    return http1_field_find(request->head.headers, request->head.count, name);
 }
 
 void http_request_add_url(struct buf *out, const struct http_request *request)
 {
     struct slice host = http_request_header(request, SLICE("Host"));
 
-    if (request->url != NULL) {
-        buf_add(out, slice_of(request->url));
+    const char *url = request->server->options.url;
+
+    if (url != NULL && url[0] != '\0') {
+        buf_add(out, slice_of(url));
         return;
     }
     bool is_tls =
-        request->is_tls ||
+        request->server->tls != NULL ||
         slice_eq_nocase(http_request_header(request, SLICE("X-Forwarded-Proto")), SLICE("https"));
     buf_add(out, is_tls ? SLICE("https://") : SLICE("http://"));
     buf_add(out, host.len > 0 ? host : SLICE("localhost"));
-}
-
-struct walk {
-    void (*each)(void *ctx, struct slice name, struct slice value);
-    void *ctx;
-};
-
-static enum MHD_Result on_field(void *ctx, enum MHD_ValueKind kind, const char *name,
-                                size_t name_len, const char *value, size_t value_len)
-{
-    const struct walk *walk = ctx;
-
-    (void)kind;
-    walk->each(walk->ctx, (struct slice){name, name_len},
-               value == NULL ? SLICE("") : (struct slice){value, value_len});
-    return MHD_YES;
 }
 
 void http_request_each_header(const struct http_request *request,
                               void (*each)(void *ctx, struct slice name, struct slice value),
                               void *ctx)
 {
-    struct walk walk = {each, ctx};
-
-    if (!request->is_cut)
-        (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, on_field, &walk);
+    for (size_t i = 0; i < request->head.count; i++)
+        each(ctx, request->head.headers[i].name, request->head.headers[i].value);
 }
 
 struct slice http_request_body(const struct http_request *request)
 {
-    return buf_slice(&request->body);
+    return request->body;
 }
 
 bool http_reply_header(struct http_request *request, struct slice name, struct slice value)
@@ -245,9 +230,9 @@ bool http_reply_header(struct http_request *request, struct slice name, struct s
     if (!http1_is_token(name) || !http1_is_value(value))
         return false;
     buf_add(&request->fields, name);
-    buf_add_byte(&request->fields, 0);
+    buf_add(&request->fields, SLICE(": "));
     buf_add(&request->fields, value);
-    buf_add_byte(&request->fields, 0);
+    buf_add(&request->fields, SLICE("\r\n"));
     if (buf_err(&request->fields)) {
         request->fields.len = len_before;
         request->fields.missed = false;

@@ -1,10 +1,11 @@
-/* http/server.h - an HTTP/1.1 server whose handler runs on the loop.
- * Rules: a polling thread of its own reads whole requests, with their body, and hands them over in
- * one locked queue; the handler runs on the loop and answers each exactly once, now or any time
- * later, with http_respond() or http_respond_stream(). Everything here is called on the loop's
- * thread. What is malformed or too large never reaches the handler (400, 413, 431). A client that
- * has gone meanwhile is noticed only if somebody watches: the answer is dropped in silence.
- * Use:  static void handle(void *ctx, struct http_request *request)
+/* http/server.h - an HTTP/1.1 server on the loop.
+ * Rules: the handler is given whole requests, with their body, and answers each exactly once, now
+ * or any time later, with http_respond() or http_respond_stream(). A connection has one request at
+ * a time in the handler's hands; what it sent ahead waits. What is malformed or too large never
+ * reaches the handler (400, 408, 413, 414, 417, 431, 501, 505). The answer to a client that has
+ * gone is dropped in silence. Memory is bounded: by connections, by what one may send ahead and
+ * leave unread, and by what all of them may (HTTP_BODIES_MAX_BYTES, HTTP_UNSENT_MAX_BYTES). Whoever
+ * makes no progress is closed. Use:  static void handle(void *ctx, struct http_request *request)
  *       {
  *           struct buf body;
  *           buf_init(&body, BODY_MAX_BYTES);
@@ -22,7 +23,11 @@
 #define HTTP_SERVER_CONNECTIONS 1024             /* when connections_max is 0 */
 #define HTTP_SERVER_BODY_MAX_BYTES (1024 * 1024) /* when body_max_bytes is 0 */
 #define HTTP_SERVER_TIMEOUT_S 60                 /* when timeout_s is 0 */
-#define HTTP_REQUEST_HEAD_MAX_BYTES (16 * 1024)  /* request line and headers; above: 431 */
+#define HTTP_BODIES_MAX_BYTES (64 * 1024 * 1024) /* of large bodies in memory; others wait */
+#define HTTP_UNSENT_MAX_BYTES                                                                      \
+    (64 * 1024 * 1024)                          /* of answers that clients do not read; above, the \
+                                                   slowest of them are closed */
+#define HTTP_REQUEST_HEAD_MAX_BYTES (16 * 1024) /* request line and headers; above: 431 */
 #define HTTP_SEGMENTS_MAX 32
 #define HTTP_PARAMETERS_MAX 32
 #define HTTP_STREAM_MAX_BYTES (1024 * 1024) /* when buffer_max_bytes is 0 */
@@ -36,10 +41,14 @@ struct http_server_options {
     const char *address; /* "127.0.0.1:7070", "[::1]:7070", "localhost:0"; port 0 = a free one */
     const char *url;     /* as clients know this server; NULL or "" = as each request says */
     const char *cert_file, *key_file; /* PEM, read at the start: HTTPS; NULL = plain HTTP */
-    uint32_t connections_max;
+    uint32_t connections_max; /* at the limit those go that were idle longest, or new ones wait */
     size_t body_max_bytes;
-    uint32_t timeout_s; /* a connection that sends nothing for so long is closed */
+    uint32_t timeout_s; /* a connection is closed that is idle for so long, or takes so long for a
+                           head, or comes to a halt for so long in a body or an answer */
     void (*handler)(void *ctx, struct http_request *request);
+    /* begin (NULL: nobody asks) is shown a request whose head is there and whose body is still to
+     * come, and may answer it at once; the handler then never sees it, nor memory its body. */
+    void (*begin)(void *ctx, struct http_request *request);
     void *ctx;
 };
 
@@ -49,11 +58,15 @@ enum err http_server_start(struct loop *loop, const struct http_server_options *
                            struct http_server **ret, struct cause *why);
 uint16_t http_server_port(const struct http_server *server);
 
+/* http_server_reload reads the files of the certificate again, for connections to come: E_OK; or
+ * E_TLS with the file named, and nothing has changed. */
+enum err http_server_reload(struct http_server *server, struct cause *why);
+
 /* http_server_close stops listening and answers 503 to new requests on open connections; streams
  * are ended. When all requests that came whole are answered and sent, or after grace_ms at the
  * latest, connections are closed, the server is freed, and the op ends: E_OK, or E_TIMEOUT if some
- * request was cut off. A request that its handler still holds then stays valid, without its
- * headers, until it is answered, to nobody. */
+ * request was cut off. A request that its handler still holds then stays valid until it is
+ * answered, to nobody. */
 void http_server_close(struct http_server *server, uint32_t grace_ms, struct op *op);
 
 /* The request. Slices are valid until the request is answered. */
@@ -78,7 +91,8 @@ void http_request_each_header(const struct http_request *request,
 struct slice http_request_body(const struct http_request *request);
 
 /* http_request_watch, for an answer that may take long: `gone` is called once, with `ctx`, when the
- * client leaves before it is answered. It must be answered all the same. */
+ * client leaves before it is answered. It must be answered all the same. One that shut down its
+ * sending side only counts as gone: the two cannot be told apart before something is sent. */
 void http_request_watch(struct http_request *request, void (*gone)(void *ctx), void *ctx);
 
 /* http_reply_header adds a field to the answer to come. False, and nothing added, if name or value
@@ -92,7 +106,7 @@ void http_respond(struct http_request *request, int status, const char *content_
 
 /* An answer that goes on, sent chunked. The stream lives until http_stream_end(). `gone` (may be
  * NULL) is called once, with `ctx`, when the client has left or the server closes; the stream must
- * then be ended. Noticed at the next write at the latest. */
+ * then be ended. */
 struct http_stream_options {
     const char *content_type;
     size_t buffer_max_bytes; /* what may wait for a slow client */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 
 #define DEADLINE_MS 10000
 #define BODY_MAX 50000
+#define LARGE_BYTES 500000
 #define HELD_MAX 300
 #define HOST "Host: h\r\n"
 
@@ -52,6 +54,7 @@ struct rig {
     bool is_closed;
     bool closes_when_held;
     int calls;
+    const char *folder; /* of the authority */
 };
 
 #define check(cond)                                                                                \
@@ -269,6 +272,11 @@ static inline void handle(void *ctx, struct http_request *request)
         check(!http_reply_header(request, SLICE("X-A"), SLICE("b\r\nc: d")));
         check(!http_reply_header(request, SLICE("X A"), SLICE("b")));
         http_respond(request, 204, NULL, NULL);
+    } else if (slice_eq(first, SLICE("large"))) {
+        buf_init(&body, LARGE_BYTES);
+        memset(buf_reserve(&body, LARGE_BYTES), 'x', LARGE_BYTES);
+        buf_grow(&body, LARGE_BYTES);
+        http_respond(request, 200, "text/plain", &body);
     } else if (slice_eq(first, SLICE("missed"))) {
         buf_init(&body, 1);
         buf_add(&body, SLICE("two"));
@@ -295,13 +303,9 @@ static inline void stop_loop(void *ctx)
     loop_stop(rig->loop);
 }
 
-static inline void rig_init(struct rig *rig)
+/* The address, the handler and its ctx are the rig's. */
+static inline void rig_init_with(struct rig *rig, struct http_server_options options)
 {
-    struct http_server_options options = {.address = "127.0.0.1:0",
-                                          .body_max_bytes = BODY_MAX,
-                                          .connections_max = 200,
-                                          .handler = handle,
-                                          .ctx = rig};
     struct cause why = {""};
 
     memset(rig, 0, sizeof(*rig));
@@ -311,9 +315,18 @@ static inline void rig_init(struct rig *rig)
     rig->ticker = timer_new(rig->loop, on_tick, rig);
     rig->wake = wake_new(rig->loop, stop_loop, rig);
     rig->closing.done = on_closed;
+    options.address = "127.0.0.1:0";
+    options.handler = handle;
+    options.ctx = rig;
     if (http_server_start(rig->loop, &options, &rig->server, &why) != E_OK)
         fail_msg("%s", why.text);
     rig->port = http_server_port(rig->server);
+}
+
+static inline void rig_init(struct rig *rig)
+{
+    rig_init_with(rig,
+                  (struct http_server_options){.body_max_bytes = BODY_MAX, .connections_max = 200});
 }
 
 static inline void *client_main(void *ctx)

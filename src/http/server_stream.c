@@ -1,70 +1,14 @@
-/* A stream is written by the loop and read by the polling thread, which suspends its connection
- * when there is nothing to read. Both hold it; who lets go last frees it. */
-#include <assert.h>
-#include <microhttpd.h>
+/* Answers that go on: each write is a chunk, which leaves at the end of the turn. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "http/server_internal.h"
 
-#define BLOCK_BYTES 16384
-
-static void stream_free(struct http_stream *stream)
+void stream_sending(struct http_stream *stream)
 {
-    buf_done(&stream->pending);
-    free(stream);
-}
-
-/* Polling thread: libmicrohttpd asks for more. */
-static ssize_t on_read(void *ctx, uint64_t at, char *to, size_t max)
-{
-    struct http_stream *stream = ctx;
-    ssize_t result = 0;
-
-    (void)at;
-    pthread_mutex_lock(&stream->server->lock);
-    struct slice ready = slice_first(slice_from(buf_slice(&stream->pending), stream->sent), max);
-    if (ready.len > 0) {
-        memcpy(to, ready.data, ready.len);
-        stream->sent += ready.len;
-        result = (ssize_t)ready.len;
-        if (stream->sent == stream->pending.len) {
-            buf_clear(&stream->pending);
-            stream->sent = 0;
-        }
-    } else if (stream->is_ended) {
-        result = MHD_CONTENT_READER_END_OF_STREAM;
-    } else {
-        stream->is_suspended = true;
-        MHD_suspend_connection(stream->connection);
-    }
-    pthread_mutex_unlock(&stream->server->lock);
-    return result;
-}
-
-void stream_client_left(void *ctx)
-{
-    struct http_stream *stream = ctx;
-    struct http_server *server = stream->server;
-
-    pthread_mutex_lock(&server->lock);
-    bool is_ended = stream->is_ended;
-    bool is_first = list_is_empty(&server->left);
-    stream->is_gone = true;
-    if (!is_ended)
-        list_push(&server->left, &stream->left_node);
-    pthread_mutex_unlock(&server->lock);
-    if (is_ended)
-        stream_free(stream);
-    else if (is_first)
-        wake_send(server->wake);
-}
-
-struct MHD_Response *stream_response(struct http_stream *stream)
-{
-    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, stream,
-                                             stream_client_left);
+    stream->sending_bytes = stream->out_bytes;
+    stream->out_bytes = 0;
 }
 
 void stream_tell(struct http_stream *stream)
@@ -74,6 +18,21 @@ void stream_tell(struct http_stream *stream)
     stream->is_told = true;
     if (stream->options.gone != NULL)
         stream->options.gone(stream->options.ctx);
+}
+
+static void attach(struct http_stream *stream, struct caller *c, struct http_request *request,
+                   int status)
+{
+    if (stream->options.content_type != NULL)
+        (void)http_reply_header(request, SLICE("Content-Type"),
+                                slice_of(stream->options.content_type));
+    reply_head(c, request, status, NULL);
+    if (!request->is_head) { /* else there is nothing more to be sent */
+        stream->caller = c;
+        stream->is_chunked = !request->head.is_http10;
+        c->streaming = stream;
+    }
+    caller_answered(c);
 }
 
 struct http_stream *http_respond_stream(struct http_request *request, int status,
@@ -86,55 +45,51 @@ struct http_stream *http_respond_stream(struct http_request *request, int status
     stream->options = *options;
     if (stream->options.buffer_max_bytes == 0)
         stream->options.buffer_max_bytes = HTTP_STREAM_MAX_BYTES;
-    buf_init(&stream->pending, stream->options.buffer_max_bytes);
-    stream->connection = request->connection;
-    stream->is_gone = request->is_cut; /* then nobody reads it */
     list_push(&server->streams, &stream->node);
     server->owned++;
-    if (!request->is_cut)
-        request->stream = stream;
-    if (server->closing != NULL && server->wake != NULL)
-        wake_send(server->wake); /* tells it */
-    http_respond(request, status, options->content_type, NULL);
+    if (request->caller != NULL)
+        attach(stream, request->caller, request, status);
+    if (stream->caller == NULL || server->is_closing)
+        server_look(server); /* tells it */
+    server_end_request(request);
     return stream;
 }
 
 enum err http_stream_write(struct http_stream *stream, struct slice bytes)
 {
-    enum err err = E_OK;
+    struct caller *c = stream->caller;
+    char size[20];
 
-    pthread_mutex_lock(&stream->server->lock);
-    if (stream->is_gone) {
-        err = E_CLOSED;
-    } else if (bytes.len >
-               stream->options.buffer_max_bytes - (stream->pending.len - stream->sent)) {
-        err = E_LIMIT;
-    } else {
-        buf_consume(&stream->pending, stream->sent);
-        stream->sent = 0;
-        buf_add(&stream->pending, bytes);
-        if (stream->is_suspended)
-            MHD_resume_connection(stream->connection);
-        stream->is_suspended = false;
+    if (c == NULL)
+        return E_CLOSED;
+    if (bytes.len > stream->options.buffer_max_bytes - (stream->out_bytes + stream->sending_bytes))
+        return E_LIMIT;
+    if (bytes.len == 0) /* a chunk of nothing would be the end */
+        return E_OK;
+    if (stream->is_chunked) {
+        snprintf(size, sizeof size, "%zx\r\n", bytes.len);
+        reply_add(c, slice_of(size));
     }
-    pthread_mutex_unlock(&stream->server->lock);
-    return err;
+    reply_add(c, bytes);
+    if (stream->is_chunked)
+        reply_add(c, SLICE("\r\n"));
+    stream->out_bytes += bytes.len;
+    reply_send(c);
+    return E_OK;
 }
 
 void http_stream_end(struct http_stream *stream)
 {
     struct http_server *server = stream->server;
+    struct caller *c = stream->caller;
 
+    if (c != NULL) {
+        if (stream->is_chunked)
+            reply_add(c, SLICE("0\r\n\r\n"));
+        c->streaming = NULL;
+        caller_answered(c);
+    }
     list_remove(&stream->node);
-    pthread_mutex_lock(&server->lock);
-    bool is_gone = stream->is_gone;
-    stream->is_ended = true;
-    list_remove(&stream->left_node);
-    if (!is_gone && stream->is_suspended)
-        MHD_resume_connection(stream->connection);
-    stream->is_suspended = false;
-    pthread_mutex_unlock(&server->lock);
-    if (is_gone)
-        stream_free(stream);
+    free(stream);
     server_let_go(server);
 }

@@ -107,7 +107,6 @@ static void ask_late(struct rig *rig)
     check(ask_once(rig, "GET /watch/close HTTP/1.1\r\n" HOST "\r\n") == 503);
 }
 
-/* The socket is the other thread's then, which closes it. */
 static void one_that_is_watched_is_cut_off_by_a_close(void **state)
 {
     struct rig rig;
@@ -200,7 +199,7 @@ static void what_is_held_too_long_is_cut_and_may_be_answered_later(void **state)
     rig_join(&rig);
     assert_int_equal(rig.closed_err, E_TIMEOUT);
     assert_int_equal(rig.held_count, 1);
-    assert_null(http_request_header(rig.held[0], SLICE("X-Test")).data);
+    assert_true(slice_eq(http_request_header(rig.held[0], SLICE("X-Test")), SLICE("t")));
     assert_int_equal(http_request_segment_count(rig.held[0]), 1);
     answer_text(rig.held[0], "too late");
     rig_done(&rig);

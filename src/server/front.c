@@ -34,6 +34,7 @@ enum err front_listen(const struct front *front, const struct listeners_options 
     struct listeners_options own = *options;
 
     own.handler = api_handle;
+    own.begin = api_begin;
     own.ctx = front->api;
     enum err err = listeners_open(&own, ret, why);
     if (err == E_OK)

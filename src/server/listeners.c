@@ -59,6 +59,7 @@ static enum err open_one(struct listeners *listeners, enum setting_id id, const 
             .cert_file = cert_file,
             .key_file = key_file,
             .handler = options->handler,
+            .begin = options->begin,
             .ctx = options->ctx,
             .body_max_bytes = options->body_max_bytes},
         ret, why);

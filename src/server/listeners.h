@@ -17,6 +17,7 @@ struct listeners_options {
     const struct settings *settings;
     const char *data; /* the folder */
     void (*handler)(void *ctx, struct http_request *request);
+    void (*begin)(void *ctx, struct http_request *request);
     void *ctx;
     size_t body_max_bytes;
 };

@@ -1,6 +1,8 @@
 // Who may publish: keys, SAS tokens, and what ends them (spec A1..A6).
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { AzureKeyCredential } from '@azure/eventgrid';
 import { gridEvent } from '../lib/events.js';
 import { scenario } from '../lib/scenario.js';
@@ -111,4 +113,25 @@ scenario('The API asks for the token, publishing for the key', async (w) => {
   const { json } = await events.ask('GET', '/api/topics/orders/keys', undefined, bearer);
   const sent = await events.publish('orders', [gridEvent()], { 'aeg-sas-key': json.key1 });
   assert.equal(sent.status, 200);
+});
+
+// The head alone is sent: who waited for the body before he says no would wait for ever.
+scenario('Nobody without a credential may send a body', async (w) => {
+  const events = await w.events({ env: { REDGRID_LISTEN_TOKEN: 'secret' } });
+  const bearer = { authorization: 'Bearer secret' };
+  assert.equal((await events.ask('PUT', '/api/topics/orders', {}, bearer)).status, 200);
+  const rows = [
+    ['POST /topics/orders/api/events', 401],
+    ['POST /topics/orders:publish', 401],
+    ['POST /topics/unknown/api/events', 404],
+    ['PUT /api/topics/other', 401],
+  ];
+  for (const [start, status] of rows) {
+    const head = `${start} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000000\r\n\r\n`;
+    const client = net.connect(events.node.port(), '127.0.0.1');
+    client.write(head);
+    const [first] = await once(client, 'data');
+    assert.match(first.toString(), new RegExp(`^HTTP/1.1 ${status} `));
+    client.destroy();
+  }
 });
