@@ -370,3 +370,45 @@ scenario('K16 Any bearer token is taken here, and one must be right where one is
   assert.match(denied.headers.get('www-authenticate'), /^Bearer /);
   assert.doesNotMatch(denied.headers.get('www-authenticate'), /claims=/);
 });
+
+scenario('K15 An event subscription on a cache makes its system topic, and is the same by both', async (w) => {
+  const store = await w.redis();
+  const cache = `${GROUP}/providers/Microsoft.Cache/Redis/Cache1`;
+  const document = { name: 'Cache1', id: cache, kind: 'cache', location: 'eastus', properties: {} };
+  await store.cli.hset('rg:{meta}:resources', cache.toLowerCase(), JSON.stringify(document));
+  const { arm } = await start(w, { store });
+  const hook = await w.hook();
+  await arm.armTopic('cache1'); // has the name that the system topic would have
+  const system = `${GROUP}${EG}/systemTopics`;
+  const bad = { filter: { includedEventTypes: ['None.Such'] } };
+  assert.equal((await arm.put(cache, 'es1', hook.url(), bad)).status, 400);
+  assert.deepEqual(names(await arm.is(200, 'GET', system)), []); // nothing is made for nothing
+  assert.deepEqual(names(await arm.is(200, 'GET', `${cache}${EG}/eventSubscriptions`)), []);
+  await Promise.all(['es1', 'es2'].map((name) => arm.made(cache, name, hook.url())));
+  const shown = await arm.is(200, 'GET', Arm.subscriptionId(cache, 'es1'));
+  assert.equal(shown.properties.topic, `${GROUP}/providers/microsoft.cache/redis/Cache1`);
+  assert.deepEqual([...shown.properties.filter.includedEventTypes].sort(), [
+    'Microsoft.Cache.ExportRDBCompleted',
+    'Microsoft.Cache.ImportRDBCompleted',
+    'Microsoft.Cache.PatchingCompleted',
+    'Microsoft.Cache.ScalingCompleted',
+  ]);
+  const topic = (await arm.is(200, 'GET', system)).value[0];
+  assert.deepEqual([topic.name, topic.location], ['cache1-2', 'eastus']);
+  assert.deepEqual([topic.properties.source, topic.properties.endpoint], [cache, undefined]);
+  const nested = `${system}/cache1-2/eventSubscriptions`;
+  assert.deepEqual(await arm.is(200, 'GET', `${nested}/es1`), shown);
+  const type = `${SUBSCRIPTION}${EG}/topicTypes/Microsoft.Cache.Redis/eventSubscriptions`;
+  for (const path of [nested, `${cache}${EG}/eventSubscriptions`, type])
+    assert.deepEqual(names(await arm.is(200, 'GET', path)), ['es1', 'es2']);
+  const kinds = await arm.is(200, 'GET', `${cache}${EG}/eventTypes`);
+  assert.ok(names(kinds).includes('Redgrid.Cache.FailoverCompleted'));
+  // One more for the same resource cannot be made.
+  const source = { location: 'x', properties: { source: cache, topicType: 'Microsoft.Cache.Redis' } };
+  await arm.is(409, 'PUT', `${system}/another`, source);
+  await arm.is(201, 'PUT', `${system}/cache1-2`, source);
+  source.properties.source = `${cache}x`;
+  await arm.is(404, 'PUT', `${system}/another`, source);
+  await arm.done(202, 'DELETE', `${system}/cache1-2`);
+  assert.deepEqual(names(await arm.is(200, 'GET', `${cache}${EG}/eventSubscriptions`)), []);
+});
