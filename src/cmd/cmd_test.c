@@ -100,7 +100,8 @@ static void the_completion_completes(void **state)
     static const struct {
         const char *words, *found; /* the last word is the one to complete */
     } rows[] = {
-        {"''", "up status top function topic subscription deadletter apply events az-env init doctor help "
+        {"''", "up status top function topic subscription deadletter apply events az-env init "
+               "doctor help "
                "--version --help "},
         {"sta", "status "},
         {"function sh", "show "},
