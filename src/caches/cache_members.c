@@ -82,6 +82,8 @@ static enum stage start_server(struct member_task *task)
 {
     struct buf config;
 
+    if (cache_is_up(task->cache, task->name)) /* an earlier run of the step, or another daemon's */
+        return STAGE_GOES_ON;
     cache_seat_renew(task->cache, task->name);
     buf_init(&config, SERVER_CONFIG_MAX_BYTES);
     cache_config_write_member(task->cache, record_of(task), &config);
@@ -92,14 +94,13 @@ static enum stage start_server(struct member_task *task)
     return routine_wait(&task->routine, &task->op, E_OK);
 }
 
-/* One that was adopted follows whom it followed; one that was started, whom its configuration
- * names. */
+/* One that was adopted follows whom it followed before. */
 static enum stage follow_leader(struct member_task *task, const struct cache_member *leader)
 {
     struct cache *cache = task->cache;
     struct member *member = cache_server(cache, task->name);
 
-    if (leader != NULL && member_was_adopted(member)) {
+    if (leader != NULL) {
         member_follow(member, leader->address, cache_link_port(cache, leader), &task->talk);
         (void)routine_wait(&task->routine, &task->talk.op, E_OK);
     }

@@ -25,7 +25,7 @@ static void create(const char *properties)
 static bool is_gone(void *ctx)
 {
     (void)ctx;
-    return the_cache() == NULL;
+    return the_cache() == NULL && !shows("c1");
 }
 
 static void delete (void)
@@ -134,6 +134,87 @@ static void a_key_is_made_anew(void **state)
     daemon_end();
 }
 
+static void flush_store(void)
+{
+    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+
+    test_ask(loop, redis, "FLUSHALL", "OK");
+    redis_close(redis);
+}
+
+/* A daemon of its own process, which begins what `begin` asks for and is killed in a step. */
+static void daemon_killed_at(const char *where, void (*begin)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        loop = loop_new();
+        hub = redis_hub_new(loop);
+        world.fail_at = where;
+        daemon_begin();
+        begin();
+        (void)test_wait_ms(loop, test_never, NULL, SLOW_MS);
+        _exit(1);
+    }
+    world.runs++;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void ask_for_it(void)
+{
+    struct asked asked;
+    put(STANDARD, &asked);
+}
+
+static void ask_for_its_end(void)
+{
+    static struct asked asked;
+
+    ask(&asked);
+    (void)!caches_delete(world.caches, SLICE(CACHE_ID), &asked.request);
+}
+
+static void a_daemon_killed_in_a_creation_ends_it_later(void **state)
+{
+    static const char *const places[] = {"create.primary:before", "create.primary:after",
+                                         "create.replicas:before", "create.replicas:after"};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(places); i++) {
+        flush_store();
+        world.is_detached = i % 2 == 0;
+        daemon_killed_at(places[i / 2], ask_for_it);
+        daemon_begin();
+        wait_shown(SUCCEEDED);
+        wait_for(is_settled, NULL);
+        assert_int_equal(events_of("Redgrid.Cache.Created"), 1);
+        delete ();
+        daemon_end();
+    }
+}
+
+static void a_daemon_killed_in_a_removal_ends_it_later(void **state)
+{
+    static const char *const places[] = {"delete.servers:before", "delete.servers:after",
+                                         "delete.topics:before", "delete.files:after"};
+
+    (void)state;
+    world.is_detached = true;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        daemon_begin();
+        create(STANDARD);
+        daemon_end();
+        daemon_killed_at(places[i], ask_for_its_end);
+        daemon_begin();
+        wait_for(is_gone, NULL);
+        assert_false(shows("c1"));
+        daemon_end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     process_child_main(argc, argv);
@@ -148,6 +229,10 @@ int main(int argc, char **argv)
                                         world_end),
         cmocka_unit_test_setup_teardown(another_daemon_adopts_what_lives, world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_key_is_made_anew, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(a_daemon_killed_in_a_creation_ends_it_later, world_begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(a_daemon_killed_in_a_removal_ends_it_later, world_begin,
+                                        world_end),
     };
     return cmocka_run_group_tests_name("caches", tests, NULL, NULL);
 }
