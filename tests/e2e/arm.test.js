@@ -412,3 +412,31 @@ scenario('K15 An event subscription on a cache makes its system topic, and is th
   await arm.done(202, 'DELETE', `${system}/cache1-2`);
   assert.deepEqual(names(await arm.is(200, 'GET', `${cache}${EG}/eventSubscriptions`)), []);
 });
+
+scenario('X4 What goes on when a node stops or dies, another one or the next start ends', async (w) => {
+  const store = await w.redis();
+  const { arm, topic } = await start(w, { store, data: w.path('data') });
+  const other = new Arm(await w.node({ store }).start());
+  const hook = await w.hook({ handshake: 'hang' });
+  const asked = async (n) => until(() => hook.handshakes().length >= n, `handshake ${n}`, 30000);
+  const first = await arm.put(topic, 'es1', hook.url('/1'));
+  await asked(1);
+  const poll = await other.is(200, 'GET', first.headers.get('azure-asyncoperation'));
+  assert.equal(poll.status, 'InProgress'); // any node answers
+  hook.handshake = 'echo';
+  await arm.node.kill();
+  assert.equal((await other.ends(first)).status, 'Succeeded');
+  await asked(2);
+  hook.handshake = 'hang';
+  const second = await other.put(topic, 'es2', hook.url('/2'));
+  await asked(3);
+  await other.node.stop();
+  hook.handshake = 'echo';
+  const next = new Arm(await w.node({ store, data: w.path('data') }).start());
+  assert.equal((await next.ends(second)).status, 'Succeeded');
+  const list = await next.is(200, 'GET', `${topic}/eventSubscriptions`);
+  assert.deepEqual(
+    list.value.map(({ name, properties }) => [name, properties.provisioningState]),
+    [['es1', 'Succeeded'], ['es2', 'Succeeded']],
+  );
+});
