@@ -173,15 +173,12 @@ static struct asked *asked_new(struct http_request *request, enum sweep_kind kin
     return asked;
 }
 
-static void ask(struct router *router, struct http_request *request, enum sweep_kind kind,
-                struct slice json)
+static void ask_of(struct router *router, const struct member *member, struct http_request *request,
+                   enum sweep_kind kind, struct slice json)
 {
-    const struct member *member = subscription_of(router, request);
     struct dead_query query;
     struct cause why = {0};
 
-    if (member == NULL)
-        return;
     enum err err = dead_query_read(json, &query, &why);
     if (err != E_OK) {
         answer_error(request, 400, "BadRequest", "%s", cause_text(&why, err));
@@ -197,6 +194,21 @@ static void ask(struct router *router, struct http_request *request, enum sweep_
         return;
     }
     sweep_start(&asked_new(request, kind, &query)->sweep, router, member);
+}
+
+static void ask(struct router *router, struct http_request *request, enum sweep_kind kind,
+                struct slice json)
+{
+    const struct member *member = subscription_of(router, request);
+
+    if (member != NULL)
+        ask_of(router, member, request, kind, json);
+}
+
+void deadletters_ask(struct router *router, const struct member *member,
+                     struct http_request *request, enum sweep_kind kind)
+{
+    ask_of(router, member, request, kind, http_request_body(request));
 }
 
 /* The query's parameters as JSON. */

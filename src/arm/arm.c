@@ -124,6 +124,12 @@ static const struct route {
      "The whole URL of its endpoint."},
     {"POST", ES "/getDeliveryAttributes", CHECKED, arm_event_subscription_attributes,
      "Its delivery attributes with the secret ones."},
+    {"POST", ES "/listDeadLetters", CHECKED, arm_dead_letters_list,
+     "Its dead letters; the body as at `/api/subscriptions/{name}/listDeadLetters`, here and "
+     "below."},
+    {"POST", ES "/redriveDeadLetters", CHECKED, arm_dead_letters_redrive,
+     "Has dead letters delivered anew."},
+    {"POST", ES "/purgeDeadLetters", CHECKED, arm_dead_letters_purge, "Removes dead letters."},
     {"GET", "{scope}" EG "/eventSubscriptions", CHECKED, arm_event_subscriptions_get,
      "Those of a resource; or all in a group or a subscription, here and below."},
     {"GET", "{scope}" EG "/locations/{location}/eventSubscriptions", CHECKED,

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/deadletter_routes.h"
 #include "api/listing.h"
 #include "api/subscription_json.h"
 #include "arm/removal.h"
@@ -175,6 +176,29 @@ void arm_event_subscription_url(const struct arm_call *call)
 void arm_event_subscription_attributes(const struct arm_call *call)
 {
     answer_part(call, write_attributes);
+}
+
+static void ask_dead_letters(const struct arm_call *call, enum sweep_kind kind)
+{
+    const struct member *member = find(call);
+
+    if (member != NULL)
+        deadletters_ask(call->router, member, call->request, kind);
+}
+
+void arm_dead_letters_list(const struct arm_call *call)
+{
+    ask_dead_letters(call, SWEEP_LIST);
+}
+
+void arm_dead_letters_redrive(const struct arm_call *call)
+{
+    ask_dead_letters(call, SWEEP_REDRIVE);
+}
+
+void arm_dead_letters_purge(const struct arm_call *call)
+{
+    ask_dead_letters(call, SWEEP_PURGE);
 }
 
 /* ---- lists ---- */

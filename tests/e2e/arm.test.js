@@ -440,3 +440,27 @@ scenario('X4 What goes on when a node stops or dies, another one or the next sta
     [['es1', 'Succeeded'], ['es2', 'Succeeded']],
   );
 });
+
+scenario('Dead letters of an event subscription are listed, redriven and purged', async (w) => {
+  const { arm, topic } = await start(w);
+  const hook = await w.hook({ answers: [400, 400] });
+  const id = Arm.subscriptionId(topic, 'es1');
+  await arm.made(topic, 'es1', hook.url());
+  const dead = async (n) => {
+    let list;
+    await until(
+      async () => (list = (await arm.is(200, 'POST', `${id}/listDeadLetters`, {})).value).length === n,
+      () => `${n} dead letters, but ${list?.length}`,
+      30000,
+    );
+    return list;
+  };
+  assert.equal((await arm.publish('orders', gridEvent())).status, 200);
+  const [letter] = await dead(1);
+  assert.equal((await arm.is(200, 'POST', `${id}/redriveDeadLetters`, { ids: [letter.id] })).redriven, 1);
+  await hook.getsRequests(2, 30000);
+  await dead(1);
+  await arm.is(400, 'POST', `${id}/purgeDeadLetters`, {});
+  assert.equal((await arm.is(200, 'POST', `${id}/purgeDeadLetters`, { all: true })).purged, 1);
+  await dead(0);
+});
