@@ -158,12 +158,20 @@ struct seat *cache_seat_find(const struct cache *cache, const char *name)
     return NULL;
 }
 
+const char *cache_last_words(const struct cache *cache, const char *name)
+{
+    const struct seat *seat = cache_seat_find(cache, name);
+
+    return seat != NULL && !member_is_up(seat->member) ? seat->last_words : NULL;
+}
+
 void cache_seat_free(struct seat *seat)
 {
     if (seat == NULL)
         return;
     list_remove(&seat->node);
     member_free(seat->member);
+    member_talk_done(&seat->talk);
     free(seat);
 }
 

@@ -71,16 +71,19 @@ void cache_down(void *ctx, struct member *member, const struct member_end *end)
 {
     struct seat *seat = ctx;
     struct cache *cache = seat->cache;
+    const struct cache_member *record = cache_state_find(&cache->state, slice_of(seat->name));
     bool is_removed = cache->operation != NULL && cache->operation->kind->is_removal;
 
-    if (cache_state_find(&cache->state, slice_of(seat->name)) == NULL)
+    if (record == NULL)
         return;
     log_warn("CACHE-DOWN", "%s ended (%s %d)%s%s", member_name(member),
              end->signal != 0 ? "signal" : "exit code",
              end->signal != 0 ? end->signal : end->exit_code,
              end->last_words[0] != '\0' ? ": " : "", end->last_words);
-    cache_note_death(seat, end, !is_removed);
-    if (!is_removed)
+    bool is_of_import = record->is_side; /* which sees it by itself */
+    snprintf(seat->last_words, sizeof seat->last_words, "%s", end->last_words);
+    cache_note_death(seat, end, !is_removed && !is_of_import);
+    if (!is_removed && !is_of_import)
         cache_interrupt(cache);
     cache_look(cache);
 }

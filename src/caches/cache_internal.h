@@ -42,6 +42,7 @@ struct seat { /* where a member's process sits */
     uint32_t tries;      /* that failed since it was last well */
     bool was_told_down;  /* NodeDown went out, so NodeUp shall */
     const char *reason;  /* that it died of: "crash", "hang", "restart" of the daemon */
+    char last_words[MEMBER_LAST_WORDS_BYTES]; /* when it died */
 };
 
 struct remedy { /* for a shard whose primary is gone (cache_crash.c) */
@@ -104,6 +105,8 @@ void cache_look(struct cache *cache);
 void cache_close(struct cache *cache, struct op *op);
 void cache_interrupt(struct cache *cache);
 struct seat *cache_seat(struct cache *cache, const char *name); /* NULL: no such record */
+/* cache_last_words: of a server that has ended unasked; NULL: it has not. */
+const char *cache_last_words(const struct cache *cache, const char *name);
 enum err cache_read_spec(struct cache *cache, struct slice document, struct cause *why);
 struct seat *cache_seat_find(const struct cache *cache, const char *name);
 void cache_seat_free(struct seat *seat);

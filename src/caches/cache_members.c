@@ -18,16 +18,31 @@ static struct cache_member *record_of(const struct member_task *task)
     return cache_state_find(&task->cache->state, slice_of(task->name));
 }
 
-/* Whom the member of a task is to follow; NULL: nobody, or it is the primary itself. */
+/* The side server of an import; NULL: there is none. What is added after it is its copy. */
+static const struct cache_member *side_of(const struct cache_shard *shard)
+{
+    for (size_t i = 0; i < shard->member_count; i++)
+        if (shard->members[i].is_side)
+            return &shard->members[i];
+    return NULL;
+}
+
+/* Whom a member is to follow; NULL: nobody, or it is the primary itself. */
+static const struct cache_member *leader(const struct cache *cache, const char *name)
+{
+    const struct cache_shard *shard = cache_shard_with(cache, name);
+    const struct cache_member *member = cache_state_find(&cache->state, slice_of(name));
+
+    if (cache->spec.shards != 0 || shard == NULL || member == NULL)
+        return NULL;
+    const struct cache_member *first =
+        member->is_side ? side_of(shard) : cache_shard_primary(shard);
+    return first != member ? first : NULL;
+}
+
 static const struct cache_member *leader_of(const struct member_task *task)
 {
-    const struct cache_shard *shard = cache_shard_with(task->cache, task->name);
-    const struct cache_member *primary = shard != NULL ? cache_shard_primary(shard) : NULL;
-
-    if (task->cache->spec.shards != 0 || primary == NULL ||
-        slice_eq(slice_of(primary->name), slice_of(task->name)))
-        return NULL;
-    return primary;
+    return leader(task->cache, task->name);
 }
 
 static enum stage record(struct member_task *task)
@@ -328,8 +343,6 @@ void member_task_done(struct member_task *task)
 void cache_config_write_member(struct cache *cache, const struct cache_member *member,
                                struct buf *out)
 {
-    const struct cache_shard *shard = cache_shard_with(cache, member->name);
-    const struct cache_member *primary = cache_shard_primary(shard);
     struct cache_secrets secrets = cache->state.secrets;
 
     if (secrets.next.text[0][0] != '\0') /* who starts now knows the new ones from the beginning */
@@ -338,7 +351,7 @@ void cache_config_write_member(struct cache *cache, const struct cache_member *m
                         &(struct server_config){.spec = &cache->spec,
                                                 .host = &cache->host,
                                                 .member = member,
-                                                .primary = primary != member ? primary : NULL,
+                                                .primary = leader(cache, member->name),
                                                 .secrets = &secrets,
                                                 .tls = cache->host.has_tls ? &cache->tls : NULL});
 }

@@ -24,6 +24,7 @@
 
 struct caches;
 struct loop;
+struct http_client;
 struct redis_hub;
 
 /* caches.* (caches.md 2); texts and lists are borrowed. */
@@ -45,6 +46,7 @@ struct caches_settings {
 struct caches_options {
     struct loop *loop;
     struct redis_hub *hub;
+    struct http_client *http;    /* of imports and exports; borrowed. NULL: of local files alone */
     struct resources *resources; /* borrowed */
     const char *node;            /* of this run */
     const char *data;            /* the data folder, absolute */

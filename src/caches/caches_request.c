@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "caches/caches_internal.h"
 #include "caches/change.h"
+#include "caches/transfer_ways.h"
 #include "loop/loop.h"
 #include "store/server_find.h"
 #include "json/member.h"
@@ -285,6 +286,7 @@ static void write_arguments(struct caches_inquiry *q)
 static void write_started(struct caches_inquiry *q)
 {
     struct id id = id_next();
+    struct buf shown;
     struct lifecycle event = {.kind = LIFECYCLE_OPERATION_STARTED,
                               .resource = slice_of(q->id),
                               .id = id_slice(&id),
@@ -293,8 +295,11 @@ static void write_started(struct caches_inquiry *q)
                               .operation = q->kind->name,
                               .epoch = q->state.epoch};
 
-    event.about.started.requested = buf_slice(&q->asked);
+    buf_init(&shown, RESOURCE_MAX_BYTES);
+    transfer_write_shown(&shown, buf_slice(&q->asked));
+    event.about.started.requested = buf_slice(&shown);
     lifecycle_write(&q->event, &event);
+    buf_done(&shown);
 }
 
 static enum err prepare(struct caches_inquiry *q, struct cause *why)

@@ -22,10 +22,10 @@ struct world {
     uint16_t port;
     bool is_detached;
     const char *fail_at;
+    const char *file_dirs[2]; /* of imports and exports; none, unless a test sets it */
 };
 static struct world world;
 static const char *const world_addresses[] = {"127.0.0.1", NULL};
-static const char *const no_dirs[] = {NULL};
 
 static inline void world_changed(void *ctx, struct slice id, struct slice document)
 {
@@ -96,7 +96,7 @@ static inline void daemon_begin(void)
                                                            .is_detached = world.is_detached,
                                                            .hang_ms = 15000,
                                                            .sync_timeout_ms = 60000,
-                                                           .file_dirs = no_dirs,
+                                                           .file_dirs = world.file_dirs,
                                                            .fail_at = world.fail_at}},
                      &world.caches, &why);
     if (err)

@@ -22,13 +22,15 @@
 #define INTERRUPTIONS_MAX 10 /* of a step that there is a way back from */
 #define PREFIX_AZURE "Microsoft."
 
-extern const struct operation_kind operation_create, operation_delete, operation_failover,
-    operation_keys;
+extern const struct operation_kind operation_create, operation_delete, operation_export,
+    operation_failover, operation_import, operation_keys;
 
 static const struct operation_kind *const operation_kinds[] = {
     &operation_create,
     &operation_delete,
+    &operation_export,
     &operation_failover,
+    &operation_import,
     &operation_keys,
 };
 

@@ -24,6 +24,12 @@ static bool is_cluster(const struct server_config *config)
     return config->spec->shards != 0 && !config->member->is_side;
 }
 
+/* Its copy is a server like others. */
+static bool is_side(const struct server_config *config)
+{
+    return config->member->is_side && config->primary == NULL;
+}
+
 static unsigned plain_port(const struct server_config *config, const struct cache_member *member)
 {
     return config->spec->has_plain_port ? member->port : 0;
@@ -62,7 +68,7 @@ static void write_memory(struct buf *out, const struct server_config *config,
                          const struct cache_numbers *numbers)
 {
     const struct cache_config *said = &config->spec->config;
-    uint64_t maxmemory = config->member->is_side ? 0 : numbers->maxmemory_bytes;
+    uint64_t maxmemory = is_side(config) ? 0 : numbers->maxmemory_bytes;
 
     buf_addf(out, "databases %u\nmaxmemory %llu\n", numbers->databases,
              (unsigned long long)maxmemory);
@@ -70,13 +76,13 @@ static void write_memory(struct buf *out, const struct server_config *config,
     buf_addf(out, "maxclients %u\n", numbers->clients_max);
     conf_add_quoted(out, "notify-keyspace-events",
                     cache_config_text(said, "notify-keyspace-events"));
-    buf_addf(out, "enable-debug-command %s\n", config->member->is_side ? "local" : "no");
+    buf_addf(out, "enable-debug-command %s\n", is_side(config) ? "local" : "no");
 }
 
 static void write_persistence(struct buf *out, const struct server_config *config)
 {
-    bool has_rdb = !config->member->is_side && cache_spec_has_rdb(config->spec);
-    bool has_aof = !config->member->is_side && cache_spec_has_aof(config->spec);
+    bool has_rdb = !is_side(config) && cache_spec_has_rdb(config->spec);
+    bool has_aof = !is_side(config) && cache_spec_has_aof(config->spec);
     uint64_t minutes = cache_config_u64(&config->spec->config, "rdb-backup-frequency");
 
     if (has_rdb)
@@ -101,7 +107,7 @@ static void write_replication(struct buf *out, const struct server_config *confi
              "repl-diskless-sync no\nrepl-diskless-load on-empty-db\nrepl-backlog-size %llu\n"
              "repl-backlog-ttl 0\n",
              (unsigned long long)numbers->backlog_bytes);
-    if (config->primary == NULL || config->member->is_side || is_cluster(config))
+    if (config->primary == NULL || is_cluster(config))
         return;
     unsigned port = plain_port(config, config->primary);
     buf_addf(out, "replicaof %s %u\n", config->primary->address,

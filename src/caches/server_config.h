@@ -27,9 +27,9 @@ struct server_tls { /* files, absolute */
 struct server_config {
     const struct cache_spec *spec;
     const struct cache_host *host;
-    const struct cache_member *member;  /* with address, ports and folder. The side of an import
-                                           takes all that is in a file, keeps nothing, may merge,
-                                           follows nobody, and is of no cluster */
+    const struct cache_member *member;  /* with address, ports and folder. The side of an import,
+                                           which follows nobody, takes all that is in a file, keeps
+                                           nothing, may merge; it and its copy are of no cluster */
     const struct cache_member *primary; /* whom it follows; NULL = nobody. Not of a cluster */
     const struct cache_secrets *secrets;
     const struct server_tls *tls; /* NULL = no TLS port */

@@ -376,15 +376,14 @@ static void clusters_and_side_servers_start(const char *program)
     stop(&real);
     prepare(&real, program, n1_address, a_port());
     real.member.is_side = true;
-    config.primary = &real.member; /* of its shard: not for this one */
     config.tls = NULL;
     start(&real, config);
     assert_true(ask(&real,
-                    AS_ADMIN "DEBUG SLEEP 0\r\nCONFIG GET maxmemory\r\nCONFIG GET replicaof\r\n"
+                    AS_ADMIN "DEBUG SLEEP 0\r\nCONFIG GET maxmemory\r\n"
                              "CLUSTER INFO\r\n" QUIT,
                     &answer));
     assert_answer(&answer, "+OK\r\n+OK\r\n*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n"
-                           "*2\r\n$9\r\nreplicaof\r\n$0\r\n\r\n-ERR This instance has cluster ");
+                           "-ERR This instance has cluster ");
     stop(&real);
     cache_spec_done(&spec);
     buf_done(&answer);

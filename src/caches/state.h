@@ -50,8 +50,9 @@ struct cache_member {
     int64_t pid;         /* 0 = none */
     uint64_t start_time; /* of that process, as /proc/PID/stat has it: tells it from a later one */
     bool is_in_sync;     /* counts as a copy; of the primary without a meaning */
-    bool is_side;        /* of an import, which alone works on it: no copy of its shard, follows
-                            nobody, is neither opened nor started again by anybody else */
+    bool is_side;        /* of an import, which alone works on it: no copy of its shard, neither
+                            opened nor started again by anybody else. The first of a shard follows
+                            nobody, the next one follows that */
     enum member_state state;
 };
 

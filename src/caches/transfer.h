@@ -21,7 +21,7 @@ struct loop;
 /* What transfers work with. Borrowed while one is under way. */
 struct transfer_ways {
     struct loop *loop;
-    struct http_client *http;
+    struct http_client *http; /* NULL: only file: is possible */
     struct file_dirs dirs;
     uint32_t retry_ms;  /* for tests, as is */
     size_t block_bytes; /* this; 0 = the above */

@@ -150,6 +150,15 @@ static enum err take_piece(struct http_sink *sink, struct slice bytes, struct op
     return work_run(fetch->ways->loop, write_piece, fetch, op);
 }
 
+enum { OPEN, MOVE, GOT, EMPTY, COPIED, SYNC, CLOSE, CLOSED };
+
+static enum stage fail(struct fetch *fetch, enum err err)
+{
+    fetch->err = cause_wrap(&fetch->routine.why, err, "'%s'", fetch->url.shown);
+    fetch->why = fetch->routine.why;
+    return routine_go(&fetch->routine, CLOSE);
+}
+
 static enum stage get(struct fetch *fetch)
 {
     struct http_call *call = &fetch->call;
@@ -159,6 +168,8 @@ static enum stage get(struct fetch *fetch)
                                .response_max_bytes = fetch->most_bytes,
                                .sink = &fetch->sink};
     enum err err = url_parse(slice_of(fetch->url.text), &call->url, &fetch->routine.why);
+    if (err == E_OK && fetch->ways->http == NULL)
+        return fail(fetch, cause_set(&fetch->routine.why, E_UNSUPPORTED, "only file: is possible"));
     if (err == E_OK)
         err = http_send(fetch->ways->http, call);
     if (err != E_OK && call->op.why.text[0] != '\0')
@@ -180,15 +191,6 @@ static enum err judge_status(const struct fetch *fetch, struct cause *why)
         return E_OK;
     return cause_set(why, err, "was answered with %d%s%.*s", status, code.len > 0 ? " " : "",
                      SLICE_ARG(code));
-}
-
-enum { OPEN, MOVE, GOT, EMPTY, COPIED, SYNC, CLOSE, CLOSED };
-
-static enum stage fail(struct fetch *fetch, enum err err)
-{
-    fetch->err = cause_wrap(&fetch->routine.why, err, "'%s'", fetch->url.shown);
-    fetch->why = fetch->routine.why;
-    return routine_go(&fetch->routine, CLOSE);
 }
 
 static enum stage on_got(struct fetch *fetch, enum err err)

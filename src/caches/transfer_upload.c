@@ -190,6 +190,8 @@ static enum err prepare(struct upload *upload, struct cause *why)
     enum err err = transfer_place_read(&upload->place, &target, &upload->ways->dirs, why);
     struct buf part;
 
+    if (err == E_OK && upload->ways->http == NULL && !is_local(upload))
+        err = cause_set(why, E_UNSUPPORTED, "container: only file: is possible");
     upload->blobs =
         (struct blob_place){upload->ways->http, &upload->place.account, upload->place.container};
     buf_init(&part, 2 * TRANSFER_NAME_MAX_BYTES);
