@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "arm/arm_internal.h"
+#include "arm/scope.h"
 #include "router/router.h"
 #include "json/scan.h"
 
@@ -41,18 +42,19 @@ void arm_empty(const struct arm_call *call, int status)
     http_respond(call->request, status, NULL, NULL);
 }
 
-void arm_not_found(struct http_request *request, struct slice id)
+void arm_not_found(const struct arm_call *call, struct slice id)
 {
     struct slice group = arm_id_group(id);
+    bool is_astray = group.len > 0 && !arm_group_is(call->router, arm_id_group_id(id));
     struct buf type;
 
     buf_init(&type, ARM_PATH_MAX_BYTES);
     arm_id_add_type(&type, id);
-    if (type.len == 0)
-        answer_error(request, 404, "ResourceGroupNotFound",
+    if (type.len == 0 || is_astray)
+        answer_error(call->request, 404, "ResourceGroupNotFound",
                      "Resource group '%.*s' could not be found.", SLICE_ARG(group));
     else
-        answer_error(request, 404, "ResourceNotFound",
+        answer_error(call->request, 404, "ResourceNotFound",
                      "The Resource '%s/%.*s' under resource group '%.*s' was not found.",
                      buf_text(&type), SLICE_ARG(arm_id_name(id)), SLICE_ARG(group));
     buf_done(&type);

@@ -29,8 +29,9 @@ struct slice arm_document(struct router *router, struct slice id);
 /* arm_ok answers 200 with JSON, which is emptied; arm_empty a status and nothing else. */
 void arm_ok(const struct arm_call *call, struct buf *body);
 void arm_empty(const struct arm_call *call, int status);
-/* arm_not_found answers 404, naming the resource of that id as Azure does. */
-void arm_not_found(struct http_request *request, struct slice id);
+/* arm_not_found answers 404, naming the resource of that id as Azure does, or its resource group if
+ * that is not there either. */
+void arm_not_found(const struct arm_call *call, struct slice id);
 /* arm_body is the request's body, "{}" if there is none; false, and answered, if it is no JSON
  * object. */
 bool arm_body(const struct arm_call *call, struct slice *ret);

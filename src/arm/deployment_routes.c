@@ -37,7 +37,7 @@ static bool has_group(const struct arm_call *call)
 
     if (arm_group_is(call->router, group))
         return true;
-    arm_not_found(call->request, group);
+    arm_not_found(call, group);
     return false;
 }
 

@@ -100,7 +100,7 @@ void arm_group_get(const struct arm_call *call)
     if (document.data != NULL)
         answer_group(call->request, call->router, 200, document);
     else
-        arm_not_found(call->request, arm_id(call));
+        arm_not_found(call, arm_id(call));
 }
 
 void arm_group_head(const struct arm_call *call)
@@ -206,7 +206,7 @@ void arm_group_patch(const struct arm_call *call)
     if (arm_group_is(call->router, arm_id(call)))
         put(call, true);
     else
-        arm_not_found(call->request, arm_id(call));
+        arm_not_found(call, arm_id(call));
 }
 
 void arm_group_delete(const struct arm_call *call)
@@ -214,7 +214,7 @@ void arm_group_delete(const struct arm_call *call)
     struct slice document = document_of(call->router, arm_id(call));
 
     if (document.data == NULL) {
-        arm_not_found(call->request, arm_id(call));
+        arm_not_found(call, arm_id(call));
         return;
     }
     char *id = document_text(document, "id");

@@ -143,7 +143,7 @@ void arm_resources_get(const struct arm_call *call)
     struct buf body;
 
     if (arm_id_group(within).data != NULL && !arm_group_is(call->router, within)) {
-        arm_not_found(call->request, within);
+        arm_not_found(call, within);
         return;
     }
     within = slice_lower(within, room);

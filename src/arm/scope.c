@@ -66,7 +66,7 @@ bool arm_new_id(const struct arm_call *call, struct buf *ret)
     struct slice id = arm_id(call), group = arm_id_group_id(id);
 
     if (!arm_group_is(call->router, group)) {
-        arm_not_found(call->request, group);
+        arm_not_found(call, group);
         return false;
     }
     if (arm_group_removal(call->router, group).data != NULL) {

@@ -23,7 +23,7 @@ static bool find_scope(const struct arm_call *call, struct arm_scope *ret)
 
     if (arm_scope_find(call->router, id, ret))
         return true;
-    arm_not_found(call->request, id);
+    arm_not_found(call, id);
     return false;
 }
 
@@ -37,7 +37,7 @@ static const struct member *find(const struct arm_call *call)
     const struct member *member =
         scope.scope != NULL ? catalog_member(scope.scope, arm_name(call, "name")) : NULL;
     if (member == NULL)
-        arm_not_found(call->request, arm_id(call));
+        arm_not_found(call, arm_id(call));
     return member;
 }
 
@@ -259,7 +259,7 @@ void arm_event_subscriptions_get(const struct arm_call *call)
         return;
     }
     if (arm_id_group(within).data != NULL && !arm_group_is(call->router, within)) {
-        arm_not_found(call->request, within);
+        arm_not_found(call, within);
         return;
     }
     within = slice_lower(within, room);

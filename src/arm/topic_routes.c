@@ -95,7 +95,7 @@ static const struct scope *find(const struct arm_call *call, struct slice id)
     const struct scope *scope = arm_topic(call->router, id);
 
     if (scope == NULL)
-        arm_not_found(call->request, id);
+        arm_not_found(call, id);
     return scope;
 }
 
@@ -115,7 +115,7 @@ static void list(const struct arm_call *call, bool is_system)
     struct buf body;
 
     if (arm_id_group(within).data != NULL && !arm_group_is(call->router, within)) {
-        arm_not_found(call->request, within);
+        arm_not_found(call, within);
         return;
     }
     within = slice_lower(within, room);
@@ -296,7 +296,7 @@ static bool has_source(const struct arm_call *call, struct slice id)
                     arm_document(call->router, slice_of(source)).data != NULL;
 
     if (!is_there)
-        arm_not_found(call->request, slice_of(source));
+        arm_not_found(call, slice_of(source));
     free(source);
     return is_there;
 }
