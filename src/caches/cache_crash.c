@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "caches/cache_internal.h"
+#include "caches/replacement.h"
 #include "loop/loop.h"
 
 #define PATH_MAX_BYTES 4200
@@ -98,7 +99,8 @@ static bool is_orphan(const struct cache *cache, const struct cache_shard *shard
     if (primary == NULL || cache->spec.shards != 0)
         return false;
     if (!cache_is_up(cache, primary->name))
-        return primary->state != MEMBER_STOPPING; /* else it is a step's that stops it */
+        return primary->state != MEMBER_STOPPING && /* else it is a step's that stops it, */
+               !(primary->state == MEMBER_STARTING && replacement_keeps(cache, primary->name));
     return primary->state != MEMBER_OPEN && operation == NULL;
 }
 

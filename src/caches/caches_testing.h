@@ -21,6 +21,7 @@ struct world {
     char data[64];
     uint16_t port;
     bool is_detached;
+    uint64_t budget_bytes; /* 0 = none */
     const char *fail_at;
     const char *file_dirs[2]; /* of imports and exports; none, unless a test sets it */
 };
@@ -80,25 +81,26 @@ static inline void daemon_begin(void)
             .loop = loop, .redis = world.redis, .feed = world.feed, .changed = world_changed},
         &loaded.op);
     wait_for(is_over, &loaded);
-    enum err err =
-        caches_start(&(struct caches_options){.loop = loop,
-                                              .hub = hub,
-                                              .resources = world.resources,
-                                              .node = world.node,
-                                              .data = world.data,
-                                              .is_earlier = world_is_earlier,
-                                              .settings = {.addresses = world_addresses,
-                                                           .host_name = "",
-                                                           .port = world.port,
-                                                           .node_network = "127.77.0.0/16",
-                                                           .program = "",
-                                                           .memory_max_bytes = 64 * CACHE_MB,
-                                                           .is_detached = world.is_detached,
-                                                           .hang_ms = 15000,
-                                                           .sync_timeout_ms = 60000,
-                                                           .file_dirs = world.file_dirs,
-                                                           .fail_at = world.fail_at}},
-                     &world.caches, &why);
+    enum err err = caches_start(
+        &(struct caches_options){.loop = loop,
+                                 .hub = hub,
+                                 .resources = world.resources,
+                                 .node = world.node,
+                                 .data = world.data,
+                                 .is_earlier = world_is_earlier,
+                                 .settings = {.addresses = world_addresses,
+                                              .host_name = "",
+                                              .port = world.port,
+                                              .node_network = "127.77.0.0/16",
+                                              .program = "",
+                                              .memory_max_bytes = 64 * CACHE_MB,
+                                              .memory_budget_bytes = world.budget_bytes,
+                                              .is_detached = world.is_detached,
+                                              .hang_ms = 15000,
+                                              .sync_timeout_ms = 60000,
+                                              .file_dirs = world.file_dirs,
+                                              .fail_at = world.fail_at}},
+        &world.caches, &why);
     if (err)
         fail_msg("%s", why.text);
 }

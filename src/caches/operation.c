@@ -23,15 +23,11 @@
 #define PREFIX_AZURE "Microsoft."
 
 extern const struct operation_kind operation_create, operation_delete, operation_export,
-    operation_failover, operation_import, operation_keys;
+    operation_failover, operation_import, operation_keys, operation_patch, operation_reboot;
 
 static const struct operation_kind *const operation_kinds[] = {
-    &operation_create,
-    &operation_delete,
-    &operation_export,
-    &operation_failover,
-    &operation_import,
-    &operation_keys,
+    &operation_create, &operation_delete, &operation_export, &operation_failover,
+    &operation_import, &operation_keys,   &operation_patch,  &operation_reboot,
 };
 
 const struct operation_kind *operation_kind_find(struct slice name)
