@@ -510,49 +510,47 @@ static bool is_too_slow(const struct caller *c, uint64_t now_ms, uint64_t timeou
     return now_ms - c->got_at_ms > timeout_ms || now_ms - c->since_ms > timeout_ms + c->got_bytes;
 }
 
+static bool is_late(const struct caller *c, uint64_t now_ms, uint64_t timeout_ms)
+{
+    uint64_t waited_ms = now_ms - c->since_ms;
+
+    switch (c->phase) {
+    case SECURING:
+        return waited_ms > HANDSHAKE_MS;
+    case IDLE:
+    case HEAD:
+    case LINE:
+        return waited_ms > timeout_ms;
+    case BODY:
+    case DISCARDING:
+        return is_too_slow(c, now_ms, timeout_ms);
+    case LINGERING:
+        return waited_ms > LINGER_MS;
+    case HELD:
+    case STREAMING:
+        return false;
+    }
+    return false;
+}
+
+static void give_up(struct caller *c)
+{
+    if (c->phase == LINE)
+        reply_refuse(c, 503, true);
+    else if (c->phase == HEAD || c->phase == BODY)
+        reply_refuse(c, 408, true);
+    else
+        caller_close(c);
+}
+
 void caller_check_time(struct caller *c, uint64_t now_ms)
 {
     uint64_t timeout_ms = (uint64_t)c->server->options.timeout_s * 1000;
-    bool is_late = now_ms - c->since_ms > timeout_ms;
 
     if (is_closing(c))
         return;
-    if (c->unsent_bytes > 0) {
-        if (c->write_op.is_busy && now_ms - c->wrote_at_ms > timeout_ms)
-            caller_close(c);
-        return;
-    }
-    switch (c->phase) {
-    case SECURING:
-        if (now_ms - c->since_ms > HANDSHAKE_MS)
-            caller_close(c);
-        return;
-    case IDLE:
-        if (is_late)
-            caller_close(c);
-        return;
-    case HEAD:
-        if (is_late)
-            reply_refuse(c, 408, true);
-        return;
-    case LINE:
-        if (is_late)
-            reply_refuse(c, 503, true);
-        return;
-    case BODY:
-        if (is_too_slow(c, now_ms, timeout_ms))
-            reply_refuse(c, 408, true);
-        return;
-    case DISCARDING:
-        if (is_too_slow(c, now_ms, timeout_ms))
-            caller_close(c);
-        return;
-    case LINGERING:
-        if (now_ms - c->since_ms > LINGER_MS)
-            caller_close(c);
-        return;
-    case HELD:
-    case STREAMING:
-        return;
-    }
+    if (c->unsent_bytes == 0 && is_late(c, now_ms, timeout_ms))
+        give_up(c);
+    else if (c->write_op.is_busy && now_ms - c->wrote_at_ms > timeout_ms)
+        caller_close(c);
 }
