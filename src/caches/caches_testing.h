@@ -121,6 +121,27 @@ static inline void daemon_end(void)
     redis_close(world.redis);
 }
 
+/* A daemon of its own process, which begins what `begin` asks for and is killed in a step. */
+static inline void daemon_killed_at(const char *where, void (*begin)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        loop = loop_new();
+        hub = redis_hub_new(loop);
+        world.fail_at = where;
+        daemon_begin();
+        begin();
+        (void)test_wait_ms(loop, test_never, NULL, SLOW_MS);
+        _exit(1);
+    }
+    world.runs++;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
 static inline int world_begin(void **state)
 {
     (void)test_begin(state);

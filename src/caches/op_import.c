@@ -5,9 +5,9 @@
  * --> load --> fit: limits, persistence --> copy: a replica of it, if the tier has one
  *   --> swap (from here on only forward): it is the primary --> done: the others go, replicas come
  *
- * `work`: {"side": its name, "fetched": files, "copy": name, "old": [names]}. Undone, side server
- * and copy go, and nothing has changed. What is found dead after a restart of the daemon is loaded
- * again. */
+ * `work`: {"side": its name, "fetched": files, "copy": name, "loads": again, "old": [names]}.
+ * Undone, side server and copy go, and nothing has changed. What is found dead after a restart of
+ * the daemon is loaded again. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@
 #include "json/member.h"
 
 #define PATH_MAX_BYTES 4300
+#define LOADS_MAX 3 /* again, in front of the swap */
 
 struct scratch {
     struct transfer_ways ways;
@@ -357,23 +358,36 @@ static const char *next_old(const struct operation *operation, size_t *at)
     return NULL;
 }
 
-enum { SWAP_TELL, SWAP_NAMES, SWAP_SHUT, SWAP_SHUT_MORE, SWAP_OPEN, SWAP_END };
+enum { SWAP_SIDE, SWAP_FIT, SWAP_TELL, SWAP_NAMES, SWAP_SHUT, SWAP_SHUT_MORE, SWAP_OPEN, SWAP_END };
 
 static enum stage begin_swap(struct operation *operation)
 {
     struct routine *routine = &operation->routine;
-    struct scratch *s = operation->scratch;
+    json_int_t loads = json_integer_value(json_object_get(operation->work, "loads"));
+    struct cache_member *replica = member_of(operation, "copy");
 
     if (is_primary(operation, "side"))
         return routine_go(routine, SWAP_SHUT);
-    if (!is_side_up(operation)) {
+    if (is_side_up(operation))
+        return routine_go(routine, SWAP_TELL);
+    if (loads >= LOADS_MAX) {
         operation_fail(operation, "ServerFailed",
                        "the server with the imported data ended before it could serve it");
         return routine_end(routine, E_OK);
     }
+    (void)json_object_set_new(operation->work, "loads", json_integer(loads + 1));
+    if (replica != NULL)
+        replica->is_in_sync = false;
+    return load_side(operation);
+}
+
+static enum stage tell_swap(struct operation *operation)
+{
+    struct scratch *s = operation->scratch;
+
     s->op = (struct op){0};
     announcer_begin(operation->cache->announcer, false, &s->op);
-    return routine_wait(routine, &s->op, E_OK);
+    return routine_wait(&operation->routine, &s->op, E_OK);
 }
 
 static enum stage shut_next(struct operation *operation)
@@ -395,11 +409,15 @@ static enum stage swap(struct routine *routine, uint32_t stage, enum err err)
     if (err)
         return routine_end(routine, err);
     switch (stage) {
-    case SWAP_TELL:
+    case SWAP_SIDE:
         return begin_swap(operation);
+    case SWAP_FIT:
+        return fit_side(operation);
+    case SWAP_TELL:
+        return tell_swap(operation);
     case SWAP_NAMES:
         if (!is_side_up(operation)) /* just now */
-            return routine_go(routine, SWAP_TELL);
+            return routine_go(routine, SWAP_SIDE);
         swap_names(operation);
         return record(operation);
     case SWAP_SHUT:

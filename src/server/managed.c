@@ -81,6 +81,7 @@ enum err managed_start(struct managed *managed, const struct managed_options *op
     if (err == E_OK)
         err = caches_start(&(struct caches_options){.loop = options->loop,
                                                     .hub = options->hub,
+                                                    .http = options->http,
                                                     .resources = options->resources,
                                                     .node = options->node,
                                                     .data = options->data,

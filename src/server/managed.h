@@ -19,6 +19,7 @@ struct managed {
 struct managed_options {
     struct loop *loop;
     struct redis_hub *hub;
+    struct http_client *http;    /* of what is imported and exported; borrowed */
     struct resources *resources; /* loaded */
     struct nodes *nodes;
     const struct settings *settings;

@@ -296,6 +296,7 @@ static enum err open_caches(struct server *server, struct cause *why)
         managed_start(&server->managed,
                       &(struct managed_options){.loop = server->loop,
                                                 .hub = server->hub,
+                                                .http = server->storage,
                                                 .resources = router_resources(server->router),
                                                 .nodes = server->nodes,
                                                 .settings = server->settings,
