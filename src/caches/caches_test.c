@@ -134,14 +134,6 @@ static void a_key_is_made_anew(void **state)
     daemon_end();
 }
 
-static void flush_store(void)
-{
-    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
-
-    test_ask(loop, redis, "FLUSHALL", "OK");
-    redis_close(redis);
-}
-
 static void ask_for_it(void)
 {
     struct asked asked;

@@ -121,6 +121,14 @@ static inline void daemon_end(void)
     redis_close(world.redis);
 }
 
+static inline void flush_store(void)
+{
+    struct redis *redis = test_open(hub, server.conn, REDIS_SHARED, NULL);
+
+    test_ask(loop, redis, "FLUSHALL", "OK");
+    redis_close(redis);
+}
+
 /* A daemon of its own process, which begins what `begin` asks for and is killed in a step. */
 static inline void daemon_killed_at(const char *where, void (*begin)(void))
 {

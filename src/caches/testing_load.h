@@ -85,9 +85,9 @@ static inline bool test_writer_ask(struct test_writer *writer, const char *comma
 
 static inline void test_writer_note(struct test_writer *writer, const char *answer)
 {
-    uint64_t now_us = clock_now_us(), value = strtoull(answer + 1, NULL, 10);
+    uint64_t now_us = clock_now_us(), value = 0;
 
-    if (answer[0] != ':') {
+    if (answer[0] != ':' || !slice_to_u64(slice_of(answer + 1), &value)) {
         snprintf(writer->odd, sizeof writer->odd, "%s", answer);
         return;
     }
