@@ -39,8 +39,6 @@ struct caches_settings {
     bool is_detached, has_tls, patches_in_window;
     uint32_t notice_ms, hang_ms, sync_timeout_ms;
     const char *const *file_dirs; /* ended by NULL */
-    const char
-        *fail_at; /* "KIND.STEP:before" or after: kills this process there, for tests; NULL */
 };
 
 struct caches_options {

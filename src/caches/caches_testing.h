@@ -3,6 +3,10 @@
 #ifndef CACHES_CACHES_TESTING_H
 #define CACHES_CACHES_TESTING_H
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "redis/testing.h"
 
 #include "caches/cache_internal.h"
@@ -21,8 +25,7 @@ struct world {
     char data[64];
     uint16_t port;
     bool is_detached;
-    uint64_t budget_bytes; /* 0 = none */
-    const char *fail_at;
+    uint64_t budget_bytes;    /* 0 = none */
     const char *file_dirs[2]; /* of imports and exports; none, unless a test sets it */
 };
 static struct world world;
@@ -98,8 +101,7 @@ static inline void daemon_begin(void)
                                               .is_detached = world.is_detached,
                                               .hang_ms = 15000,
                                               .sync_timeout_ms = 60000,
-                                              .file_dirs = world.file_dirs,
-                                              .fail_at = world.fail_at}},
+                                              .file_dirs = world.file_dirs}},
         &world.caches, &why);
     if (err)
         fail_msg("%s", why.text);
@@ -129,17 +131,30 @@ static inline void flush_store(void)
     redis_close(redis);
 }
 
+/* As operation.c has it. */
+static inline void fail_once_at(const char *where)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/fail-at", world.data);
+    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+    snprintf(path, sizeof path, "%s/fail-at/%s", world.data, where);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 /* A daemon of its own process, which begins what `begin` asks for and is killed in a step. */
 static inline void daemon_killed_at(const char *where, void (*begin)(void))
 {
     int status;
-    pid_t pid = fork();
 
+    fail_once_at(where);
+    pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         loop = loop_new();
         hub = redis_hub_new(loop);
-        world.fail_at = where;
         daemon_begin();
         begin();
         (void)test_wait_ms(loop, test_never, NULL, SLOW_MS);
@@ -168,6 +183,8 @@ static inline int world_end(void **state)
     snprintf(path, sizeof path, "%s/caches/c1", world.data);
     rmdir(path);
     snprintf(path, sizeof path, "%s/caches", world.data);
+    rmdir(path);
+    snprintf(path, sizeof path, "%s/fail-at", world.data);
     rmdir(path);
     rmdir(world.data);
     return test_end(state);

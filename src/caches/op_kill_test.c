@@ -29,7 +29,6 @@ static void kill_at(const char *place)
     ask_client("SET k v", "OK");
     daemon_end();
     daemon_killed_at(where, begin_it);
-    world.fail_at = NULL;
     daemon_begin();
     wait_for_event(murder->event);
     wait_for(is_idle, NULL);

@@ -20,6 +20,7 @@
 #include "json/member.h"
 
 #define INTERRUPTIONS_MAX 10 /* of a step that there is a way back from */
+#define PATH_MAX_BYTES 4352
 #define PREFIX_AZURE "Microsoft."
 
 extern const struct operation_kind operation_create, operation_delete, operation_export,
@@ -238,19 +239,16 @@ static enum stage record_end(struct cache *cache)
 
 /* ---- a step ---- */
 
-/* For tests: ends this process where settings.fail_at says. */
+/* For tests: DATA/fail-at/KIND.STEP:before, or after, ends this process there, once. */
 static void fail_at(const struct cache *cache, const char *when)
 {
     const struct operation *operation = cache->operation;
-    const char *where = cache->options->settings.fail_at;
-    char here[128];
+    char place[PATH_MAX_BYTES];
 
-    if (where == NULL || where[0] == '\0')
-        return;
-    snprintf(here, sizeof here, "%s.%s%s:%s", operation->kind->name,
-             operation->kind->steps[cache->work->step_at].name,
+    snprintf(place, sizeof place, "%s/fail-at/%s.%s%s:%s", cache->options->data,
+             operation->kind->name, operation->kind->steps[cache->work->step_at].name,
              operation->record.is_undoing ? ".undo" : "", when);
-    if (slice_eq(slice_of(here), slice_of(where)))
+    if (unlink(place) == 0)
         (void)kill(getpid(), SIGKILL);
 }
 

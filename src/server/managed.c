@@ -13,7 +13,6 @@
 
 #define PATH_MAX_BYTES (DATADIR_PATH_MAX_BYTES + 32)
 #define MB ((uint64_t)1 << 20)
-#define FAIL_AT "REDGRID_TEST_FAIL_AT" /* KIND.STEP:before, or after */
 
 static bool on_is_earlier(void *ctx, struct slice node)
 {
@@ -64,8 +63,7 @@ static struct caches_settings settings_of(const struct settings *s)
         .notice_ms = number(s, SETTING_CACHES_NOTICE_ID),
         .hang_ms = number(s, SETTING_CACHES_HANG_ID),
         .sync_timeout_ms = number(s, SETTING_CACHES_SYNC_TIMEOUT_ID),
-        .file_dirs = settings_list(s, SETTING_CACHES_FILE_DIRS_ID),
-        .fail_at = getenv(FAIL_AT)};
+        .file_dirs = settings_list(s, SETTING_CACHES_FILE_DIRS_ID)};
 }
 
 enum err managed_start(struct managed *managed, const struct managed_options *options,
