@@ -14,6 +14,7 @@
 #include "loop/routine.h"
 
 #define CLUSTER_MEMBERS_MAX ROUTINE_WAITS_MAX
+#define CLUSTER_SHARD_ID_MAX 255
 
 struct cluster_member {
     struct member *member; /* borrowed; must be up */

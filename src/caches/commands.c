@@ -47,7 +47,8 @@ static void make_room(struct commands *commands)
     commands->texts = mem_resize(commands->texts, commands->room, sizeof *commands->texts);
 }
 
-static void add(struct commands *commands, bool may_fail, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void add(struct commands *commands, bool may_fail,
+                                                      const char *fmt, va_list args)
 {
     char text[COMMAND_TEXT_MAX_BYTES];
     int len = vsnprintf(text, sizeof text, fmt, args);

@@ -58,10 +58,10 @@ static void write_network(struct buf *out, const struct server_config *config)
     conf_add_quoted(out, "tls-key-file", config->tls->key);
     conf_add_quoted(out, "tls-ca-cert-file", config->tls->authority);
     buf_add(out, SLICE("tls-auth-clients no\ntls-protocols \"TLSv1.2 TLSv1.3\"\n"));
-    if (!config->spec->has_plain_port) {
+    if (is_cluster(config)) /* redis 7.0 sends clients by TLS to the right ports only so */
+        buf_add(out, SLICE("tls-replication yes\ntls-cluster yes\n"));
+    else if (!config->spec->has_plain_port)
         buf_add(out, SLICE("tls-replication yes\n"));
-        buf_add(out, is_cluster(config) ? SLICE("tls-cluster yes\n") : SLICE(""));
-    }
 }
 
 static void write_memory(struct buf *out, const struct server_config *config,
@@ -148,7 +148,8 @@ static void write_cluster(struct buf *out, const struct server_config *config)
         buf_addf(out, "cluster-announce-tls-port %u\n", tls_port(config, member));
     buf_addf(out,
              "cluster-announce-bus-port %u\ncluster-node-timeout %d\n"
-             "cluster-replica-no-failover yes\ncluster-require-full-coverage no\n",
+             "cluster-replica-no-failover yes\ncluster-allow-replica-migration no\n"
+             "cluster-require-full-coverage no\n",
              (unsigned)member->bus_port, CLUSTER_NODE_TIMEOUT_MS);
 }
 

@@ -145,6 +145,7 @@ static void a_server_of_a_cluster(void **state)
           "bind 127.0.0.1 ::1\nport 7000\nunixsocket s\nunixsocketperm 700\nprotected-mode no\n"
           "tls-port 7001\ntls-cert-file \"/c.crt\"\ntls-key-file \"/c.key\"\n"
           "tls-ca-cert-file \"/ca.crt\"\ntls-auth-clients no\ntls-protocols \"TLSv1.2 TLSv1.3\"\n"
+          "tls-replication yes\ntls-cluster yes\n"
           "databases 1\nmaxmemory 6442450944\nmaxmemory-policy \"volatile-lru\"\nmaxclients 7500\n"
           "notify-keyspace-events \"\"\nenable-debug-command no\n"
           "save \"\"\nappendonly no\nappendfsync everysec\nrdb-del-sync-files yes\n"
@@ -156,6 +157,7 @@ static void a_server_of_a_cluster(void **state)
                         "cluster-announce-ip 127.0.0.1\ncluster-announce-port 7000\n"
                         "cluster-announce-tls-port 7001\ncluster-announce-bus-port 7002\n"
                         "cluster-node-timeout 5000\ncluster-replica-no-failover yes\n"
+                        "cluster-allow-replica-migration no\n"
                         "cluster-require-full-coverage no\n");
     cache_spec_done(&spec);
 }
