@@ -9,8 +9,10 @@
 #include "api/looking.h"
 #include "api/subscription_json.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "router/document.h"
 #include "router/resource_id.h"
+#include "router/source_topic.h"
 #include "json/scan.h"
 
 #define ID_MAX_BYTES 4096
@@ -75,23 +77,27 @@ static void answer_confirmed(struct changing *changing)
 
 /* ---- what is meant ---- */
 
+static struct scope *look_up(struct router *router, struct slice topic, struct slice id)
+{
+    struct scope *scope = topic.len > 0 ? catalog_topic(router_catalog(router), topic)
+                                        : catalog_find_scope(router_catalog(router), id);
+
+    return scope != NULL && scope->topic != NULL ? scope : NULL;
+}
+
 /* What the query names; else NULL, and answered. */
 static struct scope *find_scope(struct router *router, struct http_request *request)
 {
     struct slice topic = http_request_parameter(request, SLICE("topic"));
     struct slice id = http_request_parameter(request, SLICE("scope"));
-    struct scope *scope = NULL;
+    struct scope *scope = look_up(router, topic, id);
 
     if ((topic.len == 0) == (id.len == 0)) {
         answer_error(request, 400, "BadRequest",
                      "say what it belongs to: topic=NAME or scope=RESOURCE-ID");
         return NULL;
     }
-    if (topic.len > 0)
-        scope = catalog_topic(router_catalog(router), topic);
-    else
-        scope = catalog_find_scope(router_catalog(router), id);
-    if (scope != NULL && scope->topic != NULL)
+    if (scope != NULL)
         return scope;
     answer_error(request, 404, "ResourceNotFound",
                  "there is no topic '%.*s': `redgrid topic list` shows all",
@@ -168,6 +174,45 @@ void subscription_get(struct router *router, struct http_request *request)
     looking_start(router, request, answer_one, router);
 }
 
+/* ---- the first subscription of a resource that emits events makes its topic ---- */
+
+struct making {
+    struct change change;
+    struct router *router;
+    struct http_request *request;
+};
+
+static void on_made(struct op *op, enum err err)
+{
+    struct making *making = container_of(op, struct making, change.op);
+
+    if (err == E_OK)
+        subscription_put(making->router, making->request);
+    else
+        changing_failed(making->request, err, &op->why);
+    free(making);
+}
+
+/* Is it being made, or refused and answered? */
+static bool makes_topic(struct router *router, struct http_request *request)
+{
+    struct slice id = http_request_parameter(request, SLICE("scope"));
+    struct slice document = source_topic_document(router, id);
+
+    if (id.len == 0 || look_up(router, SLICE_NONE, id) != NULL || document.data == NULL)
+        return false;
+    struct making *making = mem_new(struct making);
+    making->change.op.done = on_made;
+    making->router = router;
+    making->request = request;
+    enum err err = source_topic_make(router, document, &making->change);
+    if (err != E_OK) {
+        changing_failed(request, err, &making->change.op.why);
+        free(making);
+    }
+    return true;
+}
+
 static void change(struct router *router, struct http_request *request, bool is_patch)
 {
     struct slice name = http_request_segment(request, 2), properties;
@@ -182,7 +227,8 @@ static void change(struct router *router, struct http_request *request, bool is_
 
 void subscription_put(struct router *router, struct http_request *request)
 {
-    change(router, request, false);
+    if (!makes_topic(router, request))
+        change(router, request, false);
 }
 
 void subscription_patch(struct router *router, struct http_request *request)

@@ -10,6 +10,7 @@
 #include "event/name.h"
 #include "router/document.h"
 #include "router/resource_id.h"
+#include "router/source_topic.h"
 #include "json/member.h"
 
 #define URL_ROOM_BYTES 4096
@@ -78,51 +79,6 @@ static void on_topic(struct op *op, enum err err)
         errand_end(errand, err, &why);
 }
 
-/* Named like the resource, in lower case, with a suffix where that is taken or too short. */
-static void add_topic_name(struct buf *out, const struct catalog *catalog, struct slice source)
-{
-    struct slice name = slice_first(arm_id_name(source), TOPIC_NAME_MAX - 5);
-    struct cause why;
-
-    buf_add_lower(out, name);
-    for (unsigned i = 2; catalog_topic(catalog, buf_slice(out)) != NULL ||
-                         topic_name_check(buf_slice(out), &why) != E_OK;
-         i++) {
-        buf_clear(out);
-        buf_add_lower(out, name);
-        buf_addf(out, "-%u", i);
-    }
-}
-
-static enum err make_topic(struct errand *errand, const struct arm_scope *scope)
-{
-    struct router *router = errand->arm->router;
-    char *source = document_text(scope->document, "id");
-    struct buf id, name, properties;
-
-    buf_init(&id, RESOURCE_ID_MAX_BYTES);
-    buf_init(&name, RESOURCE_ID_MAX_BYTES);
-    buf_init(&properties, RESOURCE_ID_MAX_BYTES);
-    add_topic_name(&name, router_catalog(router), slice_of(source));
-    resource_id_system_topic(&id, slice_of(source), buf_slice(&name));
-    member_text(&properties, "source", slice_of(source));
-    member_text(&properties, "topicType", slice_of(scope->source->type));
-    buf_add_byte(&properties, '}');
-    errand->change = (struct change){.op.done = on_topic};
-    enum err err = change_topic(
-        router_changes(router),
-        &(struct change_request){.scope = buf_slice(&id),
-                                 .name = buf_slice(&name),
-                                 .properties = buf_slice(&properties),
-                                 .labels = {.location = labels_read(scope->document).location}},
-        &errand->change);
-    buf_done(&id);
-    buf_done(&name);
-    buf_done(&properties);
-    free(source);
-    return err;
-}
-
 /* What is wrong with it, before a topic is made for it. */
 static enum err check(const struct errand *errand, const struct asked *asked,
                       const struct arm_scope *scope, struct cause *why)
@@ -157,7 +113,8 @@ static void begin_topic(struct errand *errand, const struct asked *asked,
         errand_end(errand, err, &why);
         return;
     }
-    err = make_topic(errand, scope);
+    errand->change = (struct change){.op.done = on_topic};
+    err = source_topic_make(errand->arm->router, scope->document, &errand->change);
     if (err == E_EXISTS)
         errand_again(errand);
     else if (err != E_OK)
