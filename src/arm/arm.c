@@ -4,6 +4,7 @@
 
 #include "api/caller.h"
 #include "arm/arm_internal.h"
+#include "arm/cache_routes.h"
 #include "arm/cloud_routes.h"
 #include "arm/deployment_routes.h"
 #include "arm/errand.h"
@@ -27,6 +28,7 @@
 #define TOPIC RG EG "/topics/{topic}"
 #define SYSTEM_TOPIC RG EG "/systemTopics/{topic}"
 #define ES "{scope}" EG "/eventSubscriptions/{name}"
+#define CACHE RG "/providers/Microsoft.Cache/Redis/{cache}"
 #define DEPLOYMENTS RG "/providers/Microsoft.Resources/deployments"
 #define OPERATION S "/providers/{provider}/locations/{location}"
 
@@ -87,6 +89,26 @@ static const struct route {
     {"DELETE", RG, CHECKED, arm_group_delete, "Removes it with all that it contains."},
     {"GET", "{scope}/resources", CHECKED, arm_resources_get,
      "What there is in a subscription or a group."},
+    {"GET", S "/providers/Microsoft.Cache/Redis", CHECKED, arm_caches_get, "The caches."},
+    {"GET", RG "/providers/Microsoft.Cache/Redis", CHECKED, arm_caches_get, "Those of a group."},
+    {"GET", CACHE, CHECKED, arm_cache_get, "A cache."},
+    {"PUT", CACHE, CHECKED, arm_cache_put, "Makes a cache, or says anew what it is."},
+    {"PATCH", CACHE, CHECKED, arm_cache_patch, "Changes what it says: an update, or a scale."},
+    {"DELETE", CACHE, CHECKED, arm_cache_delete, "Removes a cache with its event subscriptions."},
+    {"POST", CACHE "/listKeys", CHECKED, arm_cache_keys, "The two keys of clients."},
+    {"POST", CACHE "/regenerateKey", CHECKED, arm_cache_regenerate,
+     "Makes one anew, `{\"keyType\":\"Primary\"}`; with `\"disconnect\":true` clients must "
+     "connect anew."},
+    {"POST", CACHE "/export", CHECKED, arm_cache_act,
+     "Writes RDB files, `{\"prefix\":..,\"container\":..}`."},
+    {"POST", CACHE "/import", CHECKED, arm_cache_act,
+     "Puts RDB files in the place of its data, `{\"files\":[..]}`."},
+    {"POST", CACHE "/flush", CHECKED, arm_cache_act, "Removes all keys."},
+    {"POST", CACHE "/patch", CHECKED, arm_cache_act,
+     "Replaces its servers one by one, by those of `{\"serverPath\":..}`."},
+    {"POST", CACHE "/failover", CHECKED, arm_cache_act, "Makes a replica the primary."},
+    {"POST", CACHE "/forceReboot", CHECKED, arm_cache_act,
+     "Starts servers anew, `{\"rebootType\":\"AllNodes\"}`."},
     {"GET", DEPLOYMENTS, CHECKED, arm_deployments_get, "An empty list."},
     {"GET", DEPLOYMENTS "/{deployment}", CHECKED, arm_deployment_get,
      "404: templates are not deployed."},
@@ -273,8 +295,9 @@ void arm_ports(struct arm *arm, uint16_t http_port, uint16_t https_port)
     arm->place = (struct arm_place){.http_port = http_port, .https_port = https_port};
 }
 
-void arm_router(struct arm *arm, struct router *router)
+void arm_router(struct arm *arm, struct router *router, struct caches *caches)
 {
+    arm->caches = caches;
     arm->router = router;
     errands_resume(arm);
 }

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 
 struct arm;
+struct caches;
 struct http_request;
 struct loop;
 struct router;
@@ -34,9 +35,9 @@ struct arm *arm_new(const struct arm_options *options);
 void arm_principal(struct arm *arm, const struct principal_settings *settings);
 /* arm_ports tells at which ports clients reach it; 0 = not served. */
 void arm_ports(struct arm *arm, uint16_t http_port, uint16_t https_port);
-/* arm_router tells which router there is; NULL before it has loaded what there is, and after it is
- * gone. With one, operations go on that nobody ends. */
-void arm_router(struct arm *arm, struct router *router);
+/* arm_router tells which router and caches there are; NULL before they have loaded what there is,
+ * and after they are gone. With them, operations go on that nobody ends. */
+void arm_router(struct arm *arm, struct router *router, struct caches *caches);
 /* arm_node_died: options.is_gone() would now say yes for one more. */
 void arm_node_died(struct arm *arm);
 /* arm_stop: before the router is stopped, which then ends what is under way. */

@@ -11,6 +11,7 @@
 struct arm {
     struct arm_options options;
     struct router *router; /* NULL: not there */
+    struct caches *caches; /* there whenever the router is */
     struct principal principal;
     struct arm_place place;
     struct list errands; /* struct errand, under way here */

@@ -1,9 +1,12 @@
 #include "arm/group_removal.h"
 
+#include <stdlib.h>
+
 #include "arm/accepted.h"
 #include "arm/arm_internal.h"
 #include "arm/scope.h"
 #include "base/mem.h"
+#include "caches/caches.h"
 #include "router/resource_id.h"
 #include "json/member.h"
 
@@ -69,13 +72,41 @@ static void on_removed(struct op *op, enum err err)
         errand_again(errand);
 }
 
+/* A cache goes by an operation of its own, which takes its event subscriptions with it. */
+static void on_cache_asked(struct op *op, enum err err)
+{
+    (void)err; /* it is looked again whether it is there */
+    free(container_of(op, struct caches_request, op));
+}
+
+/* Is there a cache, which is on its way out now? */
+static bool removes_cache(struct caches *caches, struct slice group)
+{
+    struct slice id;
+
+    for (size_t at = 0; caches_next(caches, &at, &id);) {
+        if (!is_within(id, group))
+            continue;
+        struct caches_request *request = mem_new(struct caches_request);
+        request->op.done = on_cache_asked;
+        if (caches_delete(caches, id, request) != E_OK)
+            free(request);
+        return true;
+    }
+    return false;
+}
+
 static void run(struct errand *errand)
 {
     struct router *router = errand->arm->router;
     char room[RESOURCE_ID_MAX_BYTES];
     struct slice group = slice_lower(slice_of(errand->record.resource), room);
-    struct slice id = next_of(router, group);
 
+    if (removes_cache(errand->arm->caches, group)) {
+        errand_again(errand);
+        return;
+    }
+    struct slice id = next_of(router, group);
     if (id.data == NULL) {
         errand_end(errand, E_OK, NULL);
         return;

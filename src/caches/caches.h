@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "caches/spec.h"
+#include "event/sas.h"
 #include "loop/op.h"
 #include "loop/routine.h"
 #include "store/resources.h"
@@ -112,8 +113,9 @@ enum err caches_regenerate(struct caches *caches, struct slice id, size_t key, b
 bool caches_write(const struct caches *caches, struct slice id, bool with_keys, struct buf *out);
 /* caches_next walks the ids as they are shown, in no order: start with *at = 0. */
 bool caches_next(const struct caches *caches, size_t *at, struct slice *ret_id);
-/* caches_key gives key 0 or 1; NULL: no such cache, or it has none yet. */
-const char *caches_key(const struct caches *caches, struct slice id, size_t key);
+/* caches_key gives key 0 or 1; false: no such cache, or it has none yet. */
+bool caches_key(const struct caches *caches, struct slice id, size_t key,
+                char ret[ACCESS_KEY_TEXT_MAX]);
 /* caches_host is the settings that count in a spec, for those who audit one. */
 const struct cache_host *caches_host(const struct caches *caches);
 

@@ -119,13 +119,13 @@ static void a_key_is_made_anew(void **state)
     (void)state;
     daemon_begin();
     create(BASIC);
-    snprintf(old, sizeof old, "%s", caches_key(world.caches, SLICE(CACHE_ID), 0));
+    snprintf(old, sizeof old, "%s", test_key());
     ask(&asked);
     assert_int_equal(caches_regenerate(world.caches, SLICE(CACHE_ID), 0, true, &asked.request),
                      E_OK);
     wait_for(is_over, &asked.ending);
     assert_int_equal(asked.ending.err, E_OK);
-    assert_string_not_equal(caches_key(world.caches, SLICE(CACHE_ID), 0), old);
+    assert_string_not_equal(test_key(), old);
     struct redis *client = client_open();
     test_ask(loop, client, "PING", "PONG");
     redis_close(client);

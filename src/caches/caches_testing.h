@@ -261,12 +261,20 @@ static inline bool is_settled(void *ctx)
 
 /* ---- a client ---- */
 
+/* The primary key as it is now; valid until it is asked for again. */
+static inline const char *test_key(void)
+{
+    static char key[ACCESS_KEY_TEXT_MAX];
+
+    assert_true(caches_key(world.caches, SLICE(CACHE_ID), 0, key));
+    return key;
+}
+
 static inline struct redis *client_open(void)
 {
     char conn[256];
 
-    snprintf(conn, sizeof conn, "127.0.0.1:%u,password=%s", world.port,
-             caches_key(world.caches, SLICE(CACHE_ID), 0));
+    snprintf(conn, sizeof conn, "127.0.0.1:%u,password=%s", world.port, test_key());
     return test_open(hub, conn, REDIS_SHARED, NULL);
 }
 

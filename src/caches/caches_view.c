@@ -186,17 +186,17 @@ bool caches_write(const struct caches *caches, struct slice id, bool with_keys, 
     return is_there;
 }
 
-const char *caches_key(const struct caches *caches, struct slice id, size_t key)
+bool caches_key(const struct caches *caches, struct slice id, size_t key,
+                char ret[ACCESS_KEY_TEXT_MAX])
 {
     struct slice state = caches_document(caches, id, STATE_SUFFIX);
     struct slice secrets = jx_scan_member(state, SLICE("secrets"));
     struct slice text =
         jx_scan_member(secrets, key == 0 ? SLICE("primaryKey") : SLICE("secondaryKey"));
-    static char shown[ACCESS_KEY_TEXT_MAX];
 
-    if (text.len <= 2 || text.len - 2 >= sizeof shown)
-        return NULL;
-    memcpy(shown, text.data + 1, text.len - 2);
-    shown[text.len - 2] = '\0';
-    return shown;
+    if (text.len <= 2 || text.len - 2 >= ACCESS_KEY_TEXT_MAX)
+        return false;
+    memcpy(ret, text.data + 1, text.len - 2);
+    ret[text.len - 2] = '\0';
+    return true;
 }

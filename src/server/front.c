@@ -55,10 +55,10 @@ void front_host(const struct front *front, struct host *host)
     api_host(front->api, host);
 }
 
-void front_router(const struct front *front, struct router *router)
+void front_router(const struct front *front, struct router *router, struct caches *caches)
 {
     api_router(front->api, router);
-    arm_router(front->arm, router);
+    arm_router(front->arm, router, caches);
 }
 
 void front_close(struct front *front)

@@ -31,7 +31,7 @@ enum err front_listen(const struct front *front, const struct listeners_options 
 void front_settings(const struct front *front, const struct settings *settings);
 /* As the functions of the same names, for all that wants to know. */
 void front_host(const struct front *front, struct host *host);
-void front_router(const struct front *front, struct router *router);
+void front_router(const struct front *front, struct router *router, struct caches *caches);
 void front_close(struct front *front); /* frees; one that was never opened is fine */
 
 #endif

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "config/settings.h"
+#include "router/farewell.h"
+#include "router/router.h"
 #include "server/listeners.h"
 #include "store/datadir.h"
 #include "store/nodes.h"
@@ -24,6 +26,14 @@ static bool on_is_gone(void *ctx, struct slice node)
 {
     const struct managed *managed = ctx;
     return nodes_is_gone(managed->nodes, node);
+}
+
+static enum err on_forget(void *ctx, struct slice id, struct op *op)
+{
+    const struct managed *managed = ctx;
+
+    farewell_begin(managed->router, id, op);
+    return E_OK;
 }
 
 static uint64_t budget_of(const struct settings *settings)
@@ -69,6 +79,7 @@ static struct caches_settings settings_of(const struct settings *s)
 enum err managed_start(struct managed *managed, const struct managed_options *options,
                        struct cause *why)
 {
+    struct resources *resources = router_resources(options->router);
     char folder[PATH_MAX_BYTES];
     enum err err = E_OK;
 
@@ -76,21 +87,23 @@ enum err managed_start(struct managed *managed, const struct managed_options *op
     if (settings_bool(options->settings, SETTING_CACHES_TLS_ID))
         err = listeners_certificate(options->settings, folder, why);
     managed->nodes = options->nodes;
+    managed->router = options->router;
     if (err == E_OK)
         err = caches_start(&(struct caches_options){.loop = options->loop,
                                                     .hub = options->hub,
                                                     .http = options->http,
-                                                    .resources = options->resources,
+                                                    .resources = resources,
                                                     .node = options->node,
                                                     .data = options->data,
                                                     .settings = settings_of(options->settings),
                                                     .is_earlier = on_is_earlier,
                                                     .is_gone = on_is_gone,
+                                                    .forget = on_forget,
                                                     .ctx = managed},
                            &managed->caches, why);
     if (err)
         return err;
-    managed->sweeper = operations_sweeper_new(options->loop, options->resources);
+    managed->sweeper = operations_sweeper_new(options->loop, resources);
     return E_OK;
 }
 

@@ -6,6 +6,7 @@
 
 struct nodes;
 struct operations_sweeper;
+struct router;
 struct settings;
 
 #define MANAGED_STOP_MS 60000 /* their servers save what they hold */
@@ -14,13 +15,14 @@ struct managed {
     struct caches *caches; /* NULL = not started, or ended */
     struct operations_sweeper *sweeper;
     struct nodes *nodes;
+    struct router *router;
 };
 
 struct managed_options {
     struct loop *loop;
     struct redis_hub *hub;
-    struct http_client *http;    /* of what is imported and exported; borrowed */
-    struct resources *resources; /* loaded */
+    struct http_client *http; /* of what is imported and exported; borrowed */
+    struct router *router;    /* loaded */
     struct nodes *nodes;
     const struct settings *settings;
     const char *node, *data;

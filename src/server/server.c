@@ -286,23 +286,21 @@ static enum err open_router(struct server *server, struct cause *why)
 static enum err open_events(struct server *server, struct cause *why)
 {
     (void)why;
-    front_router(&server->front, server->router);
+    front_router(&server->front, server->router, server->managed.caches);
     return E_EMPTY;
 }
 
 static enum err open_caches(struct server *server, struct cause *why)
 {
-    enum err err =
-        managed_start(&server->managed,
-                      &(struct managed_options){.loop = server->loop,
-                                                .hub = server->hub,
-                                                .http = server->storage,
-                                                .resources = router_resources(server->router),
-                                                .nodes = server->nodes,
-                                                .settings = server->settings,
-                                                .node = server->id.text,
-                                                .data = datadir_path(server->data)},
-                      why);
+    enum err err = managed_start(&server->managed,
+                                 &(struct managed_options){.loop = server->loop,
+                                                           .hub = server->hub,
+                                                           .router = server->router,
+                                                           .nodes = server->nodes,
+                                                           .settings = server->settings,
+                                                           .node = server->id.text,
+                                                           .data = datadir_path(server->data)},
+                                 why);
     return err ? err : E_EMPTY;
 }
 
@@ -531,7 +529,7 @@ static enum err close_clients(struct server *server, struct cause *why)
     (void)why;
     if (server->front.api != NULL) { /* the address was refused before it was made */
         front_host(&server->front, NULL);
-        front_router(&server->front, NULL);
+        front_router(&server->front, NULL, NULL);
     }
     if (server->host != NULL)
         host_free(server->host);
