@@ -16,7 +16,19 @@ struct exchange {
     struct cause why;
     struct buf text;
     int status;
+    char *operation;
 };
+
+/* The header has a whole URL, whose host is ours. */
+static char *operation_path(const struct http_call *call)
+{
+    struct slice text = http_call_header(call, SLICE("Azure-AsyncOperation"));
+    struct url url;
+
+    if (text.data == NULL || url_parse(text, &url, NULL) != E_OK)
+        return NULL;
+    return slice_dup(slice_from(text, (size_t)(url.path.data - text.data)));
+}
 
 static void on_done(struct op *op, enum err err)
 {
@@ -26,6 +38,7 @@ static void on_done(struct op *op, enum err err)
     exchange->why = op->why;
     if (err == E_OK) {
         exchange->status = exchange->call.status;
+        exchange->operation = operation_path(&exchange->call);
         buf_add(&exchange->text, exchange->call.response);
     }
     loop_stop(exchange->loop);
@@ -138,9 +151,11 @@ int client_ask(const struct cmdline *line, const struct question *question, stru
         code = client_complain_status(exchange.status, buf_slice(&exchange.text));
     if (code != EXIT_OK) {
         buf_done(&exchange.text);
+        free(exchange.operation);
         return code;
     }
-    *ret = (struct answer){.text = exchange.text, .status = exchange.status};
+    *ret = (struct answer){
+        .text = exchange.text, .status = exchange.status, .operation = exchange.operation};
     if (jx_parse(buf_slice(&exchange.text), NULL, NULL, &ret->json, NULL) != E_OK)
         ret->json = NULL; /* lines of a log are not one value */
     return EXIT_OK;
@@ -150,6 +165,7 @@ void answer_done(struct answer *answer)
 {
     json_decref(answer->json);
     buf_done(&answer->text);
+    free(answer->operation);
     *answer = (struct answer){0};
 }
 

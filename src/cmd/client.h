@@ -29,6 +29,7 @@ struct answer {
     struct buf text;
     json_t *json; /* NULL if it is none */
     int status;
+    char *operation; /* path of the long-running operation that it began; NULL */
 };
 
 /* Where a question goes. */
