@@ -109,7 +109,8 @@ export class Caches extends Events {
     const { hostName, port, sslPort } = await this.properties(name);
     const password = key ?? (await this.keys(name)).primaryKey;
     const options = { host: hostName, port: tls ? sslPort : port, password, ...more };
-    if (tls) options.tls = { ca: this.ca(), servername: 'localhost', ...more.tls };
+    const how = tls === true ? {} : tls;
+    if (tls) options.tls = { ca: this.ca(), servername: 'localhost', ...how };
     const client = new Redis({ lazyConnect: true, retryStrategy: null, ...options });
     client.on('error', () => {}); // told by connect(), and by each command
     await client.connect();
