@@ -3,8 +3,10 @@
  *    '------- it was one that had been interrupted ------------'                          */
 #include "caches/cache_handover.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "caches/cache_internal.h"
 #include "loop/loop.h"
@@ -73,6 +75,8 @@ static void tell(struct cache_handover *task)
                                                  .to = task->to,
                                                  .gap_us = task->handover.gap_us}};
     cache_event(task->cache, &event);
+    log_info("CACHE-FAILOVER", "%s: %s serves in the place of %s, after %" PRIu64 " us",
+             task->cache->name, task->to, task->from, task->handover.gap_us);
 }
 
 static void record(void *ctx, struct handover *handover, enum handover_mark mark, struct op *op)

@@ -31,7 +31,7 @@ static void one_dies(uint32_t stage, size_t victim)
 
     test_cache_begin(&cache, STANDARD);
     test_members_run(&cache, 2, "redis-server");
-    struct test_load *load = test_load_start(&cache, 4, false);
+    struct test_load *load = fleet_load(&cache, 4, false);
     prepare(&play, &cache, 0, 1);
     play.kills_at = stage;
     play.victim = test_member(&cache, victim);
@@ -52,7 +52,7 @@ static void one_dies(uint32_t stage, size_t victim)
     bool has_all = play.handover.has_all;
     obey(&play, &cache);
     test_load_more(load);
-    struct test_tally tally = test_load_stop(load, play.handover.opens);
+    struct test_tally tally = test_load_stop(load, member_redis(play.handover.opens));
     if (has_all)
         assert_int_equal(tally.lost, 0);
     test_cache_end(&cache);
@@ -109,7 +109,7 @@ static void it_goes_on_where_it_was(void **state)
         struct play play;
         test_cache_begin(&cache, STANDARD);
         test_members_run(&cache, 2, "redis-server");
-        struct test_load *load = test_load_start(&cache, 4, false);
+        struct test_load *load = fleet_load(&cache, 4, false);
         prepare(&play, &cache, 0, 1);
         if (row->is_shut) {
             close_door(play.options.from);
@@ -131,7 +131,7 @@ static void it_goes_on_where_it_was(void **state)
         else
             assert_handed_over(&play);
         test_load_more(load);
-        assert_int_equal(test_load_stop(load, play.handover.opens).lost, 0);
+        assert_int_equal(test_load_stop(load, member_redis(play.handover.opens)).lost, 0);
         test_cache_end(&cache);
     }
 }

@@ -32,12 +32,12 @@ static void to_and_fro(const char *properties, size_t times, size_t writers)
 
     test_cache_begin(&cache, properties);
     test_members_run(&cache, 2, "redis-server");
-    struct test_load *load = test_load_start(&cache, writers, !cache.spec.has_plain_port);
+    struct test_load *load = fleet_load(&cache, writers, !cache.spec.has_plain_port);
     for (size_t i = 0; i < times; i++) {
         swap(&play, &cache, i, &longest_us);
         test_load_more(load);
     }
-    struct test_tally tally = test_load_stop(load, play.handover.opens);
+    struct test_tally tally = test_load_stop(load, member_redis(play.handover.opens));
     assert_int_equal(tally.lost, 0);
     print_message("%zu times, %zu writers%s: %llu acknowledged, longest gap %.1f ms, of a client "
                   "%.1f ms\n",
@@ -67,7 +67,7 @@ static void other_replicas_follow(void **state)
     (void)state;
     test_cache_begin(&cache, TWO_REPLICAS);
     test_members_run(&cache, 3, "redis-server");
-    struct test_load *load = test_load_start(&cache, 2, false);
+    struct test_load *load = fleet_load(&cache, 2, false);
     prepare(&play, &cache, 0, 1);
     struct member *const others[] = {test_member(&cache, 2)};
     play.options.others = others;
@@ -79,7 +79,7 @@ static void other_replicas_follow(void **state)
     test_sync(play.options.from, play.options.to);
     assert_int_equal(test_info(play.options.to, "connected_slaves"), 2);
     assert_int_equal(test_info(play.options.to, "sync_full"), 0);
-    assert_int_equal(test_load_stop(load, play.options.to).lost, 0);
+    assert_int_equal(test_load_stop(load, member_redis(play.options.to)).lost, 0);
     test_cache_end(&cache);
 }
 
@@ -97,13 +97,13 @@ static void a_newer_server_takes_over(void **state)
     test_members_run(&cache, 1, "redis-server");
     test_member_make(&cache, 1, "valkey-server");
     test_member_start(&cache, 1, 0);
-    struct test_load *load = test_load_start(&cache, 4, false);
+    struct test_load *load = fleet_load(&cache, 4, false);
     prepare(&play, &cache, 0, 1);
     hand_over(&play);
     assert_handed_over(&play);
     test_load_more(load);
     test_sync(play.options.from, play.options.to); /* as long as the backlog has all of it */
-    assert_int_equal(test_load_stop(load, play.options.to).lost, 0);
+    assert_int_equal(test_load_stop(load, member_redis(play.options.to)).lost, 0);
     test_cache_end(&cache);
 }
 
@@ -117,7 +117,7 @@ static void what_is_not_recorded_is_not_done(void **state)
     (void)state;
     test_cache_begin(&cache, STANDARD);
     test_members_run(&cache, 2, "redis-server");
-    struct test_load *load = test_load_start(&cache, 4, false);
+    struct test_load *load = fleet_load(&cache, 4, false);
     for (size_t i = 0; i < 2; i++) {
         prepare(&play, &cache, 0, 1);
         play.refuses = "FP"[i];
@@ -132,7 +132,7 @@ static void what_is_not_recorded_is_not_done(void **state)
     assert_ptr_equal(play.handover.opens, play.options.to);
     assert_true(play.handover.is_open);
     test_load_more(load);
-    assert_int_equal(test_load_stop(load, play.options.to).lost, 0);
+    assert_int_equal(test_load_stop(load, member_redis(play.options.to)).lost, 0);
     test_cache_end(&cache);
 }
 
@@ -144,7 +144,7 @@ static void who_does_not_keep_up_is_not_promoted(void **state)
     (void)state;
     test_cache_begin(&cache, STANDARD);
     test_members_run(&cache, 2, "redis-server");
-    struct test_load *load = test_load_start(&cache, 4, false);
+    struct test_load *load = fleet_load(&cache, 4, false);
     prepare(&play, &cache, 0, 1);
     struct member_talk talk = {0}; /* so that the connection is up, and the link is not */
     const struct member_command nowhere[] = {
@@ -163,7 +163,7 @@ static void who_does_not_keep_up_is_not_promoted(void **state)
     play_to_end(&play);
     assert_given_back(&play, E_TIMEOUT, "after 2000 ms n2 is at ");
     test_load_more(load);
-    assert_int_equal(test_load_stop(load, play.options.from).lost, 0);
+    assert_int_equal(test_load_stop(load, member_redis(play.options.from)).lost, 0);
     test_cache_end(&cache);
 }
 

@@ -1,5 +1,6 @@
 /* Failing over on request, patching and rebooting, with real servers and the engine. */
 #include "caches/op_testing.h"
+#include "caches/testing_load.h"
 
 static void assert_primary(const char *name)
 {
@@ -22,6 +23,51 @@ static void a_replica_takes_over_on_request(void **state)
     assert_int_equal(events_of("Redgrid.Cache.OperationFailed"), 0);
     drop();
     daemon_end();
+}
+
+/* ---- under load ---- */
+
+static void does_not_lose(const char *properties, size_t writers, const char *const *kinds,
+                          size_t count)
+{
+    daemon_begin();
+    create(properties);
+    const struct test_place place = {.address = "127.0.0.1",
+                                     .key = caches_key(world.caches, SLICE(CACHE_ID), 0),
+                                     .port = world.port};
+    struct test_load *load = test_load_start(&place, writers);
+    for (size_t i = 0; i < count; i++) {
+        act_to_end(kinds[i],
+                   strcmp(kinds[i], "reboot") == 0 ? "{\"rebootType\":\"AllNodes\"}" : "{}");
+        test_load_more(load);
+    }
+    struct redis *client = client_open();
+    struct test_tally tally = test_load_stop(load, client);
+    redis_close(client);
+    assert_int_equal(tally.lost, 0);
+    assert_int_equal(events_of("Redgrid.Cache.OperationFailed"), 0);
+    print_message(
+        "%zu operations, %zu writers: %llu acknowledged, longest gap of a client %.1f ms\n", count,
+        writers, (unsigned long long)tally.acked, (double)tally.longest_us / 1000);
+    drop();
+    daemon_end();
+}
+
+static void nothing_is_lost_under_load(void **state)
+{
+    static const char *const kinds[] = {"failover", "patch",    "reboot", "failover",
+                                        "patch",    "failover", "reboot", "failover"};
+
+    (void)state;
+    does_not_lose(STANDARD, 8, kinds, COUNT_OF(kinds));
+}
+
+static void nothing_is_lost_of_basic_under_load(void **state)
+{
+    static const char *const kinds[] = {"patch", "reboot", "patch"};
+
+    (void)state;
+    does_not_lose(BASIC, 1, kinds, COUNT_OF(kinds));
 }
 
 static void without_a_replica_it_is_refused(void **state)
@@ -311,6 +357,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_reboot_starts_servers_anew_and_keeps_the_data,
                                         world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_reboot_of_basic_keeps_the_data, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_under_load, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_of_basic_under_load, world_begin,
+                                        world_end),
         cmocka_unit_test_setup_teardown(without_a_replica_it_is_refused, world_begin, world_end),
     };
 

@@ -4,9 +4,20 @@
 #define CACHES_TESTING_HANDOVER_H
 
 #include "caches/handover.h"
+#include "caches/testing_fleet.h"
 #include "caches/testing_load.h"
 
 #define STANDARD TEST_SKU("Standard", 0)
+
+static inline struct test_load *fleet_load(const struct test_cache *cache, size_t count,
+                                           bool is_tls)
+{
+    const struct test_place place = {.address = cache->address,
+                                     .key = TEST_KEY,
+                                     .port = (uint16_t)(cache->port + is_tls),
+                                     .is_tls = is_tls};
+    return test_load_start(&place, count);
+}
 
 /* ---- a handover, and who records what it does ---- */
 
@@ -58,7 +69,7 @@ static inline void prepare(struct play *play, const struct test_cache *cache, si
                                       .to = test_member(cache, to),
                                       .door = test_door(cache),
                                       .is_by_tls = !cache->spec.has_plain_port,
-                                      .sync_timeout_ms = PATIENCE_MS,
+                                      .sync_timeout_ms = PATIENCE_MS / 2,
                                       .record = record,
                                       .ctx = play}};
     play->handover.routine.op.done = on_played;

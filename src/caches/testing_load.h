@@ -4,13 +4,16 @@
 #ifndef CACHES_TESTING_LOAD_H
 #define CACHES_TESTING_LOAD_H
 
+#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/time.h>
 
-#include "caches/testing_fleet.h"
+#include "base/mem.h"
+#include "redis/testing.h"
 
+#define LOAD_PATIENCE_MS 60000
 #define TEST_WRITERS_MAX 32
 #define TEST_ANSWER_MAX_BYTES 256
 
@@ -32,6 +35,7 @@ struct test_writer {
 struct test_load {
     char address[24];
     uint16_t port;
+    char login[128];
     SSL_CTX *tls; /* NULL = plain */
     size_t count;
     _Atomic bool stops;
@@ -41,7 +45,7 @@ struct test_load {
 static inline bool test_writer_connect(struct test_writer *writer)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(writer->load->port)};
-    const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+    const struct timeval patience = {.tv_sec = LOAD_PATIENCE_MS / 1000};
 
     (void)inet_pton(AF_INET, writer->load->address, &address.sin_addr);
     writer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -103,7 +107,7 @@ static inline void test_writer_session(struct test_writer *writer)
 {
     char answer[TEST_ANSWER_MAX_BYTES], command[64];
 
-    if (!test_writer_connect(writer) || !test_writer_ask(writer, "AUTH " TEST_KEY "\r\n", answer))
+    if (!test_writer_connect(writer) || !test_writer_ask(writer, writer->load->login, answer))
         return;
     if (strcmp(answer, "+OK") != 0)
         snprintf(writer->odd, sizeof writer->odd, "%s", answer);
@@ -136,16 +140,28 @@ static inline bool test_all_wrote(void *ctx)
     return true;
 }
 
+static inline void test_load_wait(bool (*is_true)(void *ctx), void *ctx)
+{
+    assert_true(test_wait_ms(loop, is_true, ctx, LOAD_PATIENCE_MS));
+}
+
+/* Where clients go, and with which password. */
+struct test_place {
+    const char *address, *key;
+    uint16_t port;
+    bool is_tls;
+};
+
 /* Returns when each of them has written. */
-static inline struct test_load *test_load_start(const struct test_cache *cache, size_t count,
-                                                bool is_tls)
+static inline struct test_load *test_load_start(const struct test_place *place, size_t count)
 {
     struct test_load *load = mem_new(struct test_load);
 
     signal(SIGPIPE, SIG_IGN); /* SSL_write() knows no other way */
-    snprintf(load->address, sizeof load->address, "%s", cache->address);
-    load->port = (uint16_t)(cache->port + is_tls);
-    load->tls = is_tls ? SSL_CTX_new(TLS_client_method()) : NULL;
+    snprintf(load->address, sizeof load->address, "%s", place->address);
+    snprintf(load->login, sizeof load->login, "AUTH %s\r\n", place->key);
+    load->port = place->port;
+    load->tls = place->is_tls ? SSL_CTX_new(TLS_client_method()) : NULL;
     load->count = count;
     for (size_t i = 0; i < count; i++) {
         struct test_writer *writer = &load->writers[i];
@@ -153,7 +169,7 @@ static inline struct test_load *test_load_start(const struct test_cache *cache, 
         writer->index = i;
         assert_int_equal(pthread_create(&writer->thread, NULL, test_writer_main, writer), 0);
     }
-    test_until(test_all_wrote, load);
+    test_load_wait(test_all_wrote, load);
     return load;
 }
 
@@ -179,7 +195,7 @@ static inline void test_load_more(const struct test_load *load)
 
     for (size_t i = 0; i < load->count; i++)
         more.had[i] = load->writers[i].acked;
-    test_until(test_wrote_more, &more);
+    test_load_wait(test_wrote_more, &more);
 }
 
 struct test_tally {
@@ -187,26 +203,34 @@ struct test_tally {
     size_t lost; /* acknowledged, and not there; at most one of each writer is seen at a time */
 };
 
+/* What the server has for a writer. */
+static inline uint64_t test_load_value(struct redis *redis, size_t index)
+{
+    struct test_call call = {0};
+    char line[64];
+    uint64_t value = 0;
+
+    snprintf(line, sizeof line, "GET writer:%zu", index);
+    test_load_wait(test_is_ready, redis);
+    assert_int_equal(test_send(redis, line, &call), E_OK);
+    test_load_wait(test_call_is_done, &call);
+    assert_non_null(call.kept);
+    (void)slice_to_u64(call.kept->root->text, &value);
+    reply_unref(call.kept);
+    return value;
+}
+
 /* Ends them; compares what they were told with what is there. */
-static inline struct test_tally test_load_stop(struct test_load *load, struct member *primary)
+static inline struct test_tally test_load_stop(struct test_load *load, struct redis *redis)
 {
     struct test_tally tally = {0};
 
     load->stops = true;
     for (size_t i = 0; i < load->count; i++) {
         struct test_writer *writer = &load->writers[i];
-        char key[32];
-        uint64_t value = 0;
-        struct member_talk talk = {0};
         assert_int_equal(pthread_join(writer->thread, NULL), 0);
         assert_string_equal(writer->odd, "");
-        snprintf(key, sizeof key, "writer:%zu", i);
-        const struct member_command commands[] = {COMMAND(SLICE("GET"), slice_of(key))};
-        member_talk(primary, commands, 1, &talk);
-        test_ends_well(&talk.op);
-        (void)slice_to_u64(member_talk_reply(&talk, 0)->text, &value);
-        member_talk_done(&talk);
-        tally.lost += writer->lost + (value < writer->value);
+        tally.lost += writer->lost + (test_load_value(redis, i) < writer->value);
         tally.acked += writer->acked;
         if (writer->longest_us > tally.longest_us)
             tally.longest_us = writer->longest_us;
