@@ -114,7 +114,7 @@ static void another_daemon_adopts_what_lives(void **state)
 static void a_key_is_made_anew(void **state)
 {
     struct asked asked;
-    char old[64];
+    char old[256];
 
     (void)state;
     daemon_begin();

@@ -272,7 +272,7 @@ static inline const char *test_key(void)
 
 static inline struct redis *client_open(void)
 {
-    char conn[256];
+    char conn[512];
 
     snprintf(conn, sizeof conn, "127.0.0.1:%u,password=%s", world.port, test_key());
     return test_open(hub, conn, REDIS_SHARED, NULL);

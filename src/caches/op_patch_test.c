@@ -33,7 +33,7 @@ static void does_not_lose(const char *properties, size_t writers, const char *co
     daemon_begin();
     create(properties);
     const struct test_place place = {.address = "127.0.0.1",
-                                     .key = caches_key(world.caches, SLICE(CACHE_ID), 0),
+                                     .key = test_key(),
                                      .port = world.port};
     struct test_load *load = test_load_start(&place, writers);
     for (size_t i = 0; i < count; i++) {

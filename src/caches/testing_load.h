@@ -35,7 +35,7 @@ struct test_writer {
 struct test_load {
     char address[24];
     uint16_t port;
-    char login[128];
+    char login[512];
     SSL_CTX *tls; /* NULL = plain */
     size_t count;
     _Atomic bool stops;
