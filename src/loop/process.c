@@ -8,7 +8,6 @@
 #include "loop/process.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,8 +229,6 @@ static char **child_args(const struct process_options *options, const char *file
                          char numbers[3][16])
 {
     size_t count = 0;
-    /* A main() without process_child_main() would run itself as its child, and that one its own. */
-    assert(strcmp(program_invocation_name, CHILD_NAME) != 0);
     int death_signal = options->death_signal > 0 ? options->death_signal : SIGKILL;
 
     if (options->is_detached)

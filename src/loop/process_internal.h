@@ -8,7 +8,6 @@
 
 #define CHILD_NAME "redgrid-child" /* what it is called before it has become the program */
 #define CHILD_MODE "--redgrid-child"
-#define CHILD_NAME "redgrid-child"
 
 enum child_arg { ARG_NAME, ARG_MODE, ARG_SIGNAL, ARG_PARENT, ARG_CLOSE_FROM, ARG_FILE, ARG_ARGS };
 
