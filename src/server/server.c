@@ -295,6 +295,7 @@ static enum err open_caches(struct server *server, struct cause *why)
     enum err err = managed_start(&server->managed,
                                  &(struct managed_options){.loop = server->loop,
                                                            .hub = server->hub,
+                                                           .http = server->storage,
                                                            .router = server->router,
                                                            .nodes = server->nodes,
                                                            .settings = server->settings,
