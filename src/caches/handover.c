@@ -208,7 +208,7 @@ static enum stage drain_to(struct handover *handover, uint64_t offset)
 
 static enum stage paused(struct handover *handover, enum err err)
 {
-    struct member_role role;
+    struct member_role role = {0};
 
     if (err == E_OK)
         err = member_role_read(member_talk_reply(&handover->talk, 1), &role);
@@ -231,7 +231,7 @@ static enum stage drained(struct handover *handover, enum err err)
 {
     const char *to = name_of(handover->options.to);
     struct cause *why = &handover->routine.why;
-    struct member_role role;
+    struct member_role role = {0};
 
     if (err == E_OK)
         err = member_role_read(member_talk_reply(&handover->talk, 0), &role);
