@@ -16,16 +16,24 @@ static bool counts(const struct cache_member *member)
     return !member->is_side && member->state != MEMBER_STOPPING;
 }
 
+static size_t count_all(const struct cache_shard *shard)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < shard->member_count; i++)
+        count += counts(&shard->members[i]);
+    return count;
+}
+
 static enum err add_missing(struct crew_task *task)
 {
     struct cache *cache = task->cache;
     struct cache_shard *shard = cache_shard_of(cache, task->shard);
-    size_t wanted = 1 + cache_spec_numbers(&cache->spec, &cache->host).replicas, there = 0;
+    size_t wanted = 1 + cache_spec_numbers(&cache->spec, &cache->host).replicas;
+    size_t there = shard != NULL ? count_all(shard) : 0;
     struct cache_member *added;
     enum err err = E_OK;
 
-    for (size_t i = 0; shard != NULL && i < shard->member_count; i++)
-        there += counts(&shard->members[i]);
     for (; there < wanted && err == E_OK; there++)
         err = cache_add_member(cache, task->shard, task->program, &added, &task->routine.why);
     return err;
@@ -57,6 +65,50 @@ static enum stage fill_run(struct routine *routine, uint32_t stage, enum err err
     return stage == 0 ? start_all(task) : routine_end(routine, E_OK);
 }
 
+/* ---- fewer ---- */
+
+/* The last one that is no copy, else the last; NULL: only the primary is left. */
+static struct cache_member *least_of(const struct cache *cache, struct cache_shard *shard)
+{
+    struct cache_member *least = NULL;
+
+    for (size_t i = 0; i < shard->member_count; i++) {
+        struct cache_member *member = &shard->members[i];
+        bool is_replica = counts(member) && member != cache_shard_primary(shard);
+        if (is_replica &&
+            (least == NULL || !is_well(cache, shard, member) || is_well(cache, shard, least)))
+            least = member;
+    }
+    return least;
+}
+
+/* Who is chosen is recorded as stopping with the first of them. */
+static void choose(struct crew_task *task, struct cache_shard *shard)
+{
+    size_t wanted = 1 + cache_spec_numbers(&task->cache->spec, &task->cache->host).replicas;
+    struct cache_member *least;
+
+    for (size_t there = count_all(shard); there > wanted; there--)
+        if ((least = least_of(task->cache, shard)) != NULL)
+            least->state = MEMBER_STOPPING;
+}
+
+static enum stage trim_run(struct routine *routine, uint32_t stage, enum err err)
+{
+    struct crew_task *task = container_of(routine, struct crew_task, routine);
+    struct cache_shard *shard = cache_shard_of(task->cache, task->shard);
+
+    if (err || stage > 0 || shard == NULL)
+        return routine_end(routine, err);
+    choose(task, shard);
+    for (size_t i = 0; i < shard->member_count; i++)
+        if (shard->members[i].state == MEMBER_STOPPING && !shard->members[i].is_side)
+            (void)routine_wait(
+                routine, &task->tasks[i].routine.op,
+                cache_stop_member(task->cache, shard->members[i].name, STOP_DROP, &task->tasks[i]));
+    return STAGE_GOES_ON;
+}
+
 static enum stage stop_run(struct routine *routine, uint32_t stage, enum err err)
 {
     struct crew_task *task = container_of(routine, struct crew_task, routine);
@@ -78,6 +130,14 @@ enum err cache_crew_fill(struct cache *cache, uint32_t shard, const char *progra
     task->shard = shard;
     task->program = program;
     routine_start(&task->routine, cache->options->loop, fill_run);
+    return E_OK;
+}
+
+enum err cache_crew_trim(struct cache *cache, uint32_t shard, struct crew_task *task)
+{
+    task->cache = cache;
+    task->shard = shard;
+    routine_start(&task->routine, cache->options->loop, trim_run);
     return E_OK;
 }
 

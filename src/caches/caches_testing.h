@@ -25,6 +25,7 @@ struct world {
     char data[64];
     uint16_t port;
     bool is_detached;
+    bool has_tls;             /* its files are in data/tls */
     uint64_t budget_bytes;    /* 0 = none */
     const char *file_dirs[2]; /* of imports and exports; none, unless a test sets it */
 };
@@ -99,6 +100,7 @@ static inline void daemon_begin(void)
                                               .memory_max_bytes = 64 * CACHE_MB,
                                               .memory_budget_bytes = world.budget_bytes,
                                               .is_detached = world.is_detached,
+                                              .has_tls = world.has_tls,
                                               .hang_ms = 15000,
                                               .sync_timeout_ms = 60000,
                                               .file_dirs = world.file_dirs}},

@@ -32,9 +32,7 @@ static void does_not_lose(const char *properties, size_t writers, const char *co
 {
     daemon_begin();
     create(properties);
-    const struct test_place place = {.address = "127.0.0.1",
-                                     .key = test_key(),
-                                     .port = world.port};
+    const struct test_place place = {.address = "127.0.0.1", .key = test_key(), .port = world.port};
     struct test_load *load = test_load_start(&place, writers);
     for (size_t i = 0; i < count; i++) {
         act_to_end(kinds[i],
@@ -282,11 +280,6 @@ static void reboot(const char *type)
     snprintf(body, sizeof body, "{\"rebootType\":\"%s\"}", type);
     act_to_end("reboot", body);
     ask_client("GET k", "v");
-}
-
-static pid_t pid_of(const char *name)
-{
-    return member_pid(cache_server(the_cache(), name));
 }
 
 static void a_reboot_starts_servers_anew_and_keeps_the_data(void **state)

@@ -3,6 +3,8 @@
 #ifndef CACHES_OP_TESTING_H
 #define CACHES_OP_TESTING_H
 
+#include <sys/file.h>
+
 #include "caches/caches_testing.h"
 
 #define STANDARD                                                                                   \
@@ -11,6 +13,8 @@
 #define BASIC                                                                                      \
     "{\"sku\":{\"name\":\"Basic\",\"family\":\"C\",\"capacity\":0},"                               \
     "\"enableNonSslPort\":true}"
+#define CACHE_OF(tier, family, capacity, more)                                                     \
+    "{\"sku\":{\"name\":\"" tier "\",\"family\":\"" family "\",\"capacity\":" capacity "}" more "}"
 #define SUCCEEDED "\"provisioningState\":\"Succeeded\""
 
 static inline void create(const char *properties)
@@ -89,6 +93,81 @@ static inline void ask_client(const char *line, const char *expected)
     struct redis *client = client_open();
     test_ask(loop, client, line, expected);
     redis_close(client);
+}
+
+/* How it was answered; the operation may go on. */
+static inline enum err patch(const char *properties, struct asked *asked)
+{
+    ask(asked);
+    assert_int_equal(caches_put(world.caches,
+                                &(struct cache_wish){.id = SLICE(CACHE_ID),
+                                                     .properties = slice_of(properties),
+                                                     .is_patch = true},
+                                &asked->request),
+                     E_OK);
+    wait_for(is_over, &asked->ending);
+    return asked->ending.err;
+}
+
+/* Waits for the end of what was asked for: was it well? Its words, if not, in `why`. */
+static inline bool ended_well(const struct asked *asked, char why[CAUSE_MAX_BYTES])
+{
+    struct operation_record record = {0};
+    char id[OPERATION_ID_MAX_BYTES];
+
+    if (asked->ending.err)
+        fail_msg("%s", asked->ending.why);
+    wait_for(is_idle, NULL);
+    assert_true(operation_document_id(slice_of(asked->request.operation), id));
+    assert_int_equal(
+        operation_record_read(&record, resources_get(world.resources, slice_of(id)), NULL), E_OK);
+    assert_int_not_equal(record.status, OPERATION_IN_PROGRESS);
+    bool is_well = record.status == OPERATION_SUCCEEDED;
+    snprintf(why, CAUSE_MAX_BYTES, "%s", record.error_text != NULL ? record.error_text : "");
+    operation_record_done(&record);
+    return is_well;
+}
+
+static inline void patch_well(const char *properties)
+{
+    struct asked asked;
+    char why[CAUSE_MAX_BYTES];
+
+    (void)!patch(properties, &asked);
+    if (!ended_well(&asked, why))
+        fail_msg("%s", why);
+}
+
+/* What a member answers to us. */
+static inline void ask_member(const char *name, const char *line, const char *expected)
+{
+    struct member *member = cache_server(the_cache(), name);
+
+    assert_true(member_is_up(member));
+    test_ask(loop, member_redis(member), line, expected);
+}
+
+static inline pid_t pid_of(const char *name)
+{
+    return member_pid(cache_server(the_cache(), name));
+}
+
+/* After daemon_killed_at(): servers that were not to outlive it have ended. */
+static inline void wait_for_servers_to_end(void)
+{
+    uint64_t end_ms = clock_now_ms() + SLOW_MS;
+
+    for (unsigned i = 1; i < 16; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/caches/c1/n%u/lock", world.data, i);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            assert_true(clock_now_ms() < end_ms);
+            nap();
+        }
+        if (fd >= 0)
+            close(fd);
+    }
 }
 
 #endif

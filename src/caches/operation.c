@@ -24,11 +24,13 @@
 #define PREFIX_AZURE "Microsoft."
 
 extern const struct operation_kind operation_create, operation_delete, operation_export,
-    operation_failover, operation_import, operation_keys, operation_patch, operation_reboot;
+    operation_failover, operation_flush, operation_import, operation_keys, operation_patch,
+    operation_reboot, operation_scale, operation_update;
 
 static const struct operation_kind *const operation_kinds[] = {
     &operation_create, &operation_delete, &operation_export, &operation_failover,
-    &operation_import, &operation_keys,   &operation_patch,  &operation_reboot,
+    &operation_flush,  &operation_import, &operation_keys,   &operation_patch,
+    &operation_reboot, &operation_scale,  &operation_update,
 };
 
 const struct operation_kind *operation_kind_find(struct slice name)

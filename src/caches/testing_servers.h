@@ -21,10 +21,11 @@ static inline void nap(void)
 
 /* 127.77.0.1 and .2 share their port, as the members of a cache do. It and the next two, for TLS
  * and the cluster's bus, are free, and below those that the kernel gives to clients: another test's
- * connection may take any of these at any time. */
+ * connection may take any of these at any time. Each process begins with three of its own: a test
+ * that has its servers down for a moment shall find them free again. */
 static inline uint16_t a_port(void)
 {
-    for (unsigned port = 10000 + (unsigned)getpid() % 15000; port < 26000; port += 3)
+    for (unsigned port = 10000 + 3 * (unsigned)getpid() % 15000; port < 26000; port += 3)
         if (port_free((uint16_t)port) == port && port_free((uint16_t)(port + 1)) == port + 1 &&
             port_free((uint16_t)(port + 2)) == port + 2)
             return (uint16_t)port;
