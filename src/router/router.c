@@ -175,6 +175,12 @@ void router_refused(struct router *router, const struct scope *topic, const stru
     topic_tally_refused(topic != NULL ? topic->tally : router->nowhere, why);
 }
 
+void router_emits(struct router *router)
+{
+    if (router->is_loaded && !router->is_stopping)
+        emitter_wake(router->emitter);
+}
+
 void router_node_died(struct router *router)
 {
     changes_resume(router->changes);

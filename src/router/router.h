@@ -60,6 +60,8 @@ struct changes *router_changes(struct router *router); /* to change what there i
 struct identity *router_identity(struct router *router);
 struct survey *router_survey(struct router *router); /* how much stands in the queues */
 struct watch *router_watch(struct router *router);   /* the owner's to fill in */
+/* router_emits: an event has come into the outbox, with or without a change of a document. */
+void router_emits(struct router *router);
 /* router_node_died: peers.is_dead() would now say yes for one more. */
 void router_node_died(struct router *router);
 

@@ -36,6 +36,12 @@ static enum err on_forget(void *ctx, struct slice id, struct op *op)
     return E_OK;
 }
 
+static void on_emitted(void *ctx)
+{
+    const struct managed *managed = ctx;
+    router_emits(managed->router);
+}
+
 static uint64_t budget_of(const struct settings *settings)
 {
     uint64_t percent = (uint64_t)settings_number(settings, SETTING_CACHES_MEMORY_BUDGET_ID);
@@ -98,6 +104,7 @@ enum err managed_start(struct managed *managed, const struct managed_options *op
                                                     .settings = settings_of(options->settings),
                                                     .is_earlier = on_is_earlier,
                                                     .is_gone = on_is_gone,
+                                                    .emitted = on_emitted,
                                                     .forget = on_forget,
                                                     .ctx = managed},
                            &managed->caches, why);
