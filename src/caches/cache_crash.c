@@ -12,6 +12,7 @@
  * that had no primary yet is the step's that makes it. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -101,6 +102,8 @@ static bool is_orphan(const struct cache *cache, const struct cache_shard *shard
     if (!cache_is_up(cache, primary->name))
         return primary->state != MEMBER_STOPPING && /* else it is a step's that stops it, */
                !(primary->state == MEMBER_STARTING && replacement_keeps(cache, primary->name));
+    if (shard->failed != NULL) /* nobody was told */
+        return primary->state != MEMBER_STOPPING;
     return primary->state != MEMBER_OPEN && operation == NULL;
 }
 
@@ -176,6 +179,12 @@ static struct cache_member *with_files(const struct cache *cache, const struct c
 
 /* ---- the repair ---- */
 
+struct remedy {
+    struct cache_member *member;
+    bool starts, has_files; /* it is to be started, of its files */
+    bool may_have_lost, has_lost;
+};
+
 /* `failed`: starting of files was tried, in vain. */
 static struct remedy find_remedy(const struct cache *cache, const struct cache_shard *shard,
                                  uint32_t failed)
@@ -216,23 +225,39 @@ static enum stage ask_replicas(struct cache *cache, const struct cache_shard *sh
     return STAGE_GOES_ON;
 }
 
+/* What is to be told, however often the daemon ends until then. */
+static void note_remedy(struct cache *cache, struct cache_shard *shard, const struct remedy *remedy)
+{
+    struct repair *r = &cache->work->repair;
+    const struct seat *dead = cache_seat(cache, shard->primary);
+
+    bool is_new = shard->failed == NULL && r->loads_failed == 0;
+
+    if (is_new || r->reason == NULL) {
+        r->died_at_us = dead->died_at_us;
+        r->reason = dead->reason != NULL ? dead->reason : "crash";
+    }
+    if (shard->failed == NULL && (remedy->has_lost || remedy->member != cache_shard_primary(shard)))
+        shard->failed = slice_dup(slice_of(shard->primary));
+    shard->may_have_lost |= remedy->may_have_lost;
+    shard->has_lost |= remedy->has_lost;
+    r->has_files = remedy->has_files;
+    snprintf(r->to, sizeof r->to, "%s", remedy->member->name);
+}
+
 /* It must not follow anybody while it loads, so it is named before it is started; recorded by the
  * start. */
 static enum stage begin_remedy(struct cache *cache, struct cache_shard *shard)
 {
     struct repair *r = &cache->work->repair;
-    struct seat *old = cache_seat(cache, shard->primary);
+    const struct remedy remedy = find_remedy(cache, shard, r->loads_failed);
 
-    r->remedy = find_remedy(cache, shard, r->loads_failed);
-    r->died_at_us = old->died_at_us;
-    r->reason = old->reason != NULL ? old->reason : "crash";
-    snprintf(r->from, sizeof r->from, "%s", shard->primary);
-    snprintf(r->to, sizeof r->to, "%s", r->remedy.member->name);
-    if (!r->remedy.starts)
+    note_remedy(cache, shard, &remedy);
+    if (!remedy.starts)
         return STAGE_GOES_ON;
-    cache_name_primary(cache, shard, r->remedy.member);
+    cache_name_primary(cache, shard, remedy.member);
     return routine_wait(&cache->work->routine, &cache->work->task.routine.op,
-                        cache_start_member(cache, r->to, r->remedy.has_files, &cache->work->task));
+                        cache_start_member(cache, r->to, r->has_files, &cache->work->task));
 }
 
 /* It could not be started: the next time it is another remedy, or the same again. */
@@ -241,7 +266,7 @@ static void note_failure(struct cache *cache)
     struct repair *r = &cache->work->repair;
 
     cache_note_death(cache_seat(cache, r->to), NULL, false);
-    if (r->remedy.has_files)
+    if (r->has_files)
         r->loads_failed++;
 }
 
@@ -257,30 +282,34 @@ static void tell_lost(struct cache *cache)
     cache_event(cache, &event);
 }
 
-static void tell_failover(struct cache *cache)
+static void tell_failover(struct cache *cache, const struct cache_shard *shard)
 {
     const struct repair *r = &cache->work->repair;
     struct lifecycle event = {.kind = LIFECYCLE_FAILOVER_COMPLETED};
 
     event.about.failover.reason = slice_eq(slice_of(r->reason), SLICE("hang")) ? "hang" : "crash";
     event.about.failover.shard = r->shard;
-    event.about.failover.from = r->from;
+    event.about.failover.from = shard->failed;
     event.about.failover.to = r->to;
     event.about.failover.gap_us = r->died_at_us != 0 ? clock_now_us() - r->died_at_us : 0;
-    event.about.failover.may_have_lost = r->remedy.may_have_lost;
+    event.about.failover.may_have_lost = shard->may_have_lost;
     log_info("CACHE-FAILOVER", "%s: %s serves in the place of %s, after %" PRIu64 " us",
-             cache->name, r->to, r->from, event.about.failover.gap_us);
+             cache->name, r->to, shard->failed, event.about.failover.gap_us);
     cache_event(cache, &event);
 }
 
-static void tell(struct cache *cache)
+static void tell(struct cache *cache, struct cache_shard *shard)
 {
-    const struct repair *r = &cache->work->repair;
+    struct repair *r = &cache->work->repair;
 
-    if (r->remedy.has_lost)
+    if (shard->has_lost)
         tell_lost(cache);
-    else if (strcmp(r->from, r->to) != 0)
-        tell_failover(cache);
+    else if (shard->failed != NULL && strcmp(shard->failed, r->to) != 0)
+        tell_failover(cache, shard);
+    free(shard->failed);
+    shard->failed = NULL;
+    shard->may_have_lost = shard->has_lost = false;
+    r->reason = NULL;
     cache_tell_up(cache_seat(cache, r->to));
 }
 
@@ -305,7 +334,8 @@ enum stage cache_repair_run(struct routine *routine, uint32_t stage, enum err er
         return routine_wait(routine, &w->task.routine.op,
                             cache_open_member(cache, w->repair.to, &w->task));
     case REPAIR_TELL:
-        tell(cache);
+        cache_fail_at(cache, "crash.open:after");
+        tell(cache, shard);
         return routine_wait(routine, &w->op, cache_record(cache, &w->op));
     default:
         return routine_end(routine, E_OK);

@@ -45,15 +45,10 @@ struct seat { /* where a member's process sits */
     char last_words[MEMBER_LAST_WORDS_BYTES]; /* when it died */
 };
 
-struct remedy { /* for a shard whose primary is gone (cache_crash.c) */
-    struct cache_member *member;
-    bool starts, has_files; /* it is to be started, of its files */
-    bool may_have_lost, has_lost;
-};
-struct repair {
+struct repair { /* of a shard whose primary is gone (cache_crash.c) */
     uint32_t shard;
-    struct remedy remedy;
-    char from[MEMBER_NAME_MAX_BYTES], to[MEMBER_NAME_MAX_BYTES];
+    char to[MEMBER_NAME_MAX_BYTES]; /* who is to be the primary */
+    bool has_files;                 /* it is started of */
     uint64_t died_at_us;
     const char *reason;
     uint32_t loads_failed; /* of files, one after the other */
@@ -146,6 +141,9 @@ void operation_free(struct operation *operation); /* NULL is fine */
 /* operation_is_due: it can go on; else *ret_ms is when (monotonic), or untouched. */
 bool operation_is_due(const struct cache *cache, uint64_t *ret_ms);
 void operation_write(struct operation *operation, struct buf *out);
+/* cache_fail_at, for tests: the file DATA/fail-at/PLACE ends this process here, once. A step's
+ * place is KIND.STEP:before, or after. */
+void cache_fail_at(const struct cache *cache, const char *place);
 /* operation_error_code is the code for an error that has no other. */
 const char *operation_error_code(enum err err);
 

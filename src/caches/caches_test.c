@@ -186,6 +186,46 @@ static void a_daemon_killed_in_a_removal_ends_it_later(void **state)
     }
 }
 
+static void let_its_primary_die(void)
+{
+    create(STANDARD);
+    kill_member("n1");
+}
+
+static void a_failover_is_told_by_the_next_daemon(void **state)
+{
+    (void)state;
+    world.is_detached = true;
+    daemon_killed_at("crash.open:after", let_its_primary_die);
+    daemon_begin();
+    wait_for_event("Redgrid.Cache.FailoverCompleted");
+    wait_for(is_settled, NULL);
+    assert_int_equal(events_of("Redgrid.Cache.FailoverCompleted"), 1);
+    assert_int_equal(events_of("Redgrid.Cache.DataLost"), 0);
+    assert_string_equal(cache_primary(the_cache(), 0)->name, "n2");
+    delete ();
+    daemon_end();
+}
+
+static void let_all_of_it_die(void)
+{
+    create(BASIC);
+    kill_member("n1");
+}
+
+static void a_loss_is_told_by_the_next_daemon(void **state)
+{
+    (void)state;
+    world.is_detached = true;
+    daemon_killed_at("crash.open:after", let_all_of_it_die);
+    daemon_begin();
+    wait_for_event("Redgrid.Cache.DataLost");
+    wait_for(is_settled, NULL);
+    assert_int_equal(events_of("Redgrid.Cache.DataLost"), 1);
+    delete ();
+    daemon_end();
+}
+
 int main(int argc, char **argv)
 {
     process_child_main(argc, argv);
@@ -200,6 +240,9 @@ int main(int argc, char **argv)
                                         world_end),
         cmocka_unit_test_setup_teardown(another_daemon_adopts_what_lives, world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_key_is_made_anew, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(a_failover_is_told_by_the_next_daemon, world_begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(a_loss_is_told_by_the_next_daemon, world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_daemon_killed_in_a_creation_ends_it_later, world_begin,
                                         world_end),
         cmocka_unit_test_setup_teardown(a_daemon_killed_in_a_removal_ends_it_later, world_begin,

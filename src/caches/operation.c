@@ -241,17 +241,24 @@ static enum stage record_end(struct cache *cache)
 
 /* ---- a step ---- */
 
-/* For tests: DATA/fail-at/KIND.STEP:before, or after, ends this process there, once. */
+void cache_fail_at(const struct cache *cache, const char *place)
+{
+    char path[PATH_MAX_BYTES];
+
+    snprintf(path, sizeof path, "%s/fail-at/%s", cache->options->data, place);
+    if (unlink(path) == 0)
+        (void)kill(getpid(), SIGKILL);
+}
+
 static void fail_at(const struct cache *cache, const char *when)
 {
     const struct operation *operation = cache->operation;
-    char place[PATH_MAX_BYTES];
+    char place[128];
 
-    snprintf(place, sizeof place, "%s/fail-at/%s.%s%s:%s", cache->options->data,
-             operation->kind->name, operation->kind->steps[cache->work->step_at].name,
+    snprintf(place, sizeof place, "%s.%s%s:%s", operation->kind->name,
+             operation->kind->steps[cache->work->step_at].name,
              operation->record.is_undoing ? ".undo" : "", when);
-    if (unlink(place) == 0)
-        (void)kill(getpid(), SIGKILL);
+    cache_fail_at(cache, place);
 }
 
 static enum stage record_step(struct cache *cache)

@@ -31,6 +31,7 @@ static void shard_done(struct cache_shard *shard)
     free(shard->members);
     free(shard->slots);
     free(shard->primary);
+    free(shard->failed);
 }
 
 static void wipe(char *secret)

@@ -63,6 +63,8 @@ struct cache_slots { /* of a cluster, both ends included */
 struct cache_shard {
     uint32_t id;   /* from 0 */
     char *primary; /* name of a member */
+    char *failed;  /* whose place it took when that died, and nobody was told yet; NULL */
+    bool may_have_lost, has_lost; /* with it */
     struct cache_member *members;
     size_t member_count;
     struct cache_slots *slots;

@@ -100,6 +100,9 @@ static void read_shard(struct jx_view *view, struct cache_shard *shard)
 
     (void)jx_u32(view, "id", (struct jx_range){0, UINT16_MAX}, &shard->id);
     jx_text_dup(view, "primary", &shard->primary);
+    jx_text_dup(view, "failed", &shard->failed);
+    (void)jx_bool(view, "mayHaveLost", &shard->may_have_lost);
+    (void)jx_bool(view, "hasLost", &shard->has_lost);
     read_slots(view, shard);
     for (size_t i = 0; i < count; i++) {
         struct cache_member *member = cache_shard_add(shard, SLICE_NONE);
@@ -211,6 +214,11 @@ static void write_shard(struct buf *out, const struct cache_shard *shard)
     buf_add_byte(out, '{');
     member_u64(out, "id", shard->id);
     member_text_if(out, "primary", slice_of(shard->primary));
+    member_text_if(out, "failed", slice_of(shard->failed));
+    if (shard->may_have_lost)
+        member_bool(out, "mayHaveLost", true);
+    if (shard->has_lost)
+        member_bool(out, "hasLost", true);
     member_open(out, "members");
     buf_add_byte(out, '[');
     for (size_t i = 0; i < shard->member_count; i++) {

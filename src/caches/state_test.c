@@ -33,7 +33,7 @@ static void check_written(const struct cache_state *state, const char *expected)
     "\"7.0.15\",\"pid\":4711,\"startTime\":123456789,\"isInSync\":true,\"state\":\"open\"},"       \
     "{\"name\":\"n3\",\"port\":0,\"tlsPort\":0,\"pid\":0,\"startTime\":0,\"isInSync\":false,"      \
     "\"isSide\":true,\"state\":\"starting\"}],\"slots\":[[0,8191],[16383,16383]]},{\"id\":4,"      \
-    "\"members\":[]}],"                                                                            \
+    "\"failed\":\"n2\",\"mayHaveLost\":true,\"hasLost\":true,\"members\":[]}],"                    \
     "\"secrets\":{\"primaryKey\":\"k1\",\"secondaryKey\":\"k2\",\"nextSecondaryKey\":\"k3\","      \
     "\"admin\":\"a\",\"replication\":\"r\"},\"error\":{\"code\":\"C\",\"message\":\"M\"}}"
 #define EMPTY                                                                                      \
