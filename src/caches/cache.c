@@ -5,6 +5,7 @@
  *        --> a primary is gone? --------> REPAIR     (cache_crash.c)
  *        --> a member is to be started? > TEND       (cache_tend.c)
  *        --> an operation? -------------> OPERATION  (operation.c)
+ *        --> else, now and then --------> MEASURE    (cache_measure.c)
  *
  * Each is a routine; when it has ended, well or not, it is looked again. What is more urgent than
  * what runs interrupts it: a death all but the end, the end of the daemon everything. */
@@ -60,15 +61,16 @@ static enum cache_job choose(struct cache *cache, uint64_t *ret_ms)
     }
     if (operation_is_due(cache, &operation_due))
         return JOB_OPERATION;
-    *ret_ms = earlier(due, operation_due);
+    if (cache->operation == NULL && w->measure_due_ms <= now)
+        return JOB_MEASURE;
+    *ret_ms = earlier(due, cache->operation != NULL ? operation_due : w->measure_due_ms);
     return JOB_NONE;
 }
 
-static operation_run *const runs[] = {[JOB_ADOPT] = cache_adopt_run,
-                                      [JOB_REPAIR] = cache_repair_run,
-                                      [JOB_TEND] = cache_tend_run,
-                                      [JOB_OPERATION] = cache_operation_run,
-                                      [JOB_CLOSE] = cache_close_run};
+static operation_run *const runs[] = {
+    [JOB_ADOPT] = cache_adopt_run,     [JOB_REPAIR] = cache_repair_run,
+    [JOB_TEND] = cache_tend_run,       [JOB_OPERATION] = cache_operation_run,
+    [JOB_MEASURE] = cache_measure_run, [JOB_CLOSE] = cache_close_run};
 
 static void end_close(struct cache *cache)
 {

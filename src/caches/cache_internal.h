@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "caches/cache.h"
 #include "caches/caches.h"
+#include "caches/pressure.h"
 #include "caches/program.h"
 #include "loop/loop.h"
 #include "store/resources.h"
@@ -27,7 +28,7 @@ enum record_extra {
 };
 
 /* What runs; one at a time. */
-enum cache_job { JOB_NONE, JOB_ADOPT, JOB_REPAIR, JOB_TEND, JOB_OPERATION, JOB_CLOSE };
+enum cache_job { JOB_NONE, JOB_ADOPT, JOB_REPAIR, JOB_TEND, JOB_OPERATION, JOB_MEASURE, JOB_CLOSE };
 
 struct seat { /* where a member's process sits */
     struct list_node node;
@@ -38,10 +39,11 @@ struct seat { /* where a member's process sits */
     struct member_talk talk;
     struct member_info info;
     uint64_t died_at_us; /* monotonic; 0 = lives, or never did */
-    uint64_t due_at_ms;  /* monotonic: not to be started again before */
-    uint32_t tries;      /* that failed since it was last well */
-    bool was_told_down;  /* NodeDown went out, so NodeUp shall */
-    const char *reason;  /* that it died of: "crash", "hang", "restart" of the daemon */
+    struct pressure pressure;
+    uint64_t due_at_ms; /* monotonic: not to be started again before */
+    uint32_t tries;     /* that failed since it was last well */
+    bool was_told_down; /* NodeDown went out, so NodeUp shall */
+    const char *reason; /* that it died of: "crash", "hang", "restart" of the daemon */
     char last_words[MEMBER_LAST_WORDS_BYTES]; /* when it died */
 };
 
@@ -57,9 +59,10 @@ struct repair { /* of a shard whose primary is gone (cache_crash.c) */
 struct cache_work {
     struct cache *cache;
     enum cache_job job;
-    uint64_t repair_due_ms; /* monotonic; not before */
-    struct routine routine; /* of a job that is no step */
-    struct op op;           /* of it */
+    uint64_t repair_due_ms;  /* monotonic; not before */
+    uint64_t measure_due_ms; /* likewise */
+    struct routine routine;  /* of a job that is no step */
+    struct op op;            /* of it */
     struct repair repair;
     struct member_task task;
     struct turn turn; /* look what is to be done next */
@@ -114,7 +117,7 @@ bool cache_record_is_idle(const struct cache *cache);
 enum err cache_record_with(struct cache *cache, unsigned extra, struct op *op);
 
 /* cache_adopt.c, cache_crash.c, cache_tend.c, cache_close.c: routines of the cache's own. */
-operation_run cache_adopt_run, cache_repair_run, cache_tend_run, cache_close_run;
+operation_run cache_adopt_run, cache_repair_run, cache_tend_run, cache_measure_run, cache_close_run;
 /* Is there something for them to do? */
 bool cache_needs_repair(const struct cache *cache);
 /* cache_next_due: a member that is to be started or to follow; NULL if there is none. *ret_ms: when

@@ -45,7 +45,7 @@ async function whole(caches, name, epoch) {
 
 async function watch(w, caches, name) {
   const hook = await w.hook();
-  const types = ['FailoverCompleted', 'NodeDown', 'NodeUp', 'DataLost'];
+  const types = ['FailoverCompleted', 'NodeDown', 'NodeUp', 'DataLost', 'MemoryPressure'];
   const includedEventTypes = types.map((type) => `Redgrid.Cache.${type}`);
   const to = Events.to(hook.url(), { filter: { includedEventTypes } });
   const scope = encodeURIComponent(Caches.id(name));
@@ -307,4 +307,22 @@ scenario('CA32 While the store is away nobody is promoted', LONG, async (w) => {
   assert.equal(replicaOf(nodes).name, dead.name);
   const { lost } = await settle(caches, 'c', load);
   assert.ok(lost <= 4, `${lost} writes are lost`);
+});
+
+// ---- memory ----
+
+scenario('A cache that fills up says so, once', LONG, async (w) => {
+  const caches = await w.caches();
+  const redisConfiguration = { 'redgrid-max-memory': '8mb', 'maxmemory-policy': 'noeviction' };
+  await caches.cache('c', { ...BASIC, redisConfiguration });
+  const events = await watch(w, caches, 'c');
+  await caches.with('c', async (client) => {
+    const block = 'x'.repeat(64 * 1024);
+    const full = async (i) => client.set(`block:${i}`, block).then(() => full(i + 1), (error) => error);
+    assert.match((await full(0)).message, /OOM/);
+  });
+  await events.gets('MemoryPressure', 1);
+  const [{ data }] = events.of('MemoryPressure');
+  assert.ok(data.usedBytes > data.maxBytes * 0.9, JSON.stringify(data));
+  assert.equal(data.maxBytes, 8 * 2 ** 20);
 });
