@@ -188,6 +188,21 @@ void arm_cache_get(const struct arm_call *call)
     arm_not_found(call, arm_id(call));
 }
 
+void arm_cache_none(const struct arm_call *call)
+{
+    struct buf body;
+
+    buf_init(&body, ANSWER_MAX_BYTES);
+    if (!caches_write(call->arm->caches, arm_parent(call), false, &body)) {
+        buf_done(&body);
+        arm_not_found(call, arm_parent(call));
+        return;
+    }
+    buf_clear(&body);
+    buf_add(&body, SLICE("{\"value\":[]}\n"));
+    arm_ok(call, &body);
+}
+
 void arm_cache_keys(const struct arm_call *call)
 {
     answer_keys(call->arm, call->request, arm_parent(call));

@@ -7,6 +7,8 @@ struct arm_call;
 
 void arm_caches_get(const struct arm_call *call); /* of a group, or of the subscription */
 void arm_cache_get(const struct arm_call *call);
+/* arm_cache_none: an empty list, of what caches do not have here. */
+void arm_cache_none(const struct arm_call *call);
 void arm_cache_put(const struct arm_call *call);
 void arm_cache_patch(const struct arm_call *call);
 void arm_cache_delete(const struct arm_call *call);
