@@ -1,26 +1,16 @@
 // The SDK for Python publishes (spec Y2, A3). `script/bootstrap test` unpacks Debian's; without it these are skipped.
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import path from 'node:path';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Events } from '../lib/events.js';
+import { PYTHON, pythonEnv, pythonLacks } from '../lib/python-sdk.js';
 import { scenario } from '../lib/scenario.js';
 
 const run = promisify(execFile);
-const UNPACKED = path.resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../build/sdk');
-const PYTHON = '/usr/bin/python3'; // Debian's, whose packages these are
-const env = { ...process.env, PYTHONPATH: path.join(UNPACKED, 'usr/lib/python3/dist-packages') };
 const SCRIPT = new URL('../lib/publish.py', import.meta.url).pathname;
 
-function whyNot() {
-  try {
-    execFileSync(PYTHON, ['-c', 'import azure.eventgrid'], { env, stdio: 'pipe' });
-    return false;
-  } catch {
-    return 'no azure-eventgrid for Python here: script/bootstrap test brings it';
-  }
-}
+const OPTIONS = { skip: pythonLacks('azure.eventgrid') };
 
 const CUSTOM = {
   inputSchema: 'CustomEventSchema',
@@ -35,7 +25,7 @@ const TOPICS = {
   Custom: CUSTOM,
 };
 
-scenario('Y2 Python publishes all schemas with key and SAS', { skip: whyNot() }, async (w) => {
+scenario('Y2 Python publishes all schemas with key and SAS', OPTIONS, async (w) => {
   const events = await w.events();
   for (const [schema, properties] of Object.entries(TOPICS)) {
     const hook = await w.hook();
@@ -43,7 +33,7 @@ scenario('Y2 Python publishes all schemas with key and SAS', { skip: whyNot() },
     const topic = await events.topic(name, properties);
     await events.subscription(name, 'es1', Events.to(hook.url()));
     for (const credential of ['key', 'sas', 'naive'])
-      await run(PYTHON, [SCRIPT, topic.endpoint, topic.key1, credential, schema], { env });
+      await run(PYTHON, [SCRIPT, topic.endpoint, topic.key1, credential, schema], { env: pythonEnv });
     const came = await hook.gets(9);
     const subjects = came.map(({ subject }) => subject);
     assert.deepEqual(subjects.sort(), ['one', 'three', 'two'].flatMap((s) => [s, s, s]));
@@ -52,11 +42,11 @@ scenario('Y2 Python publishes all schemas with key and SAS', { skip: whyNot() },
   }
 });
 
-scenario('A4 A token of Python for another topic is refused', { skip: whyNot() }, async (w) => {
+scenario('A4 A token of Python for another topic is refused', OPTIONS, async (w) => {
   const events = await w.events();
   const topic = await events.topic('orders');
   const other = await events.topic('others');
   const words = [SCRIPT, topic.endpoint, other.key1, 'sas', 'EventGrid'];
-  const { stderr } = await run(PYTHON, words, { env }).then(() => ({ stderr: '' }), (error) => error);
+  const { stderr } = await run(PYTHON, words, { env: pythonEnv }).then(() => ({ stderr: '' }), (error) => error);
   assert.match(stderr, /ClientAuthenticationError/);
 });
