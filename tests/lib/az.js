@@ -33,9 +33,9 @@ export class Az {
     };
   }
 
-  // {code, stdout, stderr, json}; `more` is of the environment.
-  run(words, more = {}) {
-    const options = { env: { ...this.env, ...more }, maxBuffer: 64 << 20 };
+  // {code, stdout, stderr, json}; `watch` is told what it writes to stderr meanwhile.
+  run(words, watch) {
+    const options = { env: this.env, maxBuffer: 64 << 20 };
     return new Promise((resolve) => {
       const child = execFile('az', words, options, (error, stdout, stderr) => {
         const code = error ? (error.code ?? error.signal) : 0;
@@ -47,6 +47,7 @@ export class Az {
         }
         resolve({ code, stdout, stderr, json });
       });
+      if (watch) child.stderr.on('data', watch);
       child.stdin.end(); // it shall ask nobody
     });
   }
