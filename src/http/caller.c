@@ -65,14 +65,16 @@ static void let_go_of_request(struct caller *c)
 
     if (request == NULL)
         return;
+    void (*gone)(void *ctx) = request->gone;
     if (request->is_held && request->bytes.len == 0) /* the handler is on the stack */
         keep_request(c);
     c->request = NULL;
     request->caller = NULL;
+    request->gone = NULL; /* once */
     if (!request->is_held)
         server_end_request(request);
-    else if (request->gone != NULL)
-        request->gone(request->gone_ctx);
+    else if (gone != NULL)
+        gone(request->gone_ctx);
 }
 
 static void let_go_of_stream(struct caller *c)
@@ -166,9 +168,11 @@ static void read_more(struct caller *c)
 {
     size_t bytes = c->read_op.is_busy || c->is_eof ? 0 : wanted(c);
 
+    if (bytes > 0)
+        drop_spent(c);
+    c->seen_len = c->in.len; /* TLS may have bytes at once, which on_read() counts */
     if (bytes == 0)
         return;
-    drop_spent(c);
     enum err err = stream_read(c->stream, &c->in, bytes, &c->read_op);
     if (err)
         loop_later(c->server->loop, &c->read_op, err);
@@ -372,7 +376,6 @@ void caller_take(struct caller *c)
     if (is_closing(c))
         return;
     read_more(c);
-    c->seen_len = c->in.len;
     end_if_done(c);
 }
 

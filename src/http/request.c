@@ -116,15 +116,30 @@ static enum err split_query(struct http_request *request, struct slice rest)
     return E_OK;
 }
 
-/* The absolute form ("GET http://host/path") is what proxies get, and servers must accept. */
+static size_t scheme_len(struct slice target)
+{
+    static const struct slice schemes[] = {SLICE_INIT("http://"), SLICE_INIT("https://")};
+
+    for (size_t i = 0; i < COUNT_OF(schemes); i++)
+        if (slice_eq_nocase(slice_first(target, schemes[i].len), schemes[i]))
+            return schemes[i].len;
+    return 0;
+}
+
+/* The absolute form ("GET http://host/path") is what proxies get, and servers must accept; the
+ * path may be left out before a query. "*" asks for the server itself. SLICE_NONE: no form at all,
+ * of which a proxy in front may make something else than we. */
 static struct slice origin_form(struct slice target)
 {
-    size_t scheme_end = slice_find(target, SLICE("://"));
+    size_t scheme = scheme_len(target);
 
-    if (target.data[0] == '/' || scheme_end == target.len)
+    if (target.data[0] == '/' || slice_eq(target, SLICE("*")))
         return target;
-    target = slice_from(target, scheme_end + 3);
-    target = slice_from(target, slice_find_byte(target, '/'));
+    if (scheme == 0)
+        return SLICE_NONE;
+    target = slice_from(target, scheme);
+    size_t slash = slice_find_byte(target, '/'), question = slice_find_byte(target, '?');
+    target = slice_from(target, slash < question ? slash : question);
     return target.len > 0 ? target : SLICE("/");
 }
 
@@ -135,6 +150,8 @@ static enum err split_target(struct http_request *request)
 
     buf_clear(&request->text);
     request->segment_count = request->parameter_count = 0;
+    if (target.data == NULL)
+        return E_BAD_INPUT;
     if (buf_reserve(&request->text, target.len + 1) == NULL)
         return E_LIMIT;
     request->path = slice_first(target, question);

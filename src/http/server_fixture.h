@@ -54,6 +54,7 @@ struct rig {
     bool is_closed;
     bool closes_when_held;
     int calls;
+    size_t large_bytes; /* of the answer to /large; 0 = LARGE_BYTES */
     const char *folder; /* of the authority */
 };
 
@@ -273,9 +274,10 @@ static inline void handle(void *ctx, struct http_request *request)
         check(!http_reply_header(request, SLICE("X A"), SLICE("b")));
         http_respond(request, 204, NULL, NULL);
     } else if (slice_eq(first, SLICE("large"))) {
-        buf_init(&body, LARGE_BYTES);
-        memset(buf_reserve(&body, LARGE_BYTES), 'x', LARGE_BYTES);
-        buf_grow(&body, LARGE_BYTES);
+        size_t bytes = rig->large_bytes > 0 ? rig->large_bytes : LARGE_BYTES;
+        buf_init(&body, bytes);
+        memset(buf_reserve(&body, bytes), 'x', bytes);
+        buf_grow(&body, bytes);
         http_respond(request, 200, "text/plain", &body);
     } else if (slice_eq(first, SLICE("missed"))) {
         buf_init(&body, 1);
