@@ -42,12 +42,14 @@ enum err front_listen(const struct front *front, const struct listeners_options 
     return err;
 }
 
-void front_settings(const struct front *front, const struct settings *settings)
+void front_reload(const struct front *front, const struct settings *settings,
+                  struct listeners *listeners)
 {
     struct principal_settings principal = principal_of(settings);
 
     api_token(front->api, principal.token);
     arm_principal(front->arm, &principal);
+    listeners_reload(listeners);
 }
 
 void front_host(const struct front *front, struct host *host)

@@ -27,8 +27,9 @@ void front_open(struct front *front, const struct front_options *options);
 /* front_listen opens the listeners, with its own handler; as listeners_open(). */
 enum err front_listen(const struct front *front, const struct listeners_options *options,
                       struct listeners **ret, struct cause *why);
-/* front_settings takes what of the settings changed. */
-void front_settings(const struct front *front, const struct settings *settings);
+/* front_reload takes what changed of the settings, and of the certificate of HTTPS. */
+void front_reload(const struct front *front, const struct settings *settings,
+                  struct listeners *listeners);
 /* As the functions of the same names, for all that wants to know. */
 void front_host(const struct front *front, struct host *host);
 void front_router(const struct front *front, struct router *router, struct caches *caches);

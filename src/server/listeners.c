@@ -194,6 +194,16 @@ void listeners_describe(struct buf *out, const struct listeners *listeners)
     buf_done(&url);
 }
 
+void listeners_reload(struct listeners *listeners)
+{
+    struct cause why = {0};
+
+    enum err err = listeners->https != NULL ? http_server_reload(listeners->https, &why) : E_OK;
+    if (err != E_OK)
+        log_error("SERVER-CERTIFICATE", "%s; HTTPS goes on with the certificate it has",
+                  cause_text(&why, err));
+}
+
 /* ---- closing ---- */
 
 static void on_closed(struct op *op, enum err err)

@@ -37,6 +37,9 @@ void listeners_write_url(struct buf *out, const struct listeners *listeners);
 void listeners_write_https(struct buf *out, const struct listeners *listeners);
 /* listeners_describe appends both as members, url and httpsUrl; "" = not served. */
 void listeners_describe(struct buf *out, const struct listeners *listeners);
+/* listeners_reload reads the certificate of HTTPS again, for connections to come; logs what is
+ * wrong with it, and goes on with the one before. Blocks on the disk. */
+void listeners_reload(struct listeners *listeners);
 /* listeners_close ends both, and frees, when the op ends; as http_server_close(). */
 void listeners_close(struct listeners *listeners, uint32_t grace_ms, struct op *op);
 

@@ -469,7 +469,7 @@ static void on_reload(void *ctx)
             "SERVER-RESTART",
             "an app names a connection that no setting explains: the Redis for such is started "
             "with redgrid only; stop redgrid (SIGTERM) and start it again, or explain it");
-    front_settings(&server->front, server->settings);
+    front_reload(&server->front, server->settings, server->listeners);
     host_set_limits(server->host, limits_of(server));
     host_reload(server->host);
     host_set_apps(server->host, settings_list(server->settings, SETTING_APP_ID));

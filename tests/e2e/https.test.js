@@ -53,13 +53,29 @@ scenario('A certificate has the names that the operator says, or is the operator
   const { node } = await w.events({ https: '127.0.0.1:0', args: files });
   const more = { ca: own.cert, servername: 'own.test', host: '127.0.0.1' };
   assert.equal((await askHttps(node, 'GET', '/healthz', more)).status, 200);
-  assert.ok(!fs.existsSync(path.join(node.data(), 'tls', 'ca.crt')));
   const wrong = w.node({ https: '127.0.0.1:0', args: ['--listen-names', 'a name'] });
   await assert.rejects(wrong.start());
   assert.ok(wrong.has(/listen.names: 'a name' is no name of a host/));
   const none = w.node({ https: '127.0.0.1:0', args: ['--listen-cert', w.path('none'), '--listen-key', own.file] });
   await assert.rejects(none.start());
   assert.ok(none.has(/none/), none.tail(5));
+});
+
+scenario('A certificate that was renewed in its place is taken by a reload', async (w) => {
+  const before = makeCertificate(w.path('own'), 'DNS:own.test');
+  const key = w.path('own', 'key.pem');
+  const args = ['--listen-cert', before.file, '--listen-key', key];
+  const { node } = await w.events({ https: '127.0.0.1:0', args });
+  const more = { servername: 'own.test', host: '127.0.0.1', agent: false };
+  const ask = (ca) => askHttps(node, 'GET', '/healthz', { ca, ...more });
+  fs.writeFileSync(key, 'no key');
+  node.process.kill('SIGHUP');
+  await until(() => node.has(/key\.pem: .*HTTPS goes on with the certificate it has/), 'the key is refused');
+  assert.equal((await ask(before.cert)).status, 200);
+  const after = makeCertificate(w.path('own'), 'DNS:own.test');
+  node.process.kill('SIGHUP');
+  await until(() => ask(after.cert).then(() => true, () => false), 'the new certificate is there');
+  await assert.rejects(ask(before.cert));
 });
 
 scenario('A restart keeps the authority', async (w) => {
