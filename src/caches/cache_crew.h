@@ -18,8 +18,8 @@ struct crew_task { /* a zeroed one is new */
  * sync; those that are there count. Ends as cache_add_member() and cache_start_member(). */
 enum err cache_crew_fill(struct cache *cache, uint32_t shard, const char *program,
                          struct crew_task *task);
-/* cache_crew_trim: it has no more replicas than the spec says; those that are no copy go first. Ends
- * as cache_stop_member(). */
+/* cache_crew_trim: it has no more replicas than the spec says; those that are no copy go first.
+ * Ends as cache_stop_member(). */
 enum err cache_crew_trim(struct cache *cache, uint32_t shard, struct crew_task *task);
 /* cache_crew_stop ends and removes all members of the shard, the primary too. */
 enum err cache_crew_stop(struct cache *cache, uint32_t shard, enum member_stop how,

@@ -79,7 +79,8 @@ static bool is_free(const struct caches *caches, uint16_t port)
 /* As many in a row, from `first` on. */
 static uint16_t find_ports(const struct caches *caches, uint16_t first, unsigned count)
 {
-    for (unsigned port = first; port < (unsigned)first + PORTS_TRIED && port + count <= PORT_LAST + 1;) {
+    for (unsigned port = first;
+         port < (unsigned)first + PORTS_TRIED && port + count <= PORT_LAST + 1;) {
         unsigned free = 0;
         while (free < count && is_free(caches, (uint16_t)(port + free)))
             free++;

@@ -200,6 +200,33 @@ static void what_fails_is_undone(void **state)
     daemon_end();
 }
 
+/* Whoever of the two dies meanwhile, it is ended well, with all there was. */
+static void a_death_meanwhile_is_repaired(void **state)
+{
+    static const char *const victims[] = {"n1", "n2"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(victims); i++) {
+        struct asked asked;
+        char why[CAUSE_MAX_BYTES];
+        daemon_begin();
+        create(PREMIUM_OF("1", "1"));
+        ask_client("SET k v", "OK");
+        assert_int_equal(patch(PREMIUM_OF("2", "2"), &asked), E_OK);
+        wait_for(has_operation, NULL);
+        kill(pid_of(victims[i]), SIGKILL);
+        assert_true(ended_well(&asked, why));
+        assert_int_equal(copies(), 2);
+        assert_int_equal(cache_shard_of(the_cache(), 0)->member_count, 3);
+        assert_member_config("n1", "maxclients", "15000");
+        assert_member_config("n2", "maxclients", "15000");
+        ask_client("GET k", "v");
+        assert_int_equal(events_of("Microsoft.Cache.ScalingCompleted"), i + 1);
+        drop();
+        daemon_end();
+    }
+}
+
 /* ---- a daemon that is killed ---- */
 
 static const char *const places[] = {
@@ -260,6 +287,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(what_is_in_use_must_fit, world_begin, world_end),
         cmocka_unit_test_setup_teardown(the_memory_must_be_there, world_begin, world_end),
         cmocka_unit_test_setup_teardown(what_fails_is_undone, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(a_death_meanwhile_is_repaired, world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_daemon_killed_meanwhile_ends_it_later, world_begin,
                                         world_end),
     };
