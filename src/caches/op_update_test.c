@@ -115,6 +115,10 @@ static void assert_link(uint16_t port)
 
     snprintf(expected, sizeof expected, "%u", port == world.port ? (unsigned)port : 0);
     assert_config("port", expected);
+    snprintf(expected, sizeof expected, "%u", (unsigned)port);
+    ask_member("n2",
+               "EVAL return(string.match(redis.call('INFO','replication'),'master_port:(%d+)')) 0",
+               expected);
     assert_int_equal(can_connect(world.port), port == world.port);
     assert_true(can_connect((uint16_t)(world.port + 1)));
     assert_copies();
