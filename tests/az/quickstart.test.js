@@ -547,3 +547,25 @@ scenario('K18 Every unfinished answer says when to ask again', OPTIONS, async (w
     hook.confirm(hook.handshakes()[0], hook.hanging.pop());
   });
 });
+
+scenario('K18 The same of a cache, whose export takes its time', OPTIONS, async (w) => {
+  const { az } = await startCache(w);
+  const held = [];
+  let isOpen = false;
+  const storage = http.createServer((request, response) => {
+    const accept = () => response.writeHead(201).end();
+    request.resume().on('end', () => (isOpen ? accept() : held.push(accept)));
+  });
+  await new Promise((resolve) => storage.listen(0, '127.0.0.1', resolve));
+  try {
+    const container = `http://127.0.0.1:${storage.address().port}/dump?sig=x`;
+    const words = `redis export -g ${GROUP} -n c1 --prefix p --container`.split(' ');
+    await assertPolls(az, [...words, container], 'operationResults', () => {
+      isOpen = true;
+      for (const accept of held) accept();
+    });
+  } finally {
+    storage.closeAllConnections();
+    storage.close();
+  }
+});
