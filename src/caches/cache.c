@@ -35,30 +35,39 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* Something died: what comes before all steps. False: a step may come first, or wait until *ret_ms.
+ */
+static bool choose_cure(struct cache *cache, enum cache_job *ret, uint64_t *ret_ms)
+{
+    uint64_t now = loop_now_ms(cache->options->loop), repair_ms = cache->work->repair_due_ms;
+
+    if (cache_needs_repair(cache)) {
+        *ret = repair_ms <= now ? JOB_REPAIR : JOB_NONE;
+        *ret_ms = repair_ms;
+        return true;
+    }
+    const struct seat *seat = cache_next_due(cache, ret_ms);
+    if (seat == NULL)
+        return false;
+    *ret = *ret_ms <= now ? JOB_TEND : JOB_NONE;
+    /* its first start comes before the next step, which may need it; later ones do not */
+    return *ret == JOB_TEND || seat->tries == 0;
+}
+
 /* What can begin now; or JOB_NONE, and *ret_ms is when to look again, 0 = when something comes. */
 static enum cache_job choose(struct cache *cache, uint64_t *ret_ms)
 {
     struct cache_work *w = cache->work;
-    uint64_t now = loop_now_ms(cache->options->loop), due = 0, operation_due = 0;
+    uint64_t now = loop_now_ms(cache->options->loop), operation_due = 0;
 
     if (w->is_closing)
         return JOB_CLOSE;
     if (!w->is_adopted)
         return JOB_ADOPT;
-    if (!is_removed(cache)) {
-        if (cache_needs_repair(cache)) {
-            *ret_ms = w->repair_due_ms;
-            return w->repair_due_ms <= now ? JOB_REPAIR : JOB_NONE;
-        }
-        const struct seat *seat = cache_next_due(cache, &due);
-        if (seat != NULL && due <= now)
-            return JOB_TEND;
-        /* its first start comes before the next step, which may need it; later ones do not */
-        if (seat != NULL && seat->tries == 0) {
-            *ret_ms = due;
-            return JOB_NONE;
-        }
-    }
+    enum cache_job cure = JOB_NONE;
+    if (!is_removed(cache) && choose_cure(cache, &cure, ret_ms))
+        return cure;
+    uint64_t due = *ret_ms;
     if (operation_is_due(cache, &operation_due))
         return JOB_OPERATION;
     if (cache->operation == NULL && w->measure_due_ms <= now)
@@ -375,6 +384,7 @@ void cache_cut(struct cache *cache)
 void cache_free(struct cache *cache)
 {
     struct cache_work *w;
+    struct list_node *node;
 
     if (cache == NULL)
         return;
@@ -382,8 +392,8 @@ void cache_free(struct cache *cache)
     turn_cancel(&w->turn);
     timer_free(w->timer);
     announcer_free(cache->announcer);
-    while (!list_is_empty(&w->seats))
-        cache_seat_free(container_of(w->seats.head.next, struct seat, node));
+    while ((node = list_shift(&w->seats)) != NULL)
+        cache_seat_free(container_of(node, struct seat, node));
     operation_free(cache->operation);
     cache_record_done(cache);
     member_task_done(&w->task);

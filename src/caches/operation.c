@@ -150,13 +150,21 @@ void operation_view(const json_t *object, struct jx_view *view)
 
 const char *operation_error_code(enum err err)
 {
-    return err == E_TIMEOUT                       ? "OperationTimedOut"
-           : err == E_CRASHED || err == E_CLOSED  ? "ServerFailed"
-           : err == E_BAD_INPUT || err == E_LIMIT ? "InvalidRequest"
-           : err == E_NOT_FOUND                   ? "NotFound"
-           : err == E_UNSUPPORTED                 ? "NotSupported"
-           : err == E_FULL || err == E_EXISTS     ? "NotEnoughResources"
-                                                  : "OperationFailed";
+    static const struct {
+        enum err err;
+        const char *code;
+    } rows[] = {
+        {E_TIMEOUT, "OperationTimedOut"}, {E_CRASHED, "ServerFailed"},
+        {E_CLOSED, "ServerFailed"},       {E_BAD_INPUT, "InvalidRequest"},
+        {E_LIMIT, "InvalidRequest"},      {E_NOT_FOUND, "NotFound"},
+        {E_UNSUPPORTED, "NotSupported"},  {E_FULL, "NotEnoughResources"},
+        {E_EXISTS, "NotEnoughResources"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].err == err)
+            return rows[i].code;
+    return "OperationFailed";
 }
 
 void operation_code(struct operation *operation, const char *code)
