@@ -42,10 +42,22 @@ scenario('J1 Every operation on a cache', LONG, async (w) => {
   const keys = await redis.listKeys(GROUP, 'c1');
   assert.match(keys.primaryKey, /^[A-Za-z0-9+/]{43}=$/);
   await caches.with('c1', (one) => one.set('a', 1), { key: keys.primaryKey });
+  const updated = await redis.beginUpdateAndWait(GROUP, 'c1', {
+    redisConfiguration: { maxmemoryPolicy: 'allkeys-lru' },
+  });
+  assert.equal(updated.name, 'c1');
+  await until(
+    async () => (await redis.get(GROUP, 'c1')).provisioningState === 'Succeeded',
+    'the update has ended',
+    30000,
+  );
+  assert.equal((await redis.get(GROUP, 'c1')).redisConfiguration.maxmemoryPolicy, 'allkeys-lru');
   const again = await redis.regenerateKey(GROUP, 'c1', { keyType: 'Secondary' });
   assert.notEqual(again.secondaryKey, keys.secondaryKey);
   await redis.beginExportDataAndWait(GROUP, 'c1', { prefix: 'p', container: `file://${folder}` });
   assert.ok(fs.existsSync(path.join(folder, 'p.rdb')));
+  await redis.beginFlushCacheAndWait(GROUP, 'c1');
+  assert.equal(await caches.with('c1', (one) => one.get('a')), null);
   await redis.beginImportDataAndWait(GROUP, 'c1', { files: [`file://${folder}/p.rdb`] });
   assert.equal(await caches.with('c1', (one) => one.get('a')), '1');
   const { message } = await redis.forceReboot(GROUP, 'c1', { rebootType: 'AllNodes' });

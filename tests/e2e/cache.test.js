@@ -1,13 +1,15 @@
-// Caches as their users see them: made, reached, looked at, taken away (spec CA1..CA6, CA28, CA36..CA39).
+// Caches as their users see them: made, reached, looked at, taken away (spec CA1..CA6, CA28, CA36, CA39).
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { BASIC, Caches, PREMIUM, STANDARD } from '../lib/caches.js';
+import { BASIC, Caches, PREMIUM, STANDARD, sku } from '../lib/caches.js';
+import { redgrid } from '../lib/command.js';
 import { Events } from '../lib/events.js';
 import { descendants } from '../lib/process.js';
 import { scenario } from '../lib/scenario.js';
+import { until } from '../lib/until.js';
 
 const LONG = { timeout: 120000 };
 
@@ -153,9 +155,54 @@ scenario('CA36 One operation at a time', LONG, async (w) => {
   await caches.cache('c', STANDARD);
   const patch = await caches.act('c', 'patch', {});
   assert.equal(patch.status, 202, patch.text);
-  const { status, json } = await caches.act('c', 'forceReboot', { rebootType: 'AllNodes' });
+  const { status, json } = await caches.patch('c', { sku: sku('Standard', 2) });
   assert.equal(status, 409);
   assert.equal(json.error.code, 'Conflict');
   assert.match(json.error.message, /patch/);
   await caches.done(patch);
+});
+
+scenario('CA39 Keyspace notifications, on Basic too', async (w) => {
+  const caches = await w.caches();
+  await caches.cache('c', { ...BASIC, redisConfiguration: { 'notify-keyspace-events': 'Kg' } });
+  const listener = await caches.client('c');
+  const got = [];
+  listener.on('message', (channel, message) => got.push(`${channel} ${message}`));
+  await listener.subscribe('__keyspace@0__:a');
+  await caches.with('c', async (client) => {
+    await client.set('a', 1);
+    await client.del('a');
+  });
+  await until(() => got.length, 'a notification');
+  assert.deepEqual(got, ['__keyspace@0__:a del']);
+  await caches.done(caches.patch('c', { redisConfiguration: { 'notify-keyspace-events': '' } }));
+  await caches.with('c', async (client) => {
+    await client.set('a', 1);
+    await client.del('a');
+    await client.publish('__keyspace@0__:a', 'last');
+  });
+  await until(() => got.length > 1, 'the message behind it');
+  assert.deepEqual(got.slice(1), ['__keyspace@0__:a last']);
+  listener.disconnect();
+});
+
+scenario('The same by the command', async (w) => {
+  const caches = await w.caches();
+  const run = async (...words) => {
+    const { code, stdout, stderr } = await redgrid(caches, ['cache', ...words]);
+    assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  assert.match(await run('create', 'shop', '--sku', 'Basic', '--vm-size', 'C0', '--set', 'maxmemory-policy=allkeys-lru'), /Succeeded/);
+  assert.match(await run('list'), /shop +Succeeded +Basic +C0/);
+  assert.match(await run('show', 'SHOP'), /redisConfiguration.maxmemory-policy +allkeys-lru/);
+  const { primaryKey } = JSON.parse(await run('keys', 'shop', '--output', 'json'));
+  assert.notEqual(JSON.parse(await run('keys', 'shop', '--regenerate', 'Primary', '--output', 'json')).primaryKey, primaryKey);
+  await run('update', 'shop', '--set', 'maxmemory-policy=');
+  assert.doesNotMatch(await run('show', 'shop'), /maxmemory-policy/); // the default
+  const unknown = await redgrid(caches, ['cache', 'show', 'shot']);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /there is no cache 'shot'; did you mean 'shop'\?/);
+  await run('delete', 'shop');
+  assert.doesNotMatch(await run('list'), /shop/);
 });
