@@ -147,7 +147,7 @@ static enum err server_ctx_new(const char *cert_file, const char *key_file, SSL_
 enum err tls_server_new(const char *cert_file, const char *key_file, struct tls **ret,
                         struct cause *why)
 {
-    SSL_CTX *ctx;
+    SSL_CTX *ctx = NULL;
     enum err err = server_ctx_new(cert_file, key_file, &ctx, why);
 
     if (err != E_OK)
@@ -162,7 +162,7 @@ enum err tls_server_new(const char *cert_file, const char *key_file, struct tls 
 
 enum err tls_server_reload(struct tls *tls, struct cause *why)
 {
-    SSL_CTX *ctx;
+    SSL_CTX *ctx = NULL;
     enum err err = server_ctx_new(tls->cert_file, tls->key_file, &ctx, why);
 
     if (err != E_OK)
