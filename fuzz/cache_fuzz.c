@@ -34,7 +34,7 @@ static void check_config(const struct cache_spec *spec)
     size_t lines = 0;
     for (size_t i = 0; i < out.len; i++)
         lines += out.data[i] == '\n';
-    assert(lines == (spec->shards != 0 ? 39 : 32));
+    assert(lines == (spec->shards != 0 ? 40 : 32));
     buf_done(&out);
 }
 

@@ -26,6 +26,8 @@ static void all_keys_go(void **state)
 static void ask_for_it(void)
 {
     static struct asked asked;
+
+    wait_for(is_settled, NULL);
     (void)!act("flush", "{}", &asked);
 }
 

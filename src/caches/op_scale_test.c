@@ -238,12 +238,16 @@ static const char *const places[] = {
 static void ask_for_more(void)
 {
     static struct asked asked;
+
+    wait_for(is_settled, NULL);
     (void)!patch(PREMIUM_OF("2", "2"), &asked);
 }
 
 static void ask_for_less(void)
 {
     static struct asked asked;
+
+    wait_for(is_settled, NULL);
     (void)!patch(PREMIUM_OF("1", "1"), &asked);
 }
 

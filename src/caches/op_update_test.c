@@ -238,6 +238,7 @@ static void ask_for_it(void)
 {
     static struct asked asked;
 
+    wait_for(is_settled, NULL);
     (void)!patch("{\"enableNonSslPort\":false,\"redisConfiguration\":"
                  "{\"maxmemory-policy\":\"allkeys-lru\"}}",
                  &asked);

@@ -100,9 +100,10 @@ static void the_completion_completes(void **state)
     static const struct {
         const char *words, *found; /* the last word is the one to complete */
     } rows[] = {
-        {"''", "up status top function topic subscription deadletter apply events az-env init "
-               "doctor help "
-               "--version --help "},
+        {"''",
+         "up status top function cache topic subscription deadletter apply events az-env init "
+         "doctor help "
+         "--version --help "},
         {"sta", "status "},
         {"function sh", "show "},
         {"function list --o", "--output "},
