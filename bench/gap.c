@@ -120,6 +120,7 @@ static int run_command(char **words)
     pid_t pid = fork();
 
     if (pid == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO); /* ours is for the numbers */
         execvp(words[0], words);
         _exit(127);
     }
