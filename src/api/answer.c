@@ -49,3 +49,14 @@ bool answer_failure(struct http_request *request, const struct answer_row *rows,
         }
     return false;
 }
+
+void answer_no_route(struct http_request *request, const struct buf *allowed)
+{
+    if (allowed->len == 0) {
+        answer_error(request, 404, "NotFound", "there is nothing at %.*s",
+                     SLICE_ARG(http_request_path(request)));
+        return;
+    }
+    (void)http_reply_header(request, SLICE("Allow"), buf_slice(allowed));
+    answer_error(request, 405, "MethodNotAllowed", "use %.*s", SLICE_ARG(buf_slice(allowed)));
+}

@@ -13,6 +13,8 @@
 void answer_json(struct http_request *request, int status, struct buf *body);
 void answer_error(struct http_request *request, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* answer_no_route answers 405 with the methods that the path takes, "GET, PUT"; 404 if none. */
+void answer_no_route(struct http_request *request, const struct buf *allowed);
 /* answer_text answers with an object of one member. */
 void answer_text(struct http_request *request, int status, const char *name, struct slice text);
 

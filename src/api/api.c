@@ -429,17 +429,6 @@ static const struct route *find_route(const struct http_request *request, struct
     return NULL;
 }
 
-static void answer_no_route(struct http_request *request, struct buf *allowed)
-{
-    if (allowed->len == 0) {
-        answer_error(request, 404, "NotFound", "there is nothing at %.*s",
-                     SLICE_ARG(http_request_path(request)));
-        return;
-    }
-    (void)http_reply_header(request, SLICE("Allow"), buf_slice(allowed));
-    answer_error(request, 405, "MethodNotAllowed", "use %.*s", SLICE_ARG(buf_slice(allowed)));
-}
-
 /* may_go_on answers the request itself if it may not. */
 static bool may_go_on(const struct api *api, const struct route *route,
                       struct http_request *request)

@@ -229,17 +229,6 @@ static const struct route *find_route(struct slice method, const struct arm_path
     return NULL;
 }
 
-static void answer_no_route(struct http_request *request, struct buf *allowed)
-{
-    if (allowed->len == 0) {
-        answer_error(request, 404, "NotFound", "there is nothing at %.*s",
-                     SLICE_ARG(http_request_path(request)));
-        return;
-    }
-    (void)http_reply_header(request, SLICE("Allow"), buf_slice(allowed));
-    answer_error(request, 405, "MethodNotAllowed", "use %.*s", SLICE_ARG(buf_slice(allowed)));
-}
-
 static void answer_route(struct arm *arm, const struct route *route, const struct arm_call *call)
 {
     struct id id = id_next();

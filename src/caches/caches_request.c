@@ -46,11 +46,6 @@ struct caches_inquiry {
     char ids[4][DOCUMENT_ID_MAX_BYTES]; /* by their place in the commit */
 };
 
-static struct slice dup_or_none(const char *text)
-{
-    return slice_of(text);
-}
-
 /* ---- what is there ---- */
 
 static bool was_created(const struct cache_state *state)
@@ -249,7 +244,7 @@ static enum err accept(struct caches_inquiry *q, struct cause *why)
 
 static void write_document(struct caches_inquiry *q)
 {
-    struct slice old = dup_or_none(q->old_document);
+    struct slice old = slice_of(q->old_document);
     struct slice location = jx_scan_member(old, SLICE("location"));
     struct slice tags = q->tags != NULL ? slice_of(q->tags)
                         : q->is_patch   ? jx_scan_member(old, SLICE("tags"))
@@ -365,10 +360,10 @@ static enum stage commit(struct caches_inquiry *q)
 
     if (q->kind_name == NULL) {
         write_document(q);
-        if (q->kind == NULL && slice_eq(buf_slice(&q->document), dup_or_none(q->old_document)))
+        if (q->kind == NULL && slice_eq(buf_slice(&q->document), slice_of(q->old_document)))
             return routine_end(&q->routine, E_OK);
         add(q, changes, &commit.change_count, "", buf_slice(&q->document));
-        commit.replaced = dup_or_none(q->old_document);
+        commit.replaced = slice_of(q->old_document);
     }
     if (q->is_creation) {
         cache_state_write(&q->state_text, &q->state);
